@@ -1,0 +1,50 @@
+# The commands of this project; `make help` lists them.
+SHELL := /bin/bash
+STATE ?= $(CURDIR)/.run
+HEARTH := .build/release/hearth
+export HEARTH_COORDINATOR ?= http://127.0.0.1:7070
+export HEARTH_TOKEN_FILE ?= $(STATE)/coordinator/token
+export HEARTH_STATE := $(STATE)
+
+.PHONY: help setup build model run up down test bench shaders format lint clean
+
+help: ## This list
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | sort | expand -t 12
+
+setup: ## Install missing system packages
+	@scripts/setup
+
+build: setup ## Build everything, optimised
+	@scripts/build
+
+model: ## Fetch the default model into the cache, checked
+	@scripts/fetch-model
+
+run: build model ## Run a real model as a job through coordinator and agent, then stop
+	@scripts/demo
+
+up: build model ## Start coordinator and agent, leave them running
+	@scripts/fleet up
+
+down: ## Stop what `make up` started
+	@scripts/fleet down
+
+test: setup ## Everything that must hold
+	@scripts/test
+
+bench: build ## Kernel timings beside this machine's measured ceilings
+	@$(HEARTH) bench
+
+shaders: ## Recompile shaders with the pinned compiler
+	@scripts/shaders.py tools
+	@scripts/shaders.py build
+
+format: ## Format Swift, C and Slang
+	@scripts/format
+
+lint: ## Check formatting and layering
+	@scripts/format --check
+
+clean: ## Remove build products and the local fleet's state
+	@scripts/fleet down 2>/dev/null || true
+	@rm -rf .build "$(STATE)"

@@ -1,0 +1,108 @@
+// swift-tools-version:6.2
+import PackageDescription
+
+// Layers, top to bottom (ARCHITECTURE.md). Dependencies point down only; Tests/ArchitectureTests checks the imports.
+let package = Package(
+    name: "hearth",
+    products: [
+        .executable(name: "hearth", targets: ["hearth"]),
+        .library(name: "HearthKernels", targets: ["HearthCompute", "HearthKernels", "HearthRoofline"]),
+        .library(name: "HearthInference", targets: ["HearthFormats", "HearthModels", "HearthInference"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(
+            url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: ["FullFoundation"]),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // C: no policy, only what Swift cannot say.
+        .target(name: "CVulkan", path: "CModules/CVulkan"),
+        .systemLibrary(name: "COpenBLAS", path: "CModules/COpenBLAS"),
+        .target(name: "CKernels", path: "CModules/CKernels", cSettings: [.unsafeFlags(["-O3"])]),
+        .target(
+            name: "CShaders", path: "CModules/CShaders",
+            cSettings: [.unsafeFlags(["-Wno-c23-extensions"])]),
+
+        .target(name: "CProcess", path: "CModules/CProcess"),
+
+        // Compute plane.
+        .target(name: "HearthRoofline"),
+        .target(name: "HearthCompute", dependencies: ["CVulkan", "CKernels", "HearthRoofline"]),
+        .target(
+            name: "HearthKernels",
+            dependencies: ["HearthCompute", "HearthRoofline", "CKernels", "CShaders", "COpenBLAS"]),
+        .target(
+            name: "HearthFormats", dependencies: [.product(name: "HeapModule", package: "swift-collections")]),
+        .target(name: "HearthModels", dependencies: ["HearthKernels", "HearthFormats"]),
+        .target(name: "HearthInference", dependencies: ["HearthModels", "HearthKernels", "HearthFormats"]),
+        .target(name: "HearthBench", dependencies: ["HearthKernels"]),
+
+        // Control plane.
+        .target(
+            name: "HearthFleet",
+            dependencies: ["HearthRoofline", .product(name: "Yams", package: "Yams")]),
+        .target(name: "HearthStore", dependencies: ["HearthFleet", .product(name: "GRDB", package: "GRDB.swift")]),
+        .target(
+            name: "HearthAgent",
+            dependencies: [
+                "CProcess", "HearthFleet", "HearthStore",
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOFoundationCompat", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]),
+        .target(
+            name: "HearthCoordinator",
+            dependencies: [
+                "HearthFleet", "HearthStore",
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "Mustache", package: "swift-mustache"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]),
+
+        // Arguments to library calls.
+        .executableTarget(
+            name: "hearth",
+            dependencies: [
+                "HearthAgent", "HearthBench", "HearthCoordinator", "HearthFleet", "HearthInference",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+
+        // Tests mirror Sources.
+        .target(name: "Support", dependencies: ["HearthCompute"], path: "Tests/Support"),
+        .testTarget(name: "ArchitectureTests", dependencies: ["HearthKernels", "Support"]),
+        .testTarget(name: "HearthRooflineTests", dependencies: ["HearthRoofline"]),
+        .testTarget(name: "HearthComputeTests", dependencies: ["HearthCompute", "HearthKernels", "Support"]),
+        .testTarget(name: "HearthKernelsTests", dependencies: ["HearthKernels", "Support"]),
+        .testTarget(name: "HearthFormatsTests", dependencies: ["HearthFormats", "Support"]),
+        .testTarget(name: "HearthInferenceTests", dependencies: ["HearthInference", "Support"]),
+        .testTarget(name: "HearthFleetTests", dependencies: ["HearthFleet", "Support"]),
+        .testTarget(
+            name: "HearthCoordinatorTests",
+            dependencies: [
+                "HearthCoordinator", "HearthFleet", "Support",
+                .product(name: "HummingbirdTesting", package: "hummingbird"),
+                .product(name: "Yams", package: "Yams"),
+            ]),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: ["HearthFleet", "Support", .product(name: "GRDB", package: "GRDB.swift")]),
+    ],
+    swiftLanguageModes: [.v6],
+    cLanguageStandard: .gnu17
+)
