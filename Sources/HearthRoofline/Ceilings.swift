@@ -1,0 +1,44 @@
+/// What one device was measured to reach: the roof that every kernel's figure is a share of.
+public struct Ceilings: Sendable, Hashable, Codable {
+    /// The device's selector, for example `cpu` or `vulkan:0`.
+    public var device: String
+    public var deviceName: String
+    public var driver: String
+    /// Seconds since 1970 at the end of the measurement.
+    public var measuredAt: Double
+
+    public var f32FlopsPerSecond: MeasuredValue
+    /// Bytes read plus bytes written a second, c = a.
+    public var copyBytesPerSecond: MeasuredValue
+    public var readBytesPerSecond: MeasuredValue
+    /// Bytes read plus bytes written a second, c = a + s * b.
+    public var triadBytesPerSecond: MeasuredValue
+    public var hostToDeviceBytesPerSecond: MeasuredValue
+    public var deviceToHostBytesPerSecond: MeasuredValue
+    /// Round trip of a submission with nothing in it.
+    public var emptySubmitSeconds: MeasuredValue
+
+    public init(
+        device: String, deviceName: String, driver: String, measuredAt: Double, f32FlopsPerSecond: MeasuredValue,
+        copyBytesPerSecond: MeasuredValue, readBytesPerSecond: MeasuredValue, triadBytesPerSecond: MeasuredValue,
+        hostToDeviceBytesPerSecond: MeasuredValue, deviceToHostBytesPerSecond: MeasuredValue,
+        emptySubmitSeconds: MeasuredValue
+    ) {
+        self.device = device
+        self.deviceName = deviceName
+        self.driver = driver
+        self.measuredAt = measuredAt
+        self.f32FlopsPerSecond = f32FlopsPerSecond
+        self.copyBytesPerSecond = copyBytesPerSecond
+        self.readBytesPerSecond = readBytesPerSecond
+        self.triadBytesPerSecond = triadBytesPerSecond
+        self.hostToDeviceBytesPerSecond = hostToDeviceBytesPerSecond
+        self.deviceToHostBytesPerSecond = deviceToHostBytesPerSecond
+        self.emptySubmitSeconds = emptySubmitSeconds
+    }
+
+    /// The memory roof: the best of the three measured bandwidths.
+    public var bytesPerSecond: Double {
+        max(copyBytesPerSecond.median, readBytesPerSecond.median, triadBytesPerSecond.median)
+    }
+}
