@@ -1,0 +1,58 @@
+#include "CVulkan.h"
+
+VkResult cvk_create_device(VkPhysicalDevice physical, uint32_t family, const cvk_features *enable, cvk_device *device) {
+    *device = (cvk_device){.physical = physical, .family = family};
+    const char *names[4];
+    uint32_t count = 0;
+    if (enable->push_descriptor) names[count++] = VK_KHR_PUSH_DESCRIPTOR_EXTENSION_NAME;
+    if (enable->memory_budget) names[count++] = VK_EXT_MEMORY_BUDGET_EXTENSION_NAME;
+
+    VkPhysicalDeviceVulkan13Features v13 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES,
+                                            .synchronization2 = enable->synchronization2,
+                                            .subgroupSizeControl = enable->subgroup_size_control};
+    VkPhysicalDeviceVulkan12Features v12 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES,
+                                            .pNext = &v13,
+                                            .timelineSemaphore = enable->timeline_semaphore,
+                                            .shaderFloat16 = enable->float16,
+                                            .shaderInt8 = enable->int8,
+                                            .storageBuffer8BitAccess = enable->storage_8bit};
+    VkPhysicalDeviceVulkan11Features v11 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES,
+                                            .pNext = &v12,
+                                            .storageBuffer16BitAccess = enable->storage_16bit};
+    VkPhysicalDeviceFeatures2 features = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2,
+                                          .pNext = &v11,
+                                          .features = {.shaderInt64 = enable->int64}};
+    float priority = 1;
+    VkDeviceQueueCreateInfo queue = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
+                                     .queueFamilyIndex = family,
+                                     .queueCount = 1,
+                                     .pQueuePriorities = &priority};
+    VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
+                               .pNext = &features,
+                               .queueCreateInfoCount = 1,
+                               .pQueueCreateInfos = &queue,
+                               .enabledExtensionCount = count,
+                               .ppEnabledExtensionNames = names};
+    VkResult result = vkCreateDevice(physical, &info, NULL, &device->handle);
+    if (result != VK_SUCCESS) return result;
+    volkLoadDeviceTable(&device->vk, device->handle);
+    device->vk.vkGetDeviceQueue(device->handle, family, 0, &device->queue);
+
+    VkSemaphoreTypeCreateInfo type = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_TYPE_CREATE_INFO,
+                                      .semaphoreType = VK_SEMAPHORE_TYPE_TIMELINE};
+    VkSemaphoreCreateInfo semaphore = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO, .pNext = &type};
+    result = device->vk.vkCreateSemaphore(device->handle, &semaphore, NULL, &device->timeline);
+    if (result != VK_SUCCESS) {
+        device->vk.vkDestroyDevice(device->handle, NULL);
+        device->handle = VK_NULL_HANDLE;
+    }
+    return result;
+}
+
+void cvk_destroy_device(cvk_device *device) {
+    if (!device->handle) return;
+    device->vk.vkDeviceWaitIdle(device->handle);
+    device->vk.vkDestroySemaphore(device->handle, device->timeline, NULL);
+    device->vk.vkDestroyDevice(device->handle, NULL);
+    device->handle = VK_NULL_HANDLE;
+}

@@ -1,0 +1,3 @@
+// The loader, compiled once.
+#define VOLK_IMPLEMENTATION
+#include "CVulkan.h"

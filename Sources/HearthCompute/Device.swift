@@ -1,0 +1,96 @@
+import HearthRoofline
+
+/// One place that executes kernels: the CPU or a Vulkan device.
+public final class Device: Sendable {
+    /// Closed on purpose: a third backend is a compile error until every kernel handles it.
+    package enum Backend: Sendable {
+        case cpu(CPUDevice)
+        case vulkan(VulkanDevice)
+    }
+
+    package let backend: Backend
+    public let description: DeviceDescription
+
+    init(backend: Backend, description: DeviceDescription) {
+        self.backend = backend
+        self.description = description
+    }
+
+    /// Every device of this machine, and why Vulkan gives none where it does not.
+    public static func list() -> (devices: [DeviceDescription], vulkanProblem: String?) {
+        let cpu = CPUDevice.describe()
+        do throws(DeviceError) {
+            return (try VulkanInstance.shared().devices.map(\.description) + [cpu], nil)
+        } catch {
+            return ([cpu], error.description)
+        }
+    }
+
+    /// Opens the device that `selector` names.
+    ///
+    /// - Parameter threadCount: threads of the CPU backend; nil means every core this process may use.
+    /// - Throws: `noSuchDevice`, `driverMissing` or `unusable`, saying what there is instead.
+    public static func open(_ selector: DeviceSelector, threadCount: Int? = nil) throws(DeviceError) -> Device {
+        switch selector {
+        case .cpu: return openCPU(threadCount: threadCount)
+        case .auto:
+            guard let gpu = try? VulkanInstance.shared().firstHardware else { return openCPU(threadCount: threadCount) }
+            return try gpu.open()
+        case .vulkan:
+            let instance = try VulkanInstance.shared()
+            guard let gpu = instance.firstHardware else {
+                let software = instance.devices.filter { $0.description.kind == .software }.map(\.description.selector)
+                throw DeviceError(
+                    .noSuchDevice,
+                    "no usable Vulkan GPU on this machine"
+                        + (software.isEmpty
+                            ? "" : "; software devices are used only when named: \(software.joined(separator: ", "))"))
+            }
+            return try gpu.open()
+        case .vulkanIndex(let index):
+            let instance = try VulkanInstance.shared()
+            guard instance.devices.indices.contains(index) else {
+                throw DeviceError(
+                    .noSuchDevice,
+                    "no device vulkan:\(index); this machine has \(instance.devices.count) Vulkan device(s), see `hearth devices`"
+                )
+            }
+            return try instance.devices[index].open()
+        }
+    }
+
+    private static func openCPU(threadCount: Int?) -> Device {
+        Device(backend: .cpu(CPUDevice(threadCount: threadCount)), description: CPUDevice.describe())
+    }
+
+    public var selector: String { description.selector }
+
+    /// Allocates uninitialised memory of the device. - Throws: `outOfMemory` with what was asked, free and there.
+    public func makeBuffer(byteCount: Int) throws(DeviceError) -> DeviceBuffer {
+        switch backend {
+        case .cpu: DeviceBuffer(device: self, hostByteCount: max(byteCount, 1))
+        case .vulkan(let vulkan): try DeviceBuffer(device: self, vulkan: vulkan, byteCount: max(byteCount, 1))
+        }
+    }
+
+    /// A contiguous tensor in a buffer of its own.
+    public func makeTensor(_ dtype: DType, _ shape: [Int]) throws(DeviceError) -> Tensor {
+        let buffer = try makeBuffer(byteCount: dtype.byteCount(of: shape.reduce(1, *)))
+        return Tensor(buffer, dtype: dtype, shape: shape)
+    }
+
+    /// A contiguous tensor holding `values`.
+    public func makeTensor(_ values: [Float], _ shape: [Int]) throws(DeviceError) -> Tensor {
+        precondition(values.count == shape.reduce(1, *), "\(values.count) values for shape \(shape)")
+        let tensor = try makeTensor(.f32, shape)
+        try tensor.write(values)
+        return tensor
+    }
+
+    public func makeEncoder() throws(DeviceError) -> CommandEncoder { try CommandEncoder(device: self) }
+
+    /// Keeps compiled pipelines for the next process. Failing to is no error: the next start compiles again.
+    public func savePipelineCache() {
+        if case .vulkan(let vulkan) = backend { vulkan.pipelines.save() }
+    }
+}

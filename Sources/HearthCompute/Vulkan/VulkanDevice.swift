@@ -1,0 +1,161 @@
+import CVulkan
+import Synchronization
+
+/// An open Vulkan device: memory, one queue, one timeline.
+///
+/// `@unchecked Sendable`: handles never change after `init`; what does change is in `state` behind its mutex, which
+/// also serialises the queue.
+package final class VulkanDevice: @unchecked Sendable {
+    let physical: VulkanPhysicalDevice
+    let pipelines: PipelineLibrary
+    private let device: UnsafeMutablePointer<cvk_device>
+    private let state = Mutex(State())
+
+    private struct State {
+        var submittedValue: UInt64 = 0
+        var idle: [cvk_recording] = []
+        /// Recordings whose submission nobody holds any more, reusable once the timeline has passed them.
+        var retired: [(value: UInt64, recording: cvk_recording)] = []
+        /// Buffers the device may still be using, by timeline value.
+        var inFlight: [(value: UInt64, buffers: [DeviceBuffer])] = []
+    }
+
+    init(_ physical: VulkanPhysicalDevice) throws(DeviceError) {
+        self.physical = physical
+        var features = physical.info.features
+        device = .allocate(capacity: 1)
+        device.initialize(to: cvk_device())
+        let result = cvk_create_device(physical.handle, physical.info.compute_family, &features, device)
+        guard result == VK_SUCCESS else {
+            device.deallocate()
+            throw DeviceError(
+                .unusable, "opening \(physical.description.selector) (\(physical.description.name)) failed",
+                vkResult: result.rawValue)
+        }
+        pipelines = PipelineLibrary(device, identity: physical.info)
+    }
+
+    deinit {
+        _ = device.pointee.vk.vkDeviceWaitIdle(device.pointee.handle)
+        pipelines.destroy()
+        state.withLock { state in
+            for recording in state.idle + state.retired.map(\.recording) {
+                withUnsafePointer(to: recording) { cvk_destroy_recording(device, $0) }
+            }
+        }
+        cvk_destroy_device(device)
+        device.deallocate()
+    }
+
+    var handle: UnsafePointer<cvk_device> { UnsafePointer(device) }
+
+    // MARK: Memory
+
+    func allocate(_ byteCount: Int, _ location: cvk_location) throws(DeviceError) -> cvk_buffer {
+        var buffer = cvk_buffer()
+        let result = cvk_create_buffer(device, UInt64(byteCount), location, &buffer)
+        if result == VK_SUCCESS { return buffer }
+        let description = physical.description
+        let free = physical.freeByteCount.map { "\($0)" } ?? "an unknown number"
+        try check(
+            result,
+            "allocating \(byteCount) bytes on \(description.selector) (\(free) bytes free of \(description.memoryByteCount))"
+        )
+        return buffer
+    }
+
+    func free(_ buffer: cvk_buffer) { withUnsafePointer(to: buffer) { cvk_destroy_buffer(device, $0) } }
+
+    /// Staging moves at most this much at a time.
+    private static let stagingByteCount = 64 << 20
+
+    func upload(_ bytes: UnsafeRawBufferPointer, to buffer: cvk_buffer, at offset: Int) throws(DeviceError) {
+        if let mapped = buffer.mapped {
+            (mapped + offset).copyMemory(from: bytes.baseAddress!, byteCount: bytes.count)
+            return
+        }
+        let staging = try allocate(min(bytes.count, Self.stagingByteCount), CVK_READBACK)
+        defer { free(staging) }
+        for start in stride(from: 0, to: bytes.count, by: Self.stagingByteCount) {
+            let count = min(Self.stagingByteCount, bytes.count - start)
+            staging.mapped.copyMemory(from: bytes.baseAddress! + start, byteCount: count)
+            try copy(from: staging, 0, to: buffer, offset + start, count)
+        }
+    }
+
+    func download(_ buffer: cvk_buffer, at offset: Int, into bytes: UnsafeMutableRawBufferPointer) throws(DeviceError) {
+        if let mapped = buffer.mapped {
+            try waitIdle()
+            bytes.baseAddress!.copyMemory(from: mapped + offset, byteCount: bytes.count)
+            return
+        }
+        let staging = try allocate(min(bytes.count, Self.stagingByteCount), CVK_READBACK)
+        defer { free(staging) }
+        for start in stride(from: 0, to: bytes.count, by: Self.stagingByteCount) {
+            let count = min(Self.stagingByteCount, bytes.count - start)
+            try copy(from: buffer, offset + start, to: staging, 0, count)
+            (bytes.baseAddress! + start).copyMemory(from: staging.mapped, byteCount: count)
+        }
+    }
+
+    private func copy(from source: cvk_buffer, _ sourceOffset: Int, to target: cvk_buffer, _ offset: Int, _ count: Int)
+        throws(DeviceError)
+    {
+        let recording = try beginRecording()
+        recording.copy(from: source.handle, sourceOffset, to: target.handle, offset, count)
+        try recording.submit().wait()
+    }
+
+    // MARK: Submission
+
+    func beginRecording() throws(DeviceError) -> VulkanRecording {
+        reap()
+        var raw = state.withLock { $0.idle.popLast() } ?? cvk_recording()
+        if raw.pool == nil { try check(cvk_create_recording(device, &raw), "creating a command buffer") }
+        try check(cvk_begin(device, &raw), "beginning a command buffer")
+        return VulkanRecording(device: self, raw: raw)
+    }
+
+    /// Submits and remembers `buffers` until the device is past the returned timeline value.
+    func submit(_ raw: cvk_recording, keeping buffers: [DeviceBuffer]) throws(DeviceError) -> UInt64 {
+        try state.withLock { state throws(DeviceError) in
+            let value = state.submittedValue + 1
+            let result = withUnsafePointer(to: raw) { cvk_submit(device, $0, value) }
+            try check(result, "submitting to \(physical.description.selector)")
+            state.submittedValue = value
+            state.inFlight.append((value, buffers))
+            return value
+        }
+    }
+
+    func wait(for value: UInt64) throws(DeviceError) {
+        let tenMinutes: UInt64 = 600_000_000_000
+        try check(cvk_wait(device, value, tenMinutes), "waiting for \(physical.description.selector)")
+    }
+
+    private func waitIdle() throws(DeviceError) { try wait(for: state.withLock { $0.submittedValue }) }
+
+    /// A recording that was never submitted goes back to the pool.
+    func recycle(_ raw: cvk_recording) { state.withLock { $0.idle.append(raw) } }
+
+    /// A recording whose submission is no longer held: reused once the device is past `value`.
+    func retire(_ raw: cvk_recording, value: UInt64) { state.withLock { $0.retired.append((value, raw)) } }
+
+    /// Lets go of everything the device has finished with.
+    func reap() {
+        var done: UInt64 = 0
+        guard
+            device.pointee.vk.vkGetSemaphoreCounterValue(device.pointee.handle, device.pointee.timeline, &done)
+                == VK_SUCCESS
+        else { return }
+        // Buffers are released outside the lock: their deinit may end this device.
+        let finished = state.withLock { state in
+            let finished = state.inFlight.filter { $0.value <= done }
+            state.inFlight.removeAll { $0.value <= done }
+            state.idle += state.retired.filter { $0.value <= done }.map(\.recording)
+            state.retired.removeAll { $0.value <= done }
+            return finished.map(\.buffers)
+        }
+        withExtendedLifetime(finished) {}
+    }
+}

@@ -1,0 +1,109 @@
+import CVulkan
+
+/// A Vulkan device of this machine before it is opened.
+///
+/// `@unchecked Sendable`: nothing changes after `init`.
+package final class VulkanPhysicalDevice: @unchecked Sendable {
+    let handle: VkPhysicalDevice
+    let info: cvk_device_info
+    package let description: DeviceDescription
+
+    init(instance: VkInstance, handle: VkPhysicalDevice, index: Int) {
+        self.handle = handle
+        var info = cvk_device_info()
+        cvk_describe(handle, &info)
+        self.info = info
+        description = Self.describe(info, handle: handle, instance: instance, index: index)
+    }
+
+    func open() throws(DeviceError) -> Device {
+        if let reason = description.unusable {
+            throw DeviceError(.unusable, "\(description.selector) (\(description.name)) cannot be used: \(reason)")
+        }
+        return Device(backend: .vulkan(try VulkanDevice(self)), description: description)
+    }
+
+    /// Free bytes of device-local memory, for error messages; nil where the driver does not say.
+    var freeByteCount: UInt64? {
+        var budget: UInt64 = 0
+        var usage: UInt64 = 0
+        guard cvk_memory_budget(handle, &budget, &usage) else { return nil }
+        return budget > usage ? budget - usage : 0
+    }
+
+    private static func describe(
+        _ info: cvk_device_info, handle: VkPhysicalDevice, instance: VkInstance, index: Int
+    ) -> DeviceDescription {
+        var budget: UInt64 = 0
+        var usage: UInt64 = 0
+        let hasBudget = info.features.memory_budget && cvk_memory_budget(handle, &budget, &usage)
+        return DeviceDescription(
+            selector: "vulkan:\(index)", kind: kind(info.device_type), name: string(info.name),
+            driver: "\(string(info.driver_name)) \(string(info.driver_info))",
+            apiVersion: "\(info.api_version >> 22).\((info.api_version >> 12) & 0x3ff).\(info.api_version & 0xfff)",
+            memoryByteCount: info.device_local_byte_count,
+            freeByteCount: hasBudget ? (budget > usage ? budget - usage : 0) : nil,
+            subgroupSize: Int(info.subgroup_size), features: featureNames(info.features),
+            matrixShapes: matrixShapes(instance, handle), unusable: unusable(info))
+    }
+
+    private static func kind(_ type: UInt32) -> DeviceDescription.Kind {
+        switch type {
+        case UInt32(VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU.rawValue): .discrete
+        case UInt32(VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU.rawValue): .integrated
+        case UInt32(VK_PHYSICAL_DEVICE_TYPE_VIRTUAL_GPU.rawValue): .virtual
+        default: .software
+        }
+    }
+
+    private static func unusable(_ info: cvk_device_info) -> String? {
+        let features = info.features
+        if info.api_version < 1 << 22 | 3 << 12 { return "its driver offers less than Vulkan 1.3" }
+        if info.compute_family == .max { return "it has no compute queue" }
+        if !features.timeline_semaphore { return "it lacks timeline semaphores" }
+        if !features.synchronization2 { return "it lacks synchronization2" }
+        if !features.push_descriptor { return "it lacks VK_KHR_push_descriptor" }
+        if !features.subgroup_arithmetic { return "it lacks subgroup arithmetic in compute shaders" }
+        return nil
+    }
+
+    private static func featureNames(_ f: cvk_features) -> [String] {
+        let all: [(Bool, String)] = [
+            (f.float16, "f16"), (f.int8, "i8"), (f.storage_16bit, "storage16"), (f.storage_8bit, "storage8"),
+            (f.int64, "i64"), (f.bfloat16, "bf16"), (f.memory_budget, "memory-budget"),
+            (f.subgroup_size_control, "subgroup-size-control"), (f.cooperative_matrix, "cooperative-matrix"),
+            (f.cooperative_matrix2, "cooperative-matrix2"),
+            (f.pipeline_executable_properties, "pipeline-executable-properties"),
+        ]
+        return all.filter(\.0).map(\.1)
+    }
+
+    private static func matrixShapes(_ instance: VkInstance, _ handle: VkPhysicalDevice)
+        -> [DeviceDescription.MatrixShape]
+    {
+        var count: UInt32 = 256
+        var shapes = [cvk_matrix_shape](repeating: cvk_matrix_shape(), count: Int(count))
+        guard cvk_matrix_shapes(instance, handle, &shapes, &count) == VK_SUCCESS else { return [] }
+        return shapes.prefix(Int(count)).map {
+            DeviceDescription.MatrixShape(
+                m: Int($0.m), n: Int($0.n), k: Int($0.k), a: component($0.a_type), b: component($0.b_type),
+                c: component($0.c_type), result: component($0.result_type), scope: scope($0.scope))
+        }
+    }
+
+    /// VkComponentTypeKHR.
+    private static func component(_ type: UInt32) -> String {
+        let names = ["f16", "f32", "f64", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64"]
+        if Int(type) < names.count { return names[Int(type)] }
+        return type == 1_000_141_000 ? "bf16" : "type\(type)"
+    }
+
+    /// VkScopeKHR.
+    private static func scope(_ value: UInt32) -> String {
+        [1: "device", 2: "workgroup", 3: "subgroup", 5: "queue-family"][value] ?? "scope\(value)"
+    }
+
+    private static func string<T>(_ characters: T) -> String {
+        withUnsafeBytes(of: characters) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    }
+}

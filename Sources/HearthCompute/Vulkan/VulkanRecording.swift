@@ -1,0 +1,108 @@
+import CVulkan
+
+/// One command buffer being recorded.
+///
+/// Owned by one encoder and then by one submission, never shared before it is submitted.
+final class VulkanRecording: @unchecked Sendable {
+    private let device: VulkanDevice
+    private var raw: cvk_recording
+    private var submitted = false
+    private var buffers: [DeviceBuffer] = []
+    private var hazards = HazardTracker()
+
+    init(device: VulkanDevice, raw: cvk_recording) {
+        self.device = device
+        self.raw = raw
+    }
+
+    deinit { if !submitted { device.recycle(raw) } }
+
+    func dispatch(
+        _ shader: Shader, constants: [UInt32], reads: [Tensor], writes: [Tensor], push: [UInt32],
+        groups: (x: Int, y: Int, z: Int)
+    ) throws(DeviceError) {
+        let tensors = reads + writes
+        precondition(tensors.count == shader.bindingCount, "\(shader.name) takes \(shader.bindingCount) bindings")
+        precondition(push.count * 4 == shader.pushByteCount, "\(shader.name) takes \(shader.pushByteCount) push bytes")
+        try checkGroups(shader, groups)
+        var bindings: [cvk_binding] = []
+        for tensor in tensors { bindings.append(try binding(tensor, shader)) }
+        if hazards.needsBarrier(reads: reads, writes: writes) { cvk_barrier(device.handle, &raw) }
+        var pipeline = try device.pipelines.pipeline(shader, constants: constants)
+        cvk_dispatch(
+            device.handle, &raw, &pipeline, bindings, UInt32(bindings.count), push, UInt32(push.count * 4),
+            UInt32(groups.x), UInt32(groups.y), UInt32(groups.z))
+        buffers.append(contentsOf: tensors.map(\.buffer))
+    }
+
+    private func checkGroups(_ shader: Shader, _ groups: (x: Int, y: Int, z: Int)) throws(DeviceError) {
+        let limits = device.physical.info.max_workgroup_count
+        if groups.x > Int(limits.0) || groups.y > Int(limits.1) || groups.z > Int(limits.2) {
+            throw DeviceError(.invalid, "\(shader.name): \(groups) workgroups exceed the device's \(limits)")
+        }
+    }
+
+    private func binding(_ tensor: Tensor, _ shader: Shader) throws(DeviceError) -> cvk_binding {
+        guard case .vulkan(let owner, let buffer) = tensor.buffer.storage, owner === device else {
+            throw DeviceError(.invalid, "\(shader.name): a tensor of another device")
+        }
+        let info = device.physical.info
+        if UInt64(tensor.byteOffset) % info.storage_offset_alignment != 0 {
+            throw DeviceError(
+                .invalid,
+                "\(shader.name): byte offset \(tensor.byteOffset) is not a multiple of \(info.storage_offset_alignment)"
+            )
+        }
+        // The last word of a tensor may be half used; buffers are whole words, so it lies inside.
+        let range = min((tensor.spannedByteCount + 3) & ~3, Int(buffer.byte_count) - tensor.byteOffset)
+        if UInt64(range) > info.max_storage_range {
+            throw DeviceError(
+                .invalid,
+                "\(shader.name): \(range) bytes in one tensor exceed maxStorageBufferRange \(info.max_storage_range)"
+            )
+        }
+        return cvk_binding(buffer: buffer.handle, offset: UInt64(tensor.byteOffset), range: UInt64(max(range, 4)))
+    }
+
+    func copy(from source: VkBuffer, _ sourceOffset: Int, to target: VkBuffer, _ offset: Int, _ count: Int) {
+        cvk_copy(device.handle, &raw, source, UInt64(sourceOffset), target, UInt64(offset), UInt64(count))
+    }
+
+    func submit() throws(DeviceError) -> VulkanSubmission {
+        try check(cvk_end(device.handle, &raw), "ending a command buffer")
+        let value = try device.submit(raw, keeping: buffers)
+        submitted = true
+        return VulkanSubmission(device: device, value: value, raw: raw)
+    }
+}
+
+/// Which memory has been touched since the last barrier.
+struct HazardTracker {
+    private struct Span {
+        let buffer: ObjectIdentifier
+        let bytes: Range<Int>
+        init(_ tensor: Tensor) {
+            buffer = ObjectIdentifier(tensor.buffer)
+            bytes = tensor.byteOffset..<tensor.byteOffset + tensor.spannedByteCount
+        }
+        func meets(_ other: Span) -> Bool { buffer == other.buffer && bytes.overlaps(other.bytes) }
+    }
+    private var read: [Span] = []
+    private var written: [Span] = []
+
+    /// True when the next dispatch reads or writes what an earlier one wrote, or writes what an earlier one read.
+    mutating func needsBarrier(reads: [Tensor], writes: [Tensor]) -> Bool {
+        let reads = reads.map(Span.init)
+        let writes = writes.map(Span.init)
+        let conflict =
+            (reads + writes).contains { span in written.contains { $0.meets(span) } }
+            || writes.contains { span in read.contains { $0.meets(span) } }
+        if conflict {
+            read = []
+            written = []
+        }
+        read += reads
+        written += writes
+        return conflict
+    }
+}
