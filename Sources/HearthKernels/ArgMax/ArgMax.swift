@@ -1,0 +1,25 @@
+import HearthCompute
+import HearthRoofline
+
+/// Index of the largest element of each row, the first of equals.
+///
+/// - Shapes: x `[r, n]` f32 with n > 0, y `[r]` i32. NaN elements are never chosen unless they come first.
+/// - Errors: `invalid` when shapes do not fit.
+/// - Cost: one comparison an element, counted as a FLOP; x read once.
+public enum ArgMax {
+    public static func encode(_ x: Tensor, into y: Tensor, _ encoder: inout CommandEncoder) throws(DeviceError) {
+        try require(x.shape.count == 2 && x.dtype == .f32 && x.isContiguous, "ArgMax", "x is a plain f32 matrix")
+        let (rows, n) = (x.shape[0], x.shape[1])
+        try require(n > 0, "ArgMax", "rows are empty")
+        try require(y.shape == [rows] && y.dtype == .i32, "ArgMax", "y is \(y.shape), expected [\(rows)] i32")
+        if rows > 0 {
+            switch encoder.device.backend {
+            case .cpu: runCPU(x, y)
+            case .vulkan:
+                try encoder.dispatch(
+                    ShaderCatalog.shader("argmax"), reads: [x], writes: [y], push: [UInt32(n)], groups: (rows, 1, 1))
+            }
+        }
+        encoder.note("argmax", cost(rows: rows, n: n))
+    }
+}

@@ -1,0 +1,34 @@
+import Foundation
+
+extension Attention {
+    /// Plain loops in f64, softmax over the whole row: what every implementation is checked against.
+    package static func reference(_ p: Problem, q: [Float], k: [Float], v: [Float], scale: Double? = nil)
+        -> (o: [Double], lse: [Double])
+    {
+        var o = [Double](repeating: 0, count: p.b * p.tq * p.hq * p.d)
+        var lse = [Double](repeating: -Double(Float.greatestFiniteMagnitude), count: p.b * p.tq * p.hq)
+        let factor = scale ?? 1 / Double(p.d).squareRoot()
+        let capacity = p.b == 0 ? 0 : k.count / (p.b * p.hkv * p.d)
+        for b in 0..<p.b {
+            for t in 0..<p.tq {
+                for h in 0..<p.hq {
+                    let count = p.keys(ofRow: t)
+                    if count == 0 { continue }
+                    let row = (b * p.tq + t) * p.hq + h
+                    let key = { (j: Int) in ((b * capacity + j) * p.hkv + h / (p.hq / p.hkv)) * p.d }
+                    let scores = (0..<count).map { j in
+                        (0..<p.d).reduce(0.0) { $0 + Double(q[row * p.d + $1]) * Double(k[key(j) + $1]) } * factor
+                    }
+                    let largest = scores.max()!
+                    let weights = scores.map { exp($0 - largest) }
+                    let sum = weights.reduce(0, +)
+                    for j in 0..<count {
+                        for i in 0..<p.d { o[row * p.d + i] += weights[j] / sum * Double(v[key(j) + i]) }
+                    }
+                    lse[row] = largest + log(sum)
+                }
+            }
+        }
+        return (o, lse)
+    }
+}

@@ -1,0 +1,47 @@
+import HearthCompute
+import HearthRoofline
+
+/// Kernels that do nothing useful as fast as the device can: what its ceilings are measured with.
+package enum Probe {
+    /// FLOPs of `fma` for one round on this device.
+    package static func encodeFMA(rounds: Int, scratch: Tensor, _ encoder: inout CommandEncoder) throws(DeviceError) {
+        let flops: Double
+        switch encoder.device.backend {
+        case .cpu(let cpu): flops = fmaCPU(rounds, cpu)
+        case .vulkan:
+            let invocations = scratch.elementCount
+            try encoder.dispatch(
+                ShaderCatalog.shader("probe_fma"), reads: [], writes: [scratch], push: [UInt32(rounds)],
+                groups: (invocations / 64, 1, 1))
+            flops = Double(invocations) * Double(rounds) * 64  // 8 chains of 4 lanes, 2 FLOPs each
+        }
+        encoder.note("probe.fma", Cost(flops: flops))
+    }
+
+    package enum Stream: String, Sendable { case copy, triad, read }
+
+    /// Streams over a (and b) into c. - Precondition: equal f32 vectors of whole multiples of 4096 elements.
+    package static func encode(
+        _ stream: Stream, _ a: Tensor, _ b: Tensor, into c: Tensor, _ encoder: inout CommandEncoder
+    )
+        throws(DeviceError)
+    {
+        let n = a.elementCount
+        precondition(n % 4096 == 0 && b.elementCount == n && c.elementCount == n)
+        switch encoder.device.backend {
+        case .cpu(let cpu): streamCPU(stream, a, b, c, cpu)
+        case .vulkan:
+            try encoder.dispatch(
+                ShaderCatalog.shader("probe_\(stream.rawValue)"), reads: [a, b], writes: [c], push: [UInt32(n / 4)],
+                groups: (n / 4096, 1, 1))
+        }
+        let bytes = Double(4 * n)
+        let cost =
+            switch stream {
+            case .copy: Cost(bytesRead: bytes, bytesWritten: bytes)
+            case .triad: Cost(flops: 2 * Double(n), bytesRead: 2 * bytes, bytesWritten: bytes)
+            case .read: Cost(flops: Double(n), bytesRead: bytes)
+            }
+        encoder.note("probe.\(stream.rawValue)", cost)
+    }
+}
