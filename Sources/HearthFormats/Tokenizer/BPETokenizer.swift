@@ -1,0 +1,102 @@
+/// Byte-level byte-pair encoding, GPT-2's family.
+///
+/// Text is cut into words (`PreTokenizer`), each word into bytes, and neighbouring symbols are merged, the merge that
+/// comes first in the list first, the leftmost of equals first.
+///
+/// - Source: Sennrich et al., arXiv 1508.07909; Radford et al., 2019, for the byte alphabet.
+public struct BPETokenizer: Sendable {
+    /// What a vocabulary entry is, by its number in `tokenizer.ggml.token_type`.
+    enum TokenKind: Int64 { case normal = 1, unknown, control, userDefined, unused, byte }
+
+    public let vocabularySize: Int
+    public let bosID: Int32?
+    public let eosID: Int32?
+    public let addsBOS: Bool
+    private let preTokenizer: PreTokenizer
+    private let tokens: [String]
+    private let kinds: [TokenKind]
+    private let merges: MergeTable
+    /// Control and user-defined tokens, longest first.
+    private let special: [SpecialToken]
+    private let idsByText: [String: Int32]
+
+    private struct SpecialToken {
+        let text: [UInt8]
+        let id: Int32
+        let isControl: Bool
+    }
+
+    init(
+        tokens: [String], kinds: [TokenKind], merges: MergeTable, preTokenizer: PreTokenizer, bosID: Int32?,
+        eosID: Int32?, addsBOS: Bool
+    ) {
+        self.tokens = tokens
+        self.kinds = kinds
+        self.merges = merges
+        self.preTokenizer = preTokenizer
+        self.bosID = bosID
+        self.eosID = eosID
+        self.addsBOS = addsBOS
+        vocabularySize = tokens.count
+        idsByText = Dictionary(zip(tokens, Int32(0)...), uniquingKeysWith: { first, _ in first })
+        var special: [SpecialToken] = []
+        for (id, kind) in kinds.enumerated() where kind == .control || kind == .userDefined {
+            let text = Array(tokens[id].utf8)
+            if !text.isEmpty { special.append(SpecialToken(text: text, id: Int32(id), isControl: kind == .control)) }
+        }
+        self.special = special.sorted { ($0.text.count, $1.id) > ($1.text.count, $0.id) }
+    }
+
+    public func id(ofToken text: String) -> Int32? { idsByText[text] }
+
+    // MARK: Encoding
+
+    /// Token ids of `text`.
+    ///
+    /// - Parameter parsesControl: read control tokens such as `<|im_start|>` in the text as themselves. Only for text
+    ///   that a template made: with user input it lets the user forge turns.
+    public func encode(_ text: String, parsesControl: Bool = false) -> [Int32] {
+        var ids: [Int32] = addsBOS ? bosID.map { [$0] } ?? [] : []
+        let bytes = Array(text.utf8)
+        let known = special.filter { parsesControl || !$0.isControl }
+        let firstBytes = Set(known.map { $0.text[0] })
+        var start = 0
+        var at = 0
+        while at < bytes.count {
+            if firstBytes.contains(bytes[at]), let match = known.first(where: { bytes[at...].starts(with: $0.text) }) {
+                encodePlain(bytes[start..<at], into: &ids)
+                ids.append(match.id)
+                at += match.text.count
+                start = at
+            } else {
+                at += 1
+            }
+        }
+        encodePlain(bytes[start...], into: &ids)
+        return ids
+    }
+
+    private func encodePlain(_ bytes: ArraySlice<UInt8>, into ids: inout [Int32]) {
+        if bytes.isEmpty { return }
+        for word in preTokenizer.words(of: String(decoding: bytes, as: UTF8.self)) {
+            merges.encode(Array(word.utf8), into: &ids)
+        }
+    }
+
+    // MARK: Decoding
+
+    /// The bytes a token stands for: nothing for control tokens, and for ids outside the vocabulary.
+    public func bytes(of id: Int32) -> [UInt8] {
+        guard tokens.indices.contains(Int(id)) else { return [] }
+        let token = tokens[Int(id)]
+        switch kinds[Int(id)] {
+        case .control, .unused, .unknown: return []
+        case .userDefined: return Array(token.utf8)
+        case .normal, .byte: return ByteAlphabet.bytes(of: token) ?? Array(token.utf8)
+        }
+    }
+
+    public func decode(_ ids: some Sequence<Int32>) -> String {
+        String(decoding: ids.flatMap { bytes(of: $0) }, as: UTF8.self)
+    }
+}

@@ -1,0 +1,131 @@
+import Foundation
+import HearthFormats
+import Support
+import Testing
+
+@Suite struct TokenizerTests {
+    /// llama.cpp's own vectors: 46 texts with the ids that llama.cpp gives.
+    @Test(
+        .enabled(if: TestPaths.vocabularies != nil, "scripts/fetch-vectors could not fetch llama.cpp's vocabularies"),
+        arguments: ["starcoder", "refact", "command-r", "gpt-2"])
+    func idsEqualLlamaCpp(name: String) throws {
+        let base = try #require(TestPaths.vocabularies) + "/" + name + ".gguf"
+        let tokenizer = try BPETokenizer(try GGUFFile(path: base))
+        let texts = try String(contentsOfFile: base + ".inp", encoding: .utf8).components(
+            separatedBy: "\n__ggml_vocab_test__\n")
+        var lines = try String(contentsOfFile: base + ".out", encoding: .utf8).components(separatedBy: "\n")
+        while lines.last == "" { lines.removeLast() }
+        // The last text ends with the file's own newline.
+        let cases = texts.last == "" ? Array(texts.dropLast()) : texts
+        #expect(cases.count == 46 && lines.count == 46)
+        for (text, line) in zip(cases, lines) {
+            let expected = line.split(separator: " ").compactMap { Int32($0) }
+            let ids = tokenizer.encode(text)
+            let plain = tokenizer.addsBOS && ids.first == tokenizer.bosID ? Array(ids.dropFirst()) : ids
+            #expect(plain == expected, "\(text.debugDescription)")
+        }
+    }
+
+    private func tokenizer(_ change: (inout GGUFWriter) -> Void) throws -> BPETokenizer {
+        var writer = GGUFWriter()
+        change(&writer)
+        let folder = try TestPaths.temporaryFolder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        return try BPETokenizer(try GGUFFile(path: try writer.write(to: folder)))
+    }
+
+    @Test func mergesInOrderAndDecodesBack() throws {
+        let tokenizer = try tokenizer { $0.addTokenizer() }
+        #expect(tokenizer.encode("hello") == [258, 111])
+        let text = "h\u{e9}llo \u{1f525}\n\t x"
+        #expect(tokenizer.decode(tokenizer.encode(text)) == text)
+    }
+
+    @Test func controlTokensAreReadOnlyWhenAsked() throws {
+        let tokenizer = try tokenizer { $0.addTokenizer() }
+        #expect(tokenizer.encode("<|end|>", parsesControl: true) == [259])
+        #expect(tokenizer.encode("<|end|>").count == 7)
+        #expect(
+            tokenizer.bytes(of: 259).isEmpty && tokenizer.bytes(of: -1).isEmpty && tokenizer.bytes(of: 9999).isEmpty)
+    }
+
+    /// Merges can name each other in circles; text only ever grows, so encoding ends.
+    @Test func circularAndRepeatedMergesEnd() throws {
+        let tokenizer = try tokenizer {
+            $0.addTokenizer(
+                merges: ["a b", "b a", "ab a", "a ba", "aba b", "a b", "ab ab"], extra: ["ab", "ba", "aba"])
+        }
+        let text = String(repeating: "ab", count: 2000)
+        #expect(tokenizer.decode(tokenizer.encode(text)) == text)
+    }
+
+    @Test func longWordsTakeLittleTime() throws {
+        let tokenizer = try tokenizer { $0.addTokenizer(merges: ["a a", "aa aa"], extra: ["aa", "aaaa"]) }
+        #expect(tokenizer.encode(String(repeating: "a", count: 200_000)).count == 50_000)
+    }
+
+    @Test(arguments: [["ab"], ["a"], ["", "a b"], ["a  b"], [" b"]])
+    func brokenMergeNamesItsIndex(merges: [String]) throws {
+        do { _ = try tokenizer { $0.addTokenizer(merges: merges) } } catch let error as FormatError {
+            return #expect(error.message.contains("merge 0") && error.byteOffset != nil)
+        }
+        Issue.record("accepted \(merges)")
+    }
+
+    @Test func unknownFamiliesAreNamed() throws {
+        do { _ = try tokenizer { $0.add("tokenizer.ggml.model", "spm") } } catch {
+            return #expect("\(error)".contains("'spm'"))
+        }
+        Issue.record("accepted spm")
+    }
+
+    @Test func streamHoldsBackUnfinishedCharacters() {
+        var stream = UTF8Stream()
+        var text = ""
+        for byte in Array("a\u{e9}\u{20ac}\u{1f525}!".utf8) { text += stream.append([byte]) }
+        #expect(text == "a\u{e9}\u{20ac}\u{1f525}!" && stream.finish().isEmpty)
+        #expect(stream.append([0xf0, 0x9f]).isEmpty && stream.finish() == "\u{fffd}")
+    }
+}
+
+@Suite struct ChatTemplateTests {
+    /// SmolLM2's template as its file has it.
+    static let smollm2 =
+        "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n' }}{% endif %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+
+    @Test func rendersSmolLM2() throws {
+        let template = try ChatTemplate(Self.smollm2)
+        let text = try template.render([.init(role: "user", content: "Hi")], addGenerationPrompt: true)
+        #expect(
+            text
+                == "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
+        )
+        let withSystem = try template.render(
+            [.init(role: "system", content: "S"), .init(role: "user", content: "U")], addGenerationPrompt: false)
+        #expect(withSystem == "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nU<|im_end|>\n")
+    }
+
+    @Test(arguments: [
+        ("{% if a is defined %}x{% elif true %}y{% else %}z{% endif %}", "y"), ("{{ 'a' + \"b\" | trim }}", "ab"),
+        ("{%- set x = 'q' -%}  {{ x }}", "q"),
+        ("{% for m in messages %}{{ loop.index }}{{ m.role }}{% endfor %}", "1user"),
+        ("a\n  {% if true %}\nb\n{% endif %}\nc", "a\nb\nc"),
+        ("{# note #}{% if not false and (1 == 1) %}{{ x or 'd' }}{% endif %}", "d"),
+    ])
+    func followsJinja(source: String, expected: String) throws {
+        let text = try ChatTemplate(source).render([.init(role: "user", content: "U")], addGenerationPrompt: true)
+        #expect(text == expected)
+    }
+
+    @Test(arguments: [
+        ("a\n{% macro x() %}", 2), ("{{ 'open }}", 1), ("\n\n{% if x %}", 3), ("{% for a %}{% endfor %}", 1),
+        ("{{ x | upper }}", 1),
+        ("{{ a ~ b }}", 1), ("{{ ", 1), ("{{ }}", 1), ("{{ 99999999999999999999 }}", 1),
+    ])
+    func unsupportedSyntaxNamesItsLine(source: String, line: Int) {
+        do { _ = try ChatTemplate(source) } catch {
+            return #expect(error.line == line && "\(error)".contains("line \(line)"))
+        }
+        Issue.record("accepted \(source)")
+    }
+}
