@@ -1,0 +1,100 @@
+import Foundation
+import HearthCompute
+import HearthKernels
+import HearthRoofline
+
+/// Measures what a device reaches at most: the denominators of every share Hearth reports.
+public struct CeilingProbe {
+    private let device: Device
+    private let progress: (String) -> Void
+    /// Samples of each figure; the median and quartiles are kept.
+    private let sampleCount = 11
+
+    public init(_ device: Device, progress: @escaping (String) -> Void = { _ in }) {
+        self.device = device
+        self.progress = progress
+    }
+
+    public func run() throws -> Ceilings {
+        progress("f32 multiply-add")
+        let flops = try measureFlops()
+        // 128 MiB: four times a server's share of last-level cache, and inside every driver's storage range.
+        let count = 32 << 20
+        let a = try device.makeTensor([Float](repeating: 1, count: count), [count])
+        let b = try device.makeTensor([Float](repeating: 2, count: count), [count])
+        let c = try device.makeTensor([Float](repeating: 0, count: count), [count])
+        progress("memory copy")
+        let copy = try measure(.copy, a, b, c)
+        progress("memory read")
+        let read = try measure(.read, a, b, c)
+        progress("memory triad")
+        let triad = try measure(.triad, a, b, c)
+        progress("host transfers")
+        let (toDevice, toHost) = try measureTransfers(a)
+        progress("empty submissions")
+        let submit = try measureEmptySubmit()
+        device.savePipelineCache()
+        return Ceilings(
+            device: device.selector, deviceName: device.description.name, driver: device.description.driver,
+            measuredAt: Date().timeIntervalSince1970, f32FlopsPerSecond: flops, copyBytesPerSecond: copy,
+            readBytesPerSecond: read, triadBytesPerSecond: triad, hostToDeviceBytesPerSecond: toDevice,
+            deviceToHostBytesPerSecond: toHost, emptySubmitSeconds: submit)
+    }
+
+    private func samples(_ body: () throws -> Double) throws -> MeasuredValue {
+        _ = try body()
+        return MeasuredValue(samples: try (0..<sampleCount).map { _ in try body() })!
+    }
+
+    private func measureFlops() throws -> MeasuredValue {
+        let scratch = try device.makeTensor(.f32, [1 << 16])
+        func once(_ rounds: Int) throws -> (flops: Double, seconds: Double) {
+            var encoder = try device.makeEncoder()
+            try Probe.encodeFMA(rounds: rounds, scratch: scratch, &encoder)
+            let submission = try encoder.submit()
+            let seconds = try submission.wait().seconds
+            return (submission.cost.flops, seconds)
+        }
+        // Grow until one sample takes long enough for the clock and the clock rate to settle.
+        var rounds = 64
+        while try once(rounds).seconds < 0.03, rounds < 1 << 28 { rounds *= 2 }
+        return try samples {
+            let result = try once(rounds)
+            return result.flops / result.seconds
+        }
+    }
+
+    private func measure(_ stream: Probe.Stream, _ a: Tensor, _ b: Tensor, _ c: Tensor) throws -> MeasuredValue {
+        try samples {
+            var encoder = try device.makeEncoder()
+            try Probe.encode(stream, a, b, into: c, &encoder)
+            let submission = try encoder.submit()
+            let seconds = try submission.wait().seconds
+            return submission.cost.byteCount / seconds
+        }
+    }
+
+    private func measureTransfers(_ tensor: Tensor) throws -> (toDevice: MeasuredValue, toHost: MeasuredValue) {
+        let byteCount = 64 << 20
+        let host = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 4096)
+        defer { host.deallocate() }
+        host.initializeMemory(as: UInt8.self, repeating: 1)
+        func timed(_ body: () throws -> Void) rethrows -> Double {
+            let start = ContinuousClock.now
+            try body()
+            return Double(byteCount) / (ContinuousClock.now - start).seconds
+        }
+        let toDevice = try samples { try timed { try tensor.buffer.write(UnsafeRawBufferPointer(host)) } }
+        let toHost = try samples { try timed { try tensor.buffer.read(into: host) } }
+        return (toDevice, toHost)
+    }
+
+    private func measureEmptySubmit() throws -> MeasuredValue {
+        try samples {
+            let rounds = 20
+            let start = ContinuousClock.now
+            for _ in 0..<rounds { try device.makeEncoder().submit().wait() }
+            return (ContinuousClock.now - start).seconds / Double(rounds)
+        }
+    }
+}

@@ -1,0 +1,97 @@
+import HearthCompute
+import HearthKernels
+import HearthRoofline
+
+/// Times kernels of language-model shapes on one device beside its ceilings.
+public struct KernelBench {
+    public struct Result: Sendable, Codable {
+        public let kernel: String
+        public let shape: String
+        public let seconds: MeasuredValue
+        public let cost: Cost
+        public let achieved: Achievement
+        public let predictedSeconds: Double
+    }
+
+    private let device: Device
+    private let ceilings: Ceilings
+    private let minimumSeconds: Double
+
+    public init(_ device: Device, ceilings: Ceilings, minimumSeconds: Double = 1) {
+        self.device = device
+        self.ceilings = ceilings
+        self.minimumSeconds = minimumSeconds
+    }
+
+    public static let workloads = ["gemm", "gemv", "attention", "norm"]
+
+    /// Runs every case of `workloads`, reporting each as it ends.
+    public func run(_ workloads: [String], onResult: (Result) -> Void) throws {
+        for workload in workloads {
+            switch workload {
+            case "gemm":
+                for size in [128, 256, 512] { onResult(try gemm(m: size, n: size, k: size, .f32)) }
+                onResult(try gemm(m: 64, n: 1536, k: 576, .q4_1))
+            case "gemv":
+                for dtype in [DType.f32, .f16, .q8_0, .q4_1] { onResult(try gemm(m: 1, n: 5632, k: 2048, dtype)) }
+            case "attention":
+                onResult(try attention(tq: 128, tk: 128))
+                onResult(try attention(tq: 1, tk: 2048))
+            case "norm": onResult(try norm(rows: 512, n: 2048))
+            default: preconditionFailure("checked against KernelBench.workloads")
+            }
+        }
+    }
+
+    private func time(_ kernel: String, _ shape: String, _ encode: (inout CommandEncoder) throws -> Void) throws
+        -> Result
+    {
+        var cost = Cost.zero
+        func once() throws -> Double {
+            var encoder = try device.makeEncoder()
+            try encode(&encoder)
+            let submission = try encoder.submit()
+            cost = submission.cost
+            return try submission.wait().seconds
+        }
+        _ = try once()
+        var samples: [Double] = []
+        let start = ContinuousClock.now
+        while samples.count < 5 || (ContinuousClock.now - start).seconds < minimumSeconds { samples.append(try once()) }
+        let seconds = MeasuredValue(samples: samples)!
+        return Result(
+            kernel: kernel, shape: shape, seconds: seconds, cost: cost,
+            achieved: Achievement(cost: cost, seconds: seconds.median, ceilings: ceilings),
+            predictedSeconds: ceilings.seconds(for: cost))
+    }
+
+    private func gemm(m: Int, n: Int, k: Int, _ dtype: DType) throws -> Result {
+        let a = try device.makeTensor([Float](repeating: 0.5, count: m * k), [m, k])
+        let b = try device.makeTensor(dtype, [n, k])
+        try b.write([UInt8](repeating: 0x11, count: b.byteCount))
+        let c = try device.makeTensor(.f32, [m, n])
+        return try time(m == 1 ? "gemv.\(dtype)" : "gemm.\(dtype)", "\(m)x\(n)x\(k)") {
+            try GEMM.encode(a, b, into: c, &$0)
+        }
+    }
+
+    private func attention(tq: Int, tk: Int) throws -> Result {
+        let (heads, kvHeads, d) = (9, 3, 64)
+        let q = try device.makeTensor([Float](repeating: 0.1, count: tq * heads * d), [1, tq, heads, d])
+        let k = try device.makeTensor([Float](repeating: 0.1, count: tk * kvHeads * d), [1, tk, kvHeads, d])
+        let o = try device.makeTensor(.f32, q.shape)
+        let lse = try device.makeTensor(.f32, [1, tq, heads])
+        return try time("attention", "Tq=\(tq) Tk=\(tk) H=\(heads)/\(kvHeads) D=\(d)") {
+            try Attention.encode(q: q, k: k, v: k, isCausal: true, into: o, lse: lse, &$0)
+        }
+    }
+
+    private func norm(rows: Int, n: Int) throws -> Result {
+        let x = try device.makeTensor([Float](repeating: 0.5, count: rows * n), [rows, n])
+        let weight = try device.makeTensor([Float](repeating: 1, count: n), [n])
+        let y = try device.makeTensor(.f32, [rows, n])
+        return try time("rms_norm", "\(rows)x\(n)") {
+            try RMSNorm.encode(x, weight: weight, epsilon: 1e-5, into: y, &$0)
+        }
+    }
+}
