@@ -1,0 +1,68 @@
+import HearthRoofline
+
+/// Where a job stands. `queued -> assigned -> running -> succeeded | failed | cancelled`.
+public enum JobState: String, Sendable, Codable, CaseIterable {
+    case queued, assigned, running, succeeded, failed, cancelled
+
+    public var isFinal: Bool { self == .succeeded || self == .failed || self == .cancelled }
+}
+
+/// How one attempt at a job ended: written by `hearth run`, believed over everything else.
+public struct JobOutcome: Sendable, Hashable, Codable {
+    public var exitCode: Int32
+    /// Why it failed; nil on success.
+    public var message: String?
+    public var device: String?
+    public var deviceName: String?
+    public var actualSeconds: Double
+    /// From the device's measured ceilings and the kernels' costs; nil when nothing was predicted.
+    public var predictedSeconds: Double?
+    /// Named figures in base units, for example `decode_tokens_per_second`.
+    public var figures: [String: Double]
+    /// A probe job's result.
+    public var ceilings: Ceilings?
+
+    public init(exitCode: Int32, message: String? = nil, actualSeconds: Double, figures: [String: Double] = [:]) {
+        self.exitCode = exitCode
+        self.message = message
+        self.actualSeconds = actualSeconds
+        self.figures = figures
+    }
+}
+
+/// A job as the coordinator knows it.
+public struct JobRecord: Sendable, Codable, Hashable {
+    public var id: String
+    public var spec: JobSpec
+    public var state: JobState
+    public var node: String?
+    public var attempt: Int
+    /// Seconds since 1970.
+    public var submittedAt: Double
+    public var startedAt: Double?
+    public var finishedAt: Double?
+    public var outcome: JobOutcome?
+    /// Why a queued job still waits.
+    public var waitingFor: String?
+
+    public init(id: String, spec: JobSpec, state: JobState, attempt: Int, submittedAt: Double) {
+        self.id = id
+        self.spec = spec
+        self.state = state
+        self.attempt = attempt
+        self.submittedAt = submittedAt
+    }
+}
+
+/// One attempt of a job handed to a node.
+public struct Assignment: Sendable, Codable, Hashable {
+    public let job: String
+    public let attempt: Int
+    public let spec: JobSpec
+
+    public init(job: String, attempt: Int, spec: JobSpec) {
+        self.job = job
+        self.attempt = attempt
+        self.spec = spec
+    }
+}

@@ -1,0 +1,77 @@
+import HearthRoofline
+
+/// A device as a node reports it.
+public struct DeviceSummary: Sendable, Codable, Hashable {
+    public let selector: String
+    public let kind: String
+    public let name: String
+    public let driver: String
+    public let memoryByteCount: UInt64
+    /// Why it cannot be used; nil when it can.
+    public let unusable: String?
+
+    public init(
+        selector: String, kind: String, name: String, driver: String, memoryByteCount: UInt64, unusable: String?
+    ) {
+        self.selector = selector
+        self.kind = kind
+        self.name = name
+        self.driver = driver
+        self.memoryByteCount = memoryByteCount
+        self.unusable = unusable
+    }
+}
+
+public enum NodeHealth: String, Sendable, Codable, CaseIterable {
+    /// Registered, not probed yet.
+    case starting
+    case healthy
+    /// The last probe failed or hung; the evidence says how.
+    case suspect
+}
+
+/// What a node says of itself when it joins.
+public struct NodeRegistration: Sendable, Codable, Hashable {
+    public let node: String
+    public let bootID: String
+    public let version: String
+    public let devices: [DeviceSummary]
+
+    public init(node: String, bootID: String, version: String, devices: [DeviceSummary]) {
+        self.node = node
+        self.bootID = bootID
+        self.version = version
+        self.devices = devices
+    }
+}
+
+/// A node as the coordinator knows it.
+public struct NodeRecord: Sendable, Codable, Hashable {
+    public var node: String
+    public var version: String
+    public var devices: [DeviceSummary]
+    public var health: NodeHealth
+    /// Why it is not healthy.
+    public var evidence: String?
+    public var registeredAt: Double
+    public var lastSeenAt: Double
+    /// False when nothing was heard from it for a while.
+    public var isConnected: Bool
+    /// The newest of each device.
+    public var ceilings: [Ceilings]
+
+    public init(
+        node: String, version: String, devices: [DeviceSummary], health: NodeHealth, evidence: String?,
+        registeredAt: Double, lastSeenAt: Double, isConnected: Bool, ceilings: [Ceilings]
+    ) {
+        self.node = node
+        self.version = version
+        self.devices = devices
+        self.health = health
+        self.evidence = evidence
+        self.registeredAt = registeredAt
+        self.lastSeenAt = lastSeenAt
+        self.isConnected = isConnected
+        self.ceilings = ceilings
+    }
+}

@@ -1,0 +1,92 @@
+import HearthRoofline
+
+/// One thing that happened on a node. Kept in the agent's spool until the coordinator has stored it.
+public enum ReportBody: Sendable, Codable, Hashable {
+    case ceilings(value: Ceilings)
+    case health(state: NodeHealth, evidence: String?)
+    case jobStarted(job: String, attempt: Int)
+    /// `text` begins `offset` bytes into the job's log.
+    case jobLog(job: String, attempt: Int, offset: Int, text: String)
+    case jobFinished(job: String, attempt: Int, outcome: JobOutcome)
+}
+
+/// A report with its place in the node's sequence.
+public struct Report: Sendable, Codable, Hashable {
+    /// Counts up by one, without holes, within one `bootID`.
+    public let seq: Int64
+    /// The node's clock, seconds since 1970; for people, not for order.
+    public let at: Double
+    public let body: ReportBody
+
+    public init(seq: Int64, at: Double, body: ReportBody) {
+        self.seq = seq
+        self.at = at
+        self.body = body
+    }
+}
+
+/// Reports in order. The coordinator stores each `(node, bootID, seq)` once, however often it is sent.
+public struct ReportBatch: Sendable, Codable, Hashable {
+    /// Names one spool: a new spool starts its sequence again under a new name.
+    public let bootID: String
+    public let reports: [Report]
+
+    public init(bootID: String, reports: [Report]) {
+        self.bootID = bootID
+        self.reports = reports
+    }
+}
+
+/// Everything up to `watermark` is committed; the agent may forget it.
+public struct ReportAck: Sendable, Codable, Hashable {
+    public let watermark: Int64
+    public init(watermark: Int64) { self.watermark = watermark }
+}
+
+/// What a node asks for between jobs; doubles as its sign of life.
+public struct PollRequest: Sendable, Codable, Hashable {
+    /// How long the coordinator may hold the answer back when there is nothing to say.
+    public let waitSeconds: Double
+    /// Jobs the node can take now.
+    public let capacity: Int
+    /// Reports still in the spool.
+    public let spooledReports: Int
+
+    public init(waitSeconds: Double, capacity: Int, spooledReports: Int) {
+        self.waitSeconds = waitSeconds
+        self.capacity = capacity
+        self.spooledReports = spooledReports
+    }
+}
+
+public struct PollResponse: Sendable, Codable, Hashable {
+    /// Attempts assigned to this node that it has not reported as started.
+    public let assignments: [Assignment]
+    /// Jobs of this node that should end.
+    public let cancellations: [String]
+
+    public init(assignments: [Assignment], cancellations: [String]) {
+        self.assignments = assignments
+        self.cancellations = cancellations
+    }
+}
+
+/// A piece of a job's log and where the next one begins.
+public struct LogChunk: Sendable, Codable, Hashable {
+    public let text: String
+    public let nextOffset: Int
+    /// No more will come.
+    public let isComplete: Bool
+
+    public init(text: String, nextOffset: Int, isComplete: Bool) {
+        self.text = text
+        self.nextOffset = nextOffset
+        self.isComplete = isComplete
+    }
+}
+
+/// The body of every response that is not 2xx.
+public struct APIError: Sendable, Codable, Hashable {
+    public let error: String
+    public init(error: String) { self.error = error }
+}

@@ -1,0 +1,117 @@
+import Foundation
+import HearthFleet
+import Support
+import Testing
+
+@Suite struct JobSpecTests {
+    private func parse(_ yaml: String) throws -> JobSpec {
+        try JobSpec.parse(yaml: yaml, file: "job.yaml", folder: "/models")
+    }
+
+    @Test func readsAGenerateJob() throws {
+        let spec = try parse(
+            "kind: generate\nname: n\nmodel: a.gguf\nprompt: |\n  two\n  lines\nmaxTokens: 7\nchat: true\ndevice: vulkan:3\ntopP: 0.5\nseed: 9\n"
+        )
+        #expect(spec.model == "/models/a.gguf" && spec.prompt == "two\nlines\n" && spec.maxTokens == 7 && spec.isChat)
+        #expect(spec.device == "vulkan:3" && spec.sampling.topP == 0.5 && spec.sampling.seed == 9)
+    }
+
+    @Test(arguments: [
+        ("kind: generate\nmodel: m\nprompt: p\npromt: x\n", "job.yaml:4: promt: unknown field"),
+        ("kind: cook\n", "job.yaml:1: kind: 'cook'"), ("name: x\n", "kind is missing"), ("", "expected 'field: value'"),
+        ("- a\n", "expected 'field: value'"), ("kind: generate\nmodel: m\n", "prompt is missing"),
+        ("kind: generate\nmodel: m\nprompt: p\nmaxTokens: many\n", "job.yaml:4: maxTokens: expected a whole number"),
+        ("kind: generate\nmodel: m\nprompt: p\nmaxTokens: 0\n", "job.yaml:4: maxTokens: 1 to"),
+        ("kind: generate\nmodel: m\nprompt: [p]\n", "job.yaml:3: prompt: expected text"),
+        ("kind: probe\ndevice: gpu\n", "job.yaml:2: device: 'gpu'"),
+        ("kind: probe\ntimeoutSeconds: -1\n", "job.yaml:2: timeoutSeconds"),
+        ("kind: probe\ntimeoutSeconds: .nan\n", "timeoutSeconds"), ("kind: probe\nkind: bench\n", "duplicated key"),
+        ("kind: generate\nmodel: m\nprompt: p\ntopP: 0\n", "topP: above 0"),
+        ("kind: probe\nprompt: p\n", "prompt: unknown field"),
+        ("kind: [\n", "job.yaml: "), ("kind: bench\nworkloads: gemm\n", "workloads: expected a list"),
+    ])
+    func badSpecsNameLineAndField(yaml: String, message: String) {
+        do { _ = try parse(yaml) } catch { return #expect("\(error)".contains(message), "\(error)") }
+        Issue.record("accepted \(yaml)")
+    }
+
+    @Test func jsonFromTheWireIsCheckedToo() throws {
+        var spec = JobSpec(kind: .generate, name: "x")
+        spec.model = "relative.gguf"
+        spec.prompt = "p"
+        #expect(spec.problem?.contains("absolute") == true)
+        spec.model = "/a.gguf"
+        #expect(spec.problem == nil)
+        spec.device = "vulkan:01"
+        #expect(spec.problem?.hasPrefix("device") == true)
+    }
+}
+
+@Suite struct ConfigTests {
+    @Test func readsAndRefuses() throws {
+        let config = try AgentConfig.parse(
+            yaml: "listen: 127.0.0.1:1\ndevices: [cpu, 'vulkan:0']\n", file: "agent.yaml")
+        #expect(config.devices == ["cpu", "vulkan:0"] && config.listen == "127.0.0.1:1")
+        #expect(throws: ConfigError.self) { try AgentConfig.parse(yaml: "lisen: x\n", file: "agent.yaml") }
+        #expect(throws: ConfigError.self) { try AgentConfig.parse(yaml: "devices: [gpu]\n", file: "agent.yaml") }
+        #expect(throws: ConfigError.self) { try CoordinatorConfig.parse(yaml: "state: [a]\n", file: "c.yaml") }
+    }
+
+    @Test func listenAddresses() throws {
+        let six = try ListenAddress("[::1]:80")
+        #expect(six.host == "::1" && six.port == 80 && six.isLoopback && "\(six)" == "[::1]:80")
+        #expect(try !ListenAddress("0.0.0.0:7070").isLoopback)
+        for bad in ["", ":80", "host", "host:", "host:x", "host:70000", "host:-1"] {
+            #expect(throws: ConfigError.self, "\(bad)") { try ListenAddress(bad) }
+        }
+    }
+
+    @Test func tokenFilesArePrivate() throws {
+        let folder = try TestPaths.temporaryFolder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let path = folder + "/token"
+        let token = try TokenFile.readOrCreate(path)
+        #expect(token.count == 64)
+        #expect(try TokenFile.readOrCreate(path) == token)
+        var status = stat()
+        stat(path, &status)
+        #expect(status.st_mode & 0o777 == 0o600)
+        chmod(path, 0o644)
+        #expect(throws: ConfigError.self) { try TokenFile.read(path) }
+        #expect(throws: ConfigError.self) { try TokenFile.read(folder + "/none") }
+    }
+}
+
+@Suite struct FleetNameTests {
+    @Test func namesArePlain() {
+        for good in ["n1", "job-1", "a.b_c", String(repeating: "x", count: 128)] { #expect(FleetName.isValid(good)) }
+        for bad in ["", ".", "..", "../x", "a/b", "a b", "\u{e9}", ".hidden", String(repeating: "x", count: 129)] {
+            #expect(!FleetName.isValid(bad), "\(bad)")
+        }
+    }
+}
+
+@Suite struct PrometheusTests {
+    @Test func escapesLabels() {
+        var text = PrometheusText()
+        text.add("hearth_x_bytes", .gauge, help: "H.", [([("a", "q\"\\\n")], 1.5), ([], 2)])
+        #expect(
+            text.text
+                == "# HELP hearth_x_bytes H.\n# TYPE hearth_x_bytes gauge\nhearth_x_bytes{a=\"q\\\"\\\\\\n\"} 1.5\nhearth_x_bytes 2.0\n"
+        )
+    }
+}
+
+@Suite struct WireTests {
+    @Test func reportsSurviveTheWire() throws {
+        let bodies: [ReportBody] = [
+            .health(state: .suspect, evidence: "e"), .jobStarted(job: "j", attempt: 2),
+            .jobLog(job: "j", attempt: 1, offset: 3, text: "\u{e9}"),
+            .jobFinished(job: "j", attempt: 1, outcome: JobOutcome(exitCode: 65, message: "m", actualSeconds: 1)),
+        ]
+        for body in bodies {
+            let data = try JSONEncoder().encode(Report(seq: 1, at: 2, body: body))
+            #expect(try JSONDecoder().decode(Report.self, from: data).body == body)
+        }
+    }
+}
