@@ -1,0 +1,67 @@
+import Foundation
+import HearthFleet
+import Hummingbird
+import Logging
+import NIOCore
+import ServiceLifecycle
+
+/// The node daemon: measures devices, runs jobs as child processes, reports. It touches no device itself.
+public struct Agent: Sendable {
+    private let config: AgentConfig
+    private let address: ListenAddress
+    private let node: String
+    private let store: AgentStore
+    private let client: CoordinatorClient
+    private let logger: Logger
+
+    /// - Throws: `ConfigError` for bad settings, an unusable or locked state folder, a damaged spool, a missing token.
+    public init(config: AgentConfig, logger: Logger) throws {
+        self.config = config
+        self.logger = logger
+        address = try ListenAddress(config.listen)
+        guard address.isLoopback else { throw ConfigError("listen: \(config.listen) is not a loopback address") }
+        node = config.name ?? ProcessInfo.processInfo.hostName
+        guard FleetName.isValid(node) else {
+            throw ConfigError("name: '\(node)' is not 1 to 128 letters, digits, '.', '_' or '-'")
+        }
+        try StateFolder.prepare(config.state)
+        try StateFolder.lock(config.state)
+        store = try AgentStore(folder: config.state)
+        client = try CoordinatorClient(url: config.coordinator, token: try TokenFile.read(config.tokenFile))
+    }
+
+    /// Runs until SIGTERM or SIGINT. Jobs go on without the agent; the next one adopts them.
+    public func run() async throws {
+        let work = URL(fileURLWithPath: config.state, isDirectory: true).appending(path: "jobs")
+        let link = CoordinatorLink()
+        let prober = DeviceProber(
+            store: store, folder: work.appending(path: "probes"), config: config, node: node, logger: logger)
+        let supervisor = JobSupervisor(store: store, folder: work, logger: logger)
+        let metrics = Application(
+            router: AgentMetrics.router(store: store, prober: prober, link: link),
+            configuration: .init(address: .hostname(address.host, port: address.port), serverName: "hearth-agent"),
+            onServerRunning: { [config, address, logger] channel in
+                let url = "http://\(address.host):\(channel.localAddress?.port ?? address.port)"
+                try? Data(url.utf8).write(to: URL(fileURLWithPath: config.state + "/address"), options: .atomic)
+                logger.info("agent metrics", metadata: ["url": "\(url)/metrics"])
+            },
+            logger: logger)
+        let services: [any Service] = [
+            metrics, supervisor, prober,
+            DeliveryService(store: store, client: client, node: node, logger: logger, link: link),
+            PollService(
+                store: store, client: client, supervisor: supervisor, registration: { await prober.registration() },
+                isReady: { await prober.isReady }, link: link, logger: logger),
+        ]
+        let group = ServiceGroup(
+            configuration: .init(
+                services: services.map { .init(service: $0) }, gracefulShutdownSignals: [.sigterm, .sigint],
+                logger: logger))
+        do {
+            try await group.run()
+        } catch let error as IOError where error.errnoCode == EADDRINUSE {
+            throw ConfigError(
+                "listen: \(config.listen) is in use by another program; choose another port with --listen")
+        }
+    }
+}

@@ -1,0 +1,42 @@
+import HearthFleet
+import HearthRoofline
+import Hummingbird
+import NIOCore
+
+/// The agent's own `/metrics` and `/healthz`, on loopback.
+enum AgentMetrics {
+    static func router(store: AgentStore, prober: DeviceProber, link: CoordinatorLink) -> Router<BasicRequestContext> {
+        let router = Router(context: BasicRequestContext.self)
+        router.get("/healthz") { _, _ in "ok\n" }
+        router.get("/metrics") { _, _ in
+            let text = Self.text(
+                ceilings: await prober.ceilings, health: await prober.health,
+                isRegistered: await link.isRegistered, spooled: try await store.pendingCount(),
+                jobs: try await store.activeJobs().count)
+            return Response(
+                status: .ok, headers: [.contentType: "text/plain; version=0.0.4"],
+                body: .init(byteBuffer: ByteBuffer(string: text)))
+        }
+        return router
+    }
+
+    static func text(ceilings: [Ceilings], health: NodeHealth, isRegistered: Bool, spooled: Int, jobs: Int) -> String {
+        var out = PrometheusText()
+        out.add(
+            "hearth_agent_registered", .gauge, help: "1 while the coordinator knows this node.",
+            [([], isRegistered ? 1 : 0)])
+        out.add(
+            "hearth_agent_healthy", .gauge, help: "1 when the last probe was good.", [([], health == .healthy ? 1 : 0)])
+        out.add("hearth_agent_spooled_reports", .gauge, help: "Reports not yet acknowledged.", [([], Double(spooled))])
+        out.add(
+            "hearth_agent_active_jobs", .gauge, help: "Jobs of this node that have not ended.", [([], Double(jobs))])
+        func ceiling(_ name: String, _ help: String, _ value: (Ceilings) -> MeasuredValue) {
+            out.add(name, .gauge, help: help, ceilings.map { ([("device", $0.device)], value($0).median) })
+        }
+        ceiling("hearth_device_f32_flops_per_second", "Measured f32 ceiling.") { $0.f32FlopsPerSecond }
+        ceiling("hearth_device_copy_bytes_per_second", "Measured copy bandwidth.") { $0.copyBytesPerSecond }
+        ceiling("hearth_device_read_bytes_per_second", "Measured read bandwidth.") { $0.readBytesPerSecond }
+        ceiling("hearth_device_triad_bytes_per_second", "Measured triad bandwidth.") { $0.triadBytesPerSecond }
+        return out.text
+    }
+}

@@ -1,0 +1,121 @@
+import Foundation
+import HearthFleet
+import Logging
+import ServiceLifecycle
+
+/// Starts assigned jobs, carries their logs and outcomes into the spool, ends them on request.
+///
+/// Every step is remembered before the next is taken, so that after a crash at any point the next agent goes on: a job
+/// whose process lives is adopted, one that ended is reported with its result, one that never started is started.
+struct JobSupervisor: Service {
+    let store: AgentStore
+    let folder: URL
+    let logger: Logger
+
+    /// One job at a time: the figures of two would not mean anything.
+    static let capacity = 1
+    private static let logPieceByteCount = 64 << 10
+    private static let graceSeconds = 10.0
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                do { for job in try await store.activeJobs() { try await attend(to: job) } } catch is CancellationError
+                {
+                    return
+                } catch {
+                    logger.error("supervising jobs failed; trying again", metadata: ["error": "\(error)"])
+                }
+                try? await Task.sleep(for: .milliseconds(150))
+            }
+        }
+    }
+
+    func child(_ assignment: Assignment) -> ChildProcess {
+        ChildProcess(folder: folder.appending(path: "\(assignment.job)-\(assignment.attempt)"))
+    }
+
+    /// What a job needs next.
+    private func attend(to job: AgentStore.ActiveJob) async throws {
+        let child = child(job.assignment)
+        if job.state == .starting {
+            if !child.wasStarted { try await start(job.assignment, child) }
+            return try await store.markRunning(job.assignment)
+        }
+        let isAlive = child.isAlive
+        var job = job
+        while try await carryLog(&job, child, isFinal: !isAlive) {}
+        if isAlive { return endOverdue(job, child) }
+        let outcome = outcome(of: job, child)
+        try await store.finish(job.assignment, outcome)
+        logger.info("job ended", metadata: ["job": "\(job.assignment.job)", "exit": "\(outcome.exitCode)"])
+        child.remove()
+    }
+
+    private func start(_ assignment: Assignment, _ child: ChildProcess) async throws {
+        logger.info("starting job", metadata: ["job": "\(assignment.job)", "kind": "\(assignment.spec.kind)"])
+        do {
+            try FileManager.default.createDirectory(at: child.folder, withIntermediateDirectories: true)
+            let spec = child.folder.appending(path: "spec.json")
+            try JSONEncoder().encode(assignment.spec).write(to: spec, options: .atomic)
+            try child.start(["run", "--result", child.resultFile.path, spec.path])
+        } catch {
+            // Not startable is an outcome; trying for ever is not.
+            try await store.markRunning(assignment)
+            try await store.finish(
+                assignment, JobOutcome(exitCode: 69, message: "cannot be started: \(error)", actualSeconds: 0))
+        }
+    }
+
+    /// Moves one piece of the log into the spool. - Returns: true when there may be more.
+    private func carryLog(_ job: inout AgentStore.ActiveJob, _ child: ChildProcess, isFinal: Bool) async throws -> Bool
+    {
+        guard let handle = try? FileHandle(forReadingFrom: child.logFile) else { return false }
+        defer { try? handle.close() }
+        try handle.seek(toOffset: UInt64(job.fileOffset))
+        guard var bytes = try handle.read(upToCount: Self.logPieceByteCount), !bytes.isEmpty else { return false }
+        // A character that is still being written waits for its end.
+        if !isFinal || bytes.count == Self.logPieceByteCount { bytes.removeLast(Self.unfinishedCount(bytes)) }
+        if bytes.isEmpty { return false }
+        let text = String(decoding: bytes, as: UTF8.self)
+        try await store.appendLog(job, text: text, fileByteCount: bytes.count)
+        job.fileOffset += bytes.count
+        job.logOffset += text.utf8.count
+        return true
+    }
+
+    /// Bytes at the end that begin a UTF-8 character which is not complete.
+    static func unfinishedCount(_ bytes: Data) -> Int {
+        for (back, byte) in bytes.suffix(3).reversed().enumerated() where byte & 0xc0 != 0x80 {
+            let length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1
+            return length > back + 1 ? back + 1 : 0
+        }
+        return 0
+    }
+
+    /// `hearth run` ends itself at its timeout; one that does not is ended here.
+    private func endOverdue(_ job: AgentStore.ActiveJob, _ child: ChildProcess) {
+        let age = MonotonicClock.seconds - job.takenOnAt
+        let timeout = job.assignment.spec.timeoutSeconds
+        if age > timeout + Self.graceSeconds { child.signal(SIGTERM) }
+        if age > timeout + 2 * Self.graceSeconds { child.signal(SIGKILL) }
+    }
+
+    private func outcome(of job: AgentStore.ActiveJob, _ child: ChildProcess) -> JobOutcome {
+        let signal = child.terminationSignal()
+        if let data = try? Data(contentsOf: child.resultFile),
+            let outcome = try? JSONDecoder().decode(JobOutcome.self, from: data)
+        {
+            return outcome
+        }
+        let how = signal.map { "was ended by signal \($0)" } ?? "ended without a result"
+        return JobOutcome(
+            exitCode: signal.map { 128 + $0 } ?? 70, message: "the job's process \(how)",
+            actualSeconds: max(0, MonotonicClock.seconds - job.takenOnAt))
+    }
+
+    /// Asks a job to end; the next rounds report how it did.
+    func cancel(_ id: String) async throws {
+        for job in try await store.activeJobs() where job.assignment.job == id { child(job.assignment).signal(SIGTERM) }
+    }
+}

@@ -1,0 +1,77 @@
+import AsyncHTTPClient
+import Foundation
+import HearthFleet
+import NIOCore
+import NIOFoundationCompat
+
+/// JSON over HTTP to a coordinator.
+public struct CoordinatorClient: Sendable {
+    public let url: String
+    private let token: String
+
+    public init(url: String, token: String) throws {
+        guard let parsed = URL(string: url), parsed.scheme == "http", parsed.host != nil else {
+            throw ConfigError("coordinator: '\(url)' is not http://HOST:PORT")
+        }
+        self.url = url.hasSuffix("/") ? String(url.dropLast()) : url
+        self.token = token
+    }
+
+    /// Does not try again by itself: whoever calls knows better when to.
+    private static let http: HTTPClient = {
+        var configuration = HTTPClient.Configuration()
+        configuration.connectionPool.retryConnectionEstablishment = false
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }()
+
+    /// A coordinator that cannot be reached, or says no.
+    public struct Failure: Error, Sendable, CustomStringConvertible {
+        /// nil when there was no answer at all.
+        public let status: Int?
+        public let description: String
+    }
+
+    public func get<Answer: Decodable>(_ path: String, as type: Answer.Type) async throws -> Answer {
+        try await send("GET", path, body: nil, headers: [:], as: type)
+    }
+
+    public func post<Answer: Decodable>(
+        _ path: String, _ body: some Encodable, headers: [String: String] = [:], timeoutSeconds: Int64 = 30,
+        as type: Answer.Type
+    ) async throws -> Answer {
+        try await send(
+            "POST", path, body: try JSONEncoder().encode(body), headers: headers, timeoutSeconds: timeoutSeconds,
+            as: type)
+    }
+
+    private func send<Answer: Decodable>(
+        _ method: String, _ path: String, body: Data?, headers: [String: String], timeoutSeconds: Int64 = 30,
+        as type: Answer.Type
+    ) async throws -> Answer {
+        var request = HTTPClientRequest(url: url + path)
+        request.method = .init(rawValue: method)
+        request.headers.add(name: "Authorization", value: "Bearer \(token)")
+        for (name, value) in headers { request.headers.add(name: name, value: value) }
+        if let body {
+            request.headers.add(name: "Content-Type", value: "application/json")
+            request.body = .bytes(ByteBuffer(data: body))
+        }
+        let response: HTTPClientResponse
+        let answer: ByteBuffer
+        do {
+            response = try await Self.http.execute(request, timeout: .seconds(timeoutSeconds))
+            answer = try await response.body.collect(upTo: 64 << 20)
+        } catch is CancellationError {
+            throw CancellationError()
+        } catch {
+            throw Failure(status: nil, description: "cannot reach the coordinator at \(url): \(error)")
+        }
+        guard (200..<300).contains(response.status.code) else {
+            let message = (try? JSONDecoder().decode(APIError.self, from: Data(buffer: answer)))?.error
+            throw Failure(
+                status: Int(response.status.code), description: message ?? "the coordinator answered \(response.status)"
+            )
+        }
+        return try JSONDecoder().decode(Answer.self, from: Data(buffer: answer))
+    }
+}

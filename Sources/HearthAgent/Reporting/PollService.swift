@@ -1,0 +1,56 @@
+import HearthFleet
+import Logging
+import ServiceLifecycle
+
+/// Registers the node and asks for work.
+struct PollService: Service {
+    let store: AgentStore
+    let client: CoordinatorClient
+    let supervisor: JobSupervisor
+    let registration: @Sendable () async -> NodeRegistration?
+    let isReady: @Sendable () async -> Bool
+    let link: CoordinatorLink
+    let logger: Logger
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                do {
+                    guard let registration = await registration() else {
+                        try await Task.sleep(for: .milliseconds(100))
+                        continue
+                    }
+                    if await !link.isRegistered {
+                        _ = try await client.post("/v1/nodes", registration, as: ReportAck.self)
+                        await link.registered(logger)
+                    }
+                    try await poll(registration.node)
+                } catch is CancellationError {
+                    return
+                } catch {
+                    await link.failed(error, logger)
+                    try? await Task.sleep(for: .seconds(1))
+                }
+            }
+        }
+    }
+
+    private func poll(_ node: String) async throws {
+        let active = try await store.activeJobs().count
+        let capacity = await isReady() ? max(0, JobSupervisor.capacity - active) : 0
+        // A busy node asks again soon: it may be free by then.
+        let request = PollRequest(
+            waitSeconds: capacity > 0 ? 10 : 0.5, capacity: capacity, spooledReports: try await store.pendingCount())
+        let response = try await client.post("/v1/nodes/\(node)/poll", request, as: PollResponse.self)
+        for assignment in response.assignments {
+            // The id becomes a folder's name: no coordinator may choose another folder with it.
+            guard FleetName.isValid(assignment.job), assignment.spec.problem == nil else {
+                logger.error("refused an assignment", metadata: ["job": "\(assignment.job.prefix(140))"])
+                continue
+            }
+            guard try await store.takeOn(assignment) else { continue }
+            logger.info("took on job", metadata: ["job": "\(assignment.job)"])
+        }
+        for job in response.cancellations { try await supervisor.cancel(job) }
+    }
+}
