@@ -1,0 +1,45 @@
+import HearthFleet
+import Hummingbird
+
+/// What agents say and ask.
+struct NodeRoutes {
+    let store: CoordinatorStore
+
+    func add(to router: Router<BasicRequestContext>) {
+        router.get("/v1/nodes") { _, _ in try JSONBody.response(try await store.nodes()) }
+        router.post("/v1/nodes") { request, _ in
+            let registration = try await JSONBody.decode(NodeRegistration.self, from: request)
+            guard FleetName.isValid(registration.node), FleetName.isValid(registration.bootID) else {
+                throw HTTPError(.badRequest, message: "node, bootID: 1 to 128 letters, digits, '.', '_' or '-'")
+            }
+            return try JSONBody.response(try await store.register(registration))
+        }
+        router.post("/v1/nodes/:node/reports") { request, context in
+            let node = try context.parameters.require("node")
+            let batch = try await JSONBody.decode(ReportBatch.self, from: request)
+            guard batch.reports.count <= 10_000, batch.reports.allSatisfy({ $0.seq >= 1 }) else {
+                throw HTTPError(.badRequest, message: "reports: at most 10000, seq from 1 up")
+            }
+            return try JSONBody.response(try await store.store(batch, from: node))
+        }
+        router.post("/v1/nodes/:node/poll") { request, context in
+            let node = try context.parameters.require("node")
+            let poll = try await JSONBody.decode(PollRequest.self, from: request)
+            guard (0...60).contains(poll.waitSeconds), (0...1000).contains(poll.capacity) else {
+                throw HTTPError(.badRequest, message: "waitSeconds: 0 to 60; capacity: 0 to 1000")
+            }
+            return try JSONBody.response(try await answer(poll, node))
+        }
+    }
+
+    /// Holds the answer back while there is nothing to say.
+    private func answer(_ poll: PollRequest, _ node: String) async throws -> PollResponse {
+        let deadline = ContinuousClock.now + .seconds(poll.waitSeconds)
+        while true {
+            let response = try await store.poll(node, poll)
+            let isEmpty = response.assignments.isEmpty && response.cancellations.isEmpty
+            if !isEmpty || ContinuousClock.now >= deadline || Task.isShuttingDownGracefully { return response }
+            try await Task.sleep(for: .milliseconds(200))
+        }
+    }
+}

@@ -1,0 +1,251 @@
+/// The service's own description, served at /openapi.yaml; a test holds it against the running server.
+package enum OpenAPI {
+    package static let document = """
+        openapi: 3.1.0
+        info: {title: Hearth coordinator, version: 0.1.0, license: {name: Apache-2.0, identifier: Apache-2.0}}
+        security: [{bearer: []}]
+        paths:
+          /: 
+            get:
+              summary: Dashboard
+              parameters: [{name: token, in: query, schema: {type: string}}]
+              responses: {'200': {description: HTML page, content: {text/html: {schema: {type: string}}}}}
+          /healthz:
+            get:
+              summary: Liveness, database included
+              security: []
+              responses: {'200': {description: ok, content: {text/plain: {schema: {type: string}}}}}
+          /metrics:
+            get:
+              summary: Prometheus text
+              security: []
+              responses: {'200': {description: metrics, content: {text/plain: {schema: {type: string}}}}}
+          /openapi.yaml:
+            get:
+              summary: This document
+              responses: {'200': {description: OpenAPI 3.1, content: {application/yaml: {schema: {type: string}}}}}
+          /v1/nodes:
+            get:
+              summary: Nodes with health and measured ceilings
+              responses: {'200': {description: nodes, content: {application/json: {schema: {type: array, items: {$ref: '#/components/schemas/Node'}}}}}}
+            post:
+              summary: A node joins or comes back
+              requestBody: {required: true, content: {application/json: {schema: {$ref: '#/components/schemas/Registration'}}}}
+              responses:
+                '200': {description: what is committed of its reports, content: {application/json: {schema: {$ref: '#/components/schemas/Ack'}}}}
+                '400': {$ref: '#/components/responses/Error'}
+          /v1/nodes/{node}/reports:
+            parameters: [{name: node, in: path, required: true, schema: {type: string}}]
+            post:
+              summary: Reports in order; each is stored once however often it is sent
+              requestBody: {required: true, content: {application/json: {schema: {$ref: '#/components/schemas/ReportBatch'}}}}
+              responses:
+                '200': {description: committed up to here, content: {application/json: {schema: {$ref: '#/components/schemas/Ack'}}}}
+                '400': {$ref: '#/components/responses/Error'}
+                '404': {$ref: '#/components/responses/Error'}
+          /v1/nodes/{node}/poll:
+            parameters: [{name: node, in: path, required: true, schema: {type: string}}]
+            post:
+              summary: Sign of life; answers with work, held back up to waitSeconds when there is none
+              requestBody: {required: true, content: {application/json: {schema: {$ref: '#/components/schemas/Poll'}}}}
+              responses:
+                '200': {description: work, content: {application/json: {schema: {$ref: '#/components/schemas/Work'}}}}
+                '400': {$ref: '#/components/responses/Error'}
+                '404': {$ref: '#/components/responses/Error'}
+          /v1/jobs:
+            get:
+              summary: Jobs, newest first
+              responses: {'200': {description: jobs, content: {application/json: {schema: {type: array, items: {$ref: '#/components/schemas/Job'}}}}}}
+            post:
+              summary: Submit; the same Idempotency-Key gives the same job
+              parameters: [{name: Idempotency-Key, in: header, schema: {type: string, maxLength: 200}}]
+              requestBody: {required: true, content: {application/json: {schema: {$ref: '#/components/schemas/JobSpec'}}}}
+              responses:
+                '201': {description: queued, content: {application/json: {schema: {$ref: '#/components/schemas/Job'}}}}
+                '400': {$ref: '#/components/responses/Error'}
+                '409': {$ref: '#/components/responses/Error'}
+                '422': {$ref: '#/components/responses/Error'}
+          /v1/jobs/{job}:
+            parameters: [{name: job, in: path, required: true, schema: {type: string}}]
+            get:
+              summary: One job
+              responses:
+                '200': {description: job, content: {application/json: {schema: {$ref: '#/components/schemas/Job'}}}}
+                '404': {$ref: '#/components/responses/Error'}
+          /v1/jobs/{job}/cancel:
+            parameters: [{name: job, in: path, required: true, schema: {type: string}}]
+            post:
+              summary: End a job
+              responses:
+                '200': {description: job, content: {application/json: {schema: {$ref: '#/components/schemas/Job'}}}}
+                '404': {$ref: '#/components/responses/Error'}
+          /v1/jobs/{job}/log:
+            parameters: [{name: job, in: path, required: true, schema: {type: string}}]
+            get:
+              summary: The log from a byte offset on
+              parameters: [{name: offset, in: query, schema: {type: integer, minimum: 0}}]
+              responses:
+                '200': {description: a piece, content: {application/json: {schema: {$ref: '#/components/schemas/LogChunk'}}}}
+                '400': {$ref: '#/components/responses/Error'}
+                '404': {$ref: '#/components/responses/Error'}
+        components:
+          securitySchemes: {bearer: {type: http, scheme: bearer}}
+          responses:
+            Error: {description: what is wrong, content: {application/json: {schema: {$ref: '#/components/schemas/Error'}}}}
+          schemas:
+            Error: {type: object, required: [error], properties: {error: {type: string}}}
+            Ack: {type: object, required: [watermark], properties: {watermark: {type: integer}}}
+            Device:
+              type: object
+              required: [selector, kind, name, driver, memoryByteCount]
+              properties:
+                selector: {type: string}
+                kind: {type: string}
+                name: {type: string}
+                driver: {type: string}
+                memoryByteCount: {type: integer}
+                unusable: {type: string}
+            MeasuredValue:
+              type: object
+              required: [median, lowerQuartile, upperQuartile, sampleCount]
+              properties:
+                median: {type: number}
+                lowerQuartile: {type: number}
+                upperQuartile: {type: number}
+                sampleCount: {type: integer}
+            Ceilings:
+              type: object
+              required: [device, deviceName, driver, measuredAt, f32FlopsPerSecond, copyBytesPerSecond, readBytesPerSecond, triadBytesPerSecond, hostToDeviceBytesPerSecond, deviceToHostBytesPerSecond, emptySubmitSeconds]
+              properties:
+                device: {type: string}
+                deviceName: {type: string}
+                driver: {type: string}
+                measuredAt: {type: number}
+                f32FlopsPerSecond: {$ref: '#/components/schemas/MeasuredValue'}
+                copyBytesPerSecond: {$ref: '#/components/schemas/MeasuredValue'}
+                readBytesPerSecond: {$ref: '#/components/schemas/MeasuredValue'}
+                triadBytesPerSecond: {$ref: '#/components/schemas/MeasuredValue'}
+                hostToDeviceBytesPerSecond: {$ref: '#/components/schemas/MeasuredValue'}
+                deviceToHostBytesPerSecond: {$ref: '#/components/schemas/MeasuredValue'}
+                emptySubmitSeconds: {$ref: '#/components/schemas/MeasuredValue'}
+            Registration:
+              type: object
+              required: [node, bootID, version, devices]
+              properties:
+                node: {type: string}
+                bootID: {type: string}
+                version: {type: string}
+                devices: {type: array, items: {$ref: '#/components/schemas/Device'}}
+            Node:
+              type: object
+              required: [node, version, devices, health, registeredAt, lastSeenAt, isConnected, ceilings]
+              properties:
+                node: {type: string}
+                version: {type: string}
+                devices: {type: array, items: {$ref: '#/components/schemas/Device'}}
+                health: {type: string, enum: [starting, healthy, suspect]}
+                evidence: {type: string}
+                registeredAt: {type: number}
+                lastSeenAt: {type: number}
+                isConnected: {type: boolean}
+                ceilings: {type: array, items: {$ref: '#/components/schemas/Ceilings'}}
+            Sampling:
+              type: object
+              required: [temperature, topK, topP, minP, seed]
+              properties:
+                temperature: {type: number}
+                topK: {type: integer}
+                topP: {type: number}
+                minP: {type: number}
+                seed: {type: integer}
+            JobSpec:
+              type: object
+              required: [kind, name, device, timeoutSeconds, isChat, maxTokens, sampling, workloads]
+              properties:
+                kind: {type: string, enum: [generate, bench, probe]}
+                name: {type: string}
+                device: {type: string}
+                timeoutSeconds: {type: number}
+                model: {type: string}
+                prompt: {type: string}
+                isChat: {type: boolean}
+                maxTokens: {type: integer}
+                sampling: {$ref: '#/components/schemas/Sampling'}
+                workloads: {type: array, items: {type: string}}
+            Outcome:
+              type: object
+              required: [exitCode, actualSeconds, figures]
+              properties:
+                exitCode: {type: integer}
+                message: {type: string}
+                device: {type: string}
+                deviceName: {type: string}
+                actualSeconds: {type: number}
+                predictedSeconds: {type: number}
+                figures: {type: object, additionalProperties: {type: number}}
+                ceilings: {$ref: '#/components/schemas/Ceilings'}
+            Job:
+              type: object
+              required: [id, spec, state, attempt, submittedAt]
+              properties:
+                id: {type: string}
+                spec: {$ref: '#/components/schemas/JobSpec'}
+                state: {type: string, enum: [queued, assigned, running, succeeded, failed, cancelled]}
+                node: {type: string}
+                attempt: {type: integer}
+                submittedAt: {type: number}
+                startedAt: {type: number}
+                finishedAt: {type: number}
+                outcome: {$ref: '#/components/schemas/Outcome'}
+                waitingFor: {type: string}
+            Report:
+              type: object
+              required: [seq, at, body]
+              properties:
+                seq: {type: integer, minimum: 1}
+                at: {type: number}
+                body:
+                  type: object
+                  description: one key of ceilings, health, jobStarted, jobLog, jobFinished
+                  properties:
+                    ceilings: {type: object, required: [value], properties: {value: {$ref: '#/components/schemas/Ceilings'}}}
+                    health: {type: object, required: [state], properties: {state: {type: string}, evidence: {type: string}}}
+                    jobStarted: {type: object, required: [job, attempt], properties: {job: {type: string}, attempt: {type: integer}}}
+                    jobLog: {type: object, required: [job, attempt, offset, text], properties: {job: {type: string}, attempt: {type: integer}, offset: {type: integer}, text: {type: string}}}
+                    jobFinished: {type: object, required: [job, attempt, outcome], properties: {job: {type: string}, attempt: {type: integer}, outcome: {$ref: '#/components/schemas/Outcome'}}}
+            ReportBatch:
+              type: object
+              required: [bootID, reports]
+              properties:
+                bootID: {type: string}
+                reports: {type: array, maxItems: 10000, items: {$ref: '#/components/schemas/Report'}}
+            Poll:
+              type: object
+              required: [waitSeconds, capacity, spooledReports]
+              properties:
+                waitSeconds: {type: number, minimum: 0, maximum: 60}
+                capacity: {type: integer, minimum: 0, maximum: 1000}
+                spooledReports: {type: integer}
+            Assignment:
+              type: object
+              required: [job, attempt, spec]
+              properties:
+                job: {type: string}
+                attempt: {type: integer}
+                spec: {$ref: '#/components/schemas/JobSpec'}
+            Work:
+              type: object
+              required: [assignments, cancellations]
+              properties:
+                assignments: {type: array, items: {$ref: '#/components/schemas/Assignment'}}
+                cancellations: {type: array, items: {type: string}}
+            LogChunk:
+              type: object
+              required: [text, nextOffset, isComplete]
+              properties:
+                text: {type: string}
+                nextOffset: {type: integer}
+                isComplete: {type: boolean}
+
+        """
+}

@@ -1,0 +1,74 @@
+import Foundation
+import GRDB
+import HearthFleet
+import HearthRoofline
+
+extension CoordinatorStore {
+    /// A node joins or comes back. With a new boot id its spool is new: what it ran under the old one is gone.
+    package func register(_ registration: NodeRegistration) async throws -> ReportAck {
+        let now = Self.now()
+        let devices = try Self.encode(registration.devices)
+        return try await database.write { db in
+            try db.execute(
+                sql: """
+                    INSERT INTO nodes VALUES (?, ?, ?, ?, 'starting', NULL, ?, ?)
+                    ON CONFLICT(node) DO UPDATE SET boot_id = excluded.boot_id, version = excluded.version,
+                        devices = excluded.devices, last_seen_at = excluded.last_seen_at
+                    """,
+                arguments: [registration.node, registration.bootID, registration.version, devices, now, now])
+            let lost = JobOutcome(
+                exitCode: 70, message: "node \(registration.node) came back with an empty state folder",
+                actualSeconds: 0)
+            try db.execute(
+                sql: """
+                    UPDATE jobs SET state = 'failed', finished_at = ?, outcome = ?
+                    WHERE node = ? AND boot_id <> ? AND state = 'running'
+                    """, arguments: [now, try Self.encode(lost), registration.node, registration.bootID])
+            try db.execute(
+                sql: """
+                    UPDATE jobs SET state = 'queued', node = NULL, boot_id = NULL
+                    WHERE node = ? AND boot_id <> ? AND state = 'assigned'
+                    """, arguments: [registration.node, registration.bootID])
+            return ReportAck(watermark: try Self.watermark(db, registration.node, registration.bootID))
+        }
+    }
+
+    static func watermark(_ db: Database, _ node: String, _ bootID: String) throws -> Int64 {
+        try Int64.fetchOne(
+            db, sql: "SELECT seq FROM watermarks WHERE node = ? AND boot_id = ?", arguments: [node, bootID]) ?? 0
+    }
+
+    /// Every node, by name.
+    package func nodes() async throws -> [NodeRecord] {
+        try await database.read { db in
+            let now = Self.now()
+            var newest: [String: [Ceilings]] = [:]
+            let rows = try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT node, body FROM ceilings c WHERE measured_at =
+                        (SELECT MAX(measured_at) FROM ceilings WHERE node = c.node AND device = c.device) ORDER BY device
+                    """)
+            for row in rows { newest[row["node"], default: []].append(try Self.decode(Ceilings.self, row["body"])) }
+            return try Row.fetchAll(db, sql: "SELECT * FROM nodes ORDER BY node").map { row in
+                let lastSeen: Double = row["last_seen_at"]
+                return NodeRecord(
+                    node: row["node"], version: row["version"],
+                    devices: try Self.decode([DeviceSummary].self, row["devices"]),
+                    health: NodeHealth(rawValue: row["health"]) ?? .suspect, evidence: row["evidence"],
+                    registeredAt: row["registered_at"], lastSeenAt: lastSeen,
+                    isConnected: now - lastSeen < Self.silenceSeconds, ceilings: newest[row["node"]] ?? [])
+            }
+        }
+    }
+
+    /// The bandwidth ceilings of a node over time, oldest first: what the dashboard charts.
+    package func ceilingHistory(limit: Int = 500) async throws -> [(node: String, ceilings: Ceilings)] {
+        try await database.read { db in
+            try Row.fetchAll(
+                db, sql: "SELECT node, body FROM ceilings ORDER BY measured_at DESC LIMIT ?", arguments: [limit]
+            )
+            .reversed().map { ($0["node"], try Self.decode(Ceilings.self, $0["body"])) }
+        }
+    }
+}

@@ -1,0 +1,67 @@
+import Foundation
+import GRDB
+import HearthFleet
+
+extension CoordinatorStore {
+    /// Stores a batch and its effects in one transaction, each report once.
+    ///
+    /// The answer is sent after the commit, so what it acknowledges survives a crash; what was sent before and is sent
+    /// again changes nothing.
+    package func store(_ batch: ReportBatch, from node: String) async throws -> ReportAck {
+        try await database.write { db in
+            guard try String.fetchOne(db, sql: "SELECT node FROM nodes WHERE node = ?", arguments: [node]) != nil else {
+                throw StoreError(kind: .notFound, message: "node \(node) is not registered")
+            }
+            var watermark = try Self.watermark(db, node, batch.bootID)
+            for report in batch.reports.sorted(by: { $0.seq < $1.seq }) where report.seq > watermark {
+                if report.seq > watermark + 1 {
+                    // Only a coordinator that was restored from an old backup sees this: agents send every number.
+                    try db.execute(
+                        sql: "INSERT INTO gaps VALUES (?, ?, ?, ?, ?)",
+                        arguments: [node, batch.bootID, watermark + 1, report.seq - 1, Self.now()])
+                }
+                try db.execute(
+                    sql: "INSERT INTO reports VALUES (?, ?, ?, ?, ?, ?)",
+                    arguments: [node, batch.bootID, report.seq, report.at, Self.now(), try Self.encode(report.body)])
+                try Self.apply(report, from: node, db)
+                watermark = report.seq
+            }
+            try db.execute(
+                sql: "INSERT INTO watermarks VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq",
+                arguments: [node, batch.bootID, watermark])
+            try db.execute(sql: "UPDATE nodes SET last_seen_at = ? WHERE node = ?", arguments: [Self.now(), node])
+            return ReportAck(watermark: watermark)
+        }
+    }
+
+    private static func apply(_ report: Report, from node: String, _ db: Database) throws {
+        switch report.body {
+        case .ceilings(let ceilings):
+            try db.execute(
+                sql: "INSERT OR IGNORE INTO ceilings VALUES (?, ?, ?, ?)",
+                arguments: [node, ceilings.device, ceilings.measuredAt, try encode(ceilings)])
+        case .health(let state, let evidence):
+            try db.execute(
+                sql: "UPDATE nodes SET health = ?, evidence = ? WHERE node = ?",
+                arguments: [state.rawValue, evidence, node])
+        case .jobStarted(let job, let attempt):
+            try db.execute(
+                sql: """
+                    UPDATE jobs SET state = 'running', started_at = ?
+                    WHERE id = ? AND attempt = ? AND node = ? AND state = 'assigned'
+                    """, arguments: [report.at, job, attempt, node])
+        case .jobLog(let job, let attempt, let offset, let text):
+            try db.execute(
+                sql: "INSERT OR IGNORE INTO logs SELECT ?, ?, ?, ? FROM jobs WHERE id = ? AND attempt = ? AND node = ?",
+                arguments: [job, attempt, offset, Data(text.utf8), job, attempt, node])
+        case .jobFinished(let job, let attempt, let outcome):
+            // A job the user cancelled ends as cancelled, unless it had already succeeded.
+            try db.execute(
+                sql: """
+                    UPDATE jobs SET finished_at = ?, outcome = ?, state = CASE
+                        WHEN ? = 0 THEN 'succeeded' WHEN cancel_requested THEN 'cancelled' ELSE 'failed' END
+                    WHERE id = ? AND attempt = ? AND node = ? AND state IN ('assigned', 'running')
+                    """, arguments: [report.at, try encode(outcome), outcome.exitCode, job, attempt, node])
+        }
+    }
+}

@@ -1,0 +1,71 @@
+import Foundation
+import GRDB
+import HearthFleet
+import HearthRoofline
+import HearthStore
+
+/// Everything the coordinator knows, in one SQLite file: WAL, and an acknowledged write is on disk.
+public final class CoordinatorStore: Sendable {
+    let database: DatabaseQueue
+
+    /// A node not heard from for this long counts as disconnected.
+    static let silenceSeconds = 45.0
+
+    /// Opens or makes `coordinator.sqlite` in `folder`.
+    ///
+    /// - Throws: `ConfigError` when the file is damaged or cannot be opened; nothing is changed then.
+    public init(folder: String) throws {
+        try StateFolder.prepare(folder)
+        database = try SQLiteFile.open("\(folder)/coordinator.sqlite", migrator: Self.migrator)
+    }
+
+    private static var migrator: DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("v1") { db in
+            try db.execute(
+                sql: """
+                    CREATE TABLE nodes(
+                        node TEXT PRIMARY KEY, boot_id TEXT NOT NULL, version TEXT NOT NULL, devices TEXT NOT NULL,
+                        health TEXT NOT NULL, evidence TEXT, registered_at REAL NOT NULL, last_seen_at REAL NOT NULL);
+                    CREATE TABLE watermarks(
+                        node TEXT NOT NULL, boot_id TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY(node, boot_id));
+                    CREATE TABLE reports(
+                        node TEXT NOT NULL, boot_id TEXT NOT NULL, seq INTEGER NOT NULL, at REAL NOT NULL,
+                        received_at REAL NOT NULL, body TEXT NOT NULL, PRIMARY KEY(node, boot_id, seq));
+                    CREATE TABLE gaps(
+                        node TEXT NOT NULL, boot_id TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+                        at REAL NOT NULL);
+                    CREATE TABLE ceilings(
+                        node TEXT NOT NULL, device TEXT NOT NULL, measured_at REAL NOT NULL, body TEXT NOT NULL,
+                        PRIMARY KEY(node, device, measured_at));
+                    CREATE TABLE jobs(
+                        id TEXT PRIMARY KEY, number INTEGER UNIQUE NOT NULL, spec TEXT NOT NULL, state TEXT NOT NULL,
+                        node TEXT, boot_id TEXT, attempt INTEGER NOT NULL, submitted_at REAL NOT NULL, started_at REAL,
+                        finished_at REAL, outcome TEXT, cancel_requested INTEGER NOT NULL DEFAULT 0,
+                        submission_key TEXT UNIQUE);
+                    CREATE INDEX jobs_by_state ON jobs(state, number);
+                    CREATE TABLE logs(
+                        job TEXT NOT NULL, attempt INTEGER NOT NULL, offset INTEGER NOT NULL, text BLOB NOT NULL,
+                        PRIMARY KEY(job, attempt, offset));
+                    """)
+        }
+        return migrator
+    }
+
+    static func now() -> Double { Date().timeIntervalSince1970 }
+
+    static func encode(_ value: some Encodable) throws -> String {
+        String(decoding: try JSONEncoder().encode(value), as: UTF8.self)
+    }
+
+    static func decode<T: Decodable>(_ type: T.Type, _ text: String) throws -> T {
+        try JSONDecoder().decode(type, from: Data(text.utf8))
+    }
+}
+
+/// A request that the store's contents do not allow.
+public struct StoreError: Error, Sendable {
+    public enum Kind: Sendable { case notFound, conflict }
+    public let kind: Kind
+    public let message: String
+}
