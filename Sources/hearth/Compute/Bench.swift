@@ -1,0 +1,41 @@
+import ArgumentParser
+import HearthBench
+import HearthRoofline
+
+struct Bench: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Time kernels beside the device's measured ceilings.")
+
+    @Argument(help: "Workloads: \(KernelBench.workloads.joined(separator: ", ")); all when left out.")
+    var workloads: [String] = []
+    @OptionGroup var options: DeviceOptions
+    @Option(help: "Seconds a case is repeated for.") var seconds = 1.0
+    @Flag(help: "Print JSON.") var json = false
+
+    func validate() throws {
+        if let unknown = workloads.first(where: { !KernelBench.workloads.contains($0) }) {
+            throw ValidationError(
+                "no workload '\(unknown)'; there are \(KernelBench.workloads.joined(separator: ", "))")
+        }
+        if !(seconds > 0 && seconds <= 3600) { throw ValidationError("--seconds \(seconds) is not in (0, 3600]") }
+    }
+
+    func run() throws {
+        let device = try options.open()
+        let ceilings = try ceilings(of: device)
+        var table = TextTable("KERNEL", "SHAPE", "MEDIAN", "SPREAD", "GFLOP/S", "% PEAK", "GB/S", "% BANDWIDTH")
+        var results: [KernelBench.Result] = []
+        let chosen = workloads.isEmpty ? KernelBench.workloads : workloads
+        try KernelBench(device, ceilings: ceilings, minimumSeconds: seconds).run(chosen) { result in
+            Terminal.progress("\(result.kernel) \(result.shape): \(Figure.seconds(result.seconds.median))")
+            results.append(result)
+            table.add(
+                result.kernel, result.shape, Figure.seconds(result.seconds.median), Figure.share(result.seconds.spread),
+                Figure.gigaflopsPerSecond(result.achieved.flopsPerSecond), Figure.share(result.achieved.shareOfFlops),
+                Figure.gigabytesPerSecond(result.achieved.bytesPerSecond),
+                Figure.share(result.achieved.shareOfBandwidth))
+        }
+        Terminal.endProgress()
+        json ? try Terminal.json(results) : Terminal.out(table.text)
+    }
+}

@@ -1,0 +1,35 @@
+import ArgumentParser
+import HearthBench
+import HearthCompute
+import HearthRoofline
+
+struct ProbeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "probe", abstract: "Measure a device's ceilings and keep them for later reports.")
+
+    @OptionGroup var options: DeviceOptions
+    @Flag(help: "Print JSON.") var json = false
+
+    func run() throws {
+        let device = try options.open()
+        let measured = try CeilingProbe(device) { Terminal.progress("\(device.selector): \($0)") }.run()
+        Terminal.endProgress()
+        try CeilingStore.save(measured, for: device.description)
+        if json { return try Terminal.json(measured) }
+        Terminal.out("\(measured.device)  \(measured.deviceName)  \(measured.driver)")
+        var table = TextTable("CEILING", "MEDIAN", "QUARTILES", "SPREAD")
+        func row(_ name: String, _ value: MeasuredValue, _ format: (Double) -> String) {
+            table.add(
+                name, format(value.median), "\(format(value.lowerQuartile)) ... \(format(value.upperQuartile))",
+                Figure.share(value.spread))
+        }
+        row("f32 multiply-add", measured.f32FlopsPerSecond, Figure.gigaflopsPerSecond)
+        row("memory copy", measured.copyBytesPerSecond, Figure.gigabytesPerSecond)
+        row("memory read", measured.readBytesPerSecond, Figure.gigabytesPerSecond)
+        row("memory triad", measured.triadBytesPerSecond, Figure.gigabytesPerSecond)
+        row("host to device", measured.hostToDeviceBytesPerSecond, Figure.gigabytesPerSecond)
+        row("device to host", measured.deviceToHostBytesPerSecond, Figure.gigabytesPerSecond)
+        row("empty submission", measured.emptySubmitSeconds, Figure.seconds)
+        Terminal.out(table.text)
+    }
+}

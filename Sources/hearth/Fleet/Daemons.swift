@@ -1,0 +1,96 @@
+import ArgumentParser
+import Foundation
+import HearthAgent
+import HearthCoordinator
+import HearthFleet
+import Logging
+
+struct CoordinatorCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "coordinator", abstract: "Serve the coordinator: REST, dashboard, metrics.")
+
+    @Option(help: "Settings (YAML), for example /etc/hearth/coordinator.yaml.") var config: String?
+    @Option(help: "HOST:PORT; port 0 takes a free one.") var listen: String?
+    @Option(help: "Folder for database and token.") var state: String?
+
+    func run() async throws {
+        var settings = try ConfigFile.read(config, CoordinatorConfig()) {
+            try CoordinatorConfig.parse(yaml: $0, file: $1)
+        }
+        settings.listen = listen ?? settings.listen
+        settings.state = state ?? settings.state
+        try await Coordinator(config: settings, logger: Log.make("coordinator")).run()
+    }
+}
+
+struct AgentCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "agent", abstract: "Run the node agent: measure devices, run jobs, report.")
+
+    @Option(help: "Settings (YAML), for example /etc/hearth/agent.yaml.") var config: String?
+    @Option(help: "Coordinator's address, http://HOST:PORT.") var coordinator: String?
+    @Option(help: "HOST:PORT of the agent's own metrics.") var listen: String?
+    @Option(help: "Folder for spool and jobs.") var state: String?
+    @Option(help: "The coordinator's token file.") var tokenFile: String?
+    @Option(help: "The node's name; the host's when left out.") var name: String?
+    @Option(help: "Comma-separated devices to measure; the CPU and hardware GPUs when left out.") var devices: String?
+
+    func run() async throws {
+        var settings = try ConfigFile.read(config, AgentConfig()) { try AgentConfig.parse(yaml: $0, file: $1) }
+        settings.coordinator = coordinator ?? settings.coordinator
+        settings.listen = listen ?? settings.listen
+        settings.state = state ?? settings.state
+        settings.tokenFile = tokenFile ?? settings.tokenFile
+        settings.name = name ?? settings.name
+        settings.devices = devices.map { $0.split(separator: ",").map(String.init) } ?? settings.devices
+        try await Agent(config: settings, logger: Log.make("agent")).run()
+    }
+}
+
+enum ConfigFile {
+    static func read<Config>(_ path: String?, _ standard: Config, parse: (String, String) throws -> Config) throws
+        -> Config
+    {
+        guard let path else { return standard }
+        guard let data = FileManager.default.contents(atPath: path), let text = String(data: data, encoding: .utf8)
+        else {
+            throw ConfigError("\(path): no such file, or not text")
+        }
+        return try parse(text, path)
+    }
+}
+
+/// Logs on standard error: text on a terminal, one JSON object a line elsewhere.
+enum Log {
+    static func make(_ label: String) -> Logger {
+        Logger(label: label) { label -> any LogHandler in
+            if isatty(2) == 1 { return StreamLogHandler.standardError(label: label) }
+            return JSONLogHandler(label: label)
+        }
+    }
+}
+
+struct JSONLogHandler: LogHandler {
+    let label: String
+    var metadata: Logger.Metadata = [:]
+    var logLevel = Logger.Level.info
+
+    init(label: String) { self.label = label }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        var fields = ["level": event.level.rawValue, "logger": label, "message": "\(event.message)"]
+        fields["time"] = Date().formatted(.iso8601)
+        for (key, value) in metadata.merging(event.metadata ?? [:], uniquingKeysWith: { $1 }) {
+            fields[key] = "\(value)"
+        }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        guard let data = try? encoder.encode(fields) else { return }
+        Terminal.error(String(decoding: data, as: UTF8.self))
+    }
+}

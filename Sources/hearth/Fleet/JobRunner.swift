@@ -1,0 +1,87 @@
+import Foundation
+import HearthBench
+import HearthCompute
+import HearthFleet
+import HearthInference
+import HearthRoofline
+
+/// Executes one job spec with the compute libraries; its output is the job's log.
+struct JobRunner {
+    let spec: JobSpec
+
+    init(_ spec: JobSpec) { self.spec = spec }
+
+    func run() throws -> JobOutcome {
+        let device = try Device.open(DeviceSelector(spec.device))
+        var outcome: JobOutcome
+        switch spec.kind {
+        case .generate: outcome = try generate(device)
+        case .bench: outcome = try bench(device)
+        case .probe: outcome = try probe(device)
+        }
+        outcome.device = device.selector
+        outcome.deviceName = device.description.name
+        return outcome
+    }
+
+    private func generate(_ device: Device) throws -> JobOutcome {
+        let ceilings = try ceilings(of: device)
+        let language = try LanguageModel(path: spec.model ?? "", device: device)
+        let sampling = SamplingOptions(
+            temperature: spec.sampling.temperature, topK: spec.sampling.topK, topP: spec.sampling.topP,
+            minP: spec.sampling.minP, seed: spec.sampling.seed)
+        let request = GenerationRequest(
+            prompt: spec.prompt ?? "", isChat: spec.isChat, maxTokens: spec.maxTokens, sampling: sampling)
+        let report = try language.generate(request, ceilings: ceilings, onText: { Terminal.out($0, terminator: "") })
+        Terminal.out("\n\n\(report.summary)")
+        var outcome = JobOutcome(exitCode: 0, actualSeconds: 0)
+        outcome.predictedSeconds = sum(report.prefill.predictedSeconds, report.decode.predictedSeconds)
+        outcome.figures = [
+            "time_to_first_token_seconds": report.timeToFirstTokenSeconds,
+            "generation_seconds": report.prefill.seconds + report.decode.seconds,
+        ]
+        for (name, phase) in [("prefill", report.prefill), ("decode", report.decode)] {
+            outcome.figures["\(name)_tokens"] = Double(phase.tokens)
+            outcome.figures["\(name)_tokens_per_second"] = phase.tokensPerSecond
+            outcome.figures["\(name)_flops_per_second"] = phase.achieved.flopsPerSecond
+            outcome.figures["\(name)_bytes_per_second"] = phase.achieved.bytesPerSecond
+            outcome.figures["\(name)_share_of_flops"] = phase.achieved.shareOfFlops
+            outcome.figures["\(name)_share_of_bandwidth"] = phase.achieved.shareOfBandwidth
+        }
+        return outcome
+    }
+
+    private func sum(_ a: Double?, _ b: Double?) -> Double? {
+        guard let a, let b else { return nil }
+        return a + b
+    }
+
+    private func bench(_ device: Device) throws -> JobOutcome {
+        if let unknown = spec.workloads.first(where: { !KernelBench.workloads.contains($0) }) {
+            throw CommandFailure(
+                .badInput,
+                "workloads: no workload '\(unknown)'; there are \(KernelBench.workloads.joined(separator: ", "))")
+        }
+        var outcome = JobOutcome(exitCode: 0, actualSeconds: 0)
+        let chosen = spec.workloads.isEmpty ? KernelBench.workloads : spec.workloads
+        try KernelBench(device, ceilings: try ceilings(of: device), minimumSeconds: 0.5).run(chosen) { result in
+            Terminal.out(
+                "\(result.kernel) \(result.shape): \(Figure.seconds(result.seconds.median)), "
+                    + "\(Figure.gigaflopsPerSecond(result.achieved.flopsPerSecond)) (\(Figure.share(result.achieved.shareOfFlops))), "
+                    + "\(Figure.gigabytesPerSecond(result.achieved.bytesPerSecond)) (\(Figure.share(result.achieved.shareOfBandwidth)))"
+            )
+            outcome.figures["\(result.kernel) \(result.shape) seconds"] = result.seconds.median
+        }
+        return outcome
+    }
+
+    private func probe(_ device: Device) throws -> JobOutcome {
+        let measured = try CeilingProbe(device) { Terminal.out("\(device.selector): \($0)") }.run()
+        try CeilingStore.save(measured, for: device.description)
+        var outcome = JobOutcome(exitCode: 0, actualSeconds: 0)
+        outcome.ceilings = measured
+        outcome.figures["f32_flops_per_second"] = measured.f32FlopsPerSecond.median
+        outcome.figures["memory_bytes_per_second"] = measured.bytesPerSecond
+        return outcome
+    }
+}

@@ -1,0 +1,29 @@
+import ArgumentParser
+import Foundation
+
+@main
+struct Hearth: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "hearth",
+        abstract: "Run models on this server's own hardware, and make a set of servers accountable.",
+        subcommands: [
+            Generate.self, Devices.self, ProbeCommand.self, Bench.self, RunCommand.self, CoordinatorCommand.self,
+            AgentCommand.self, Submit.self, Nodes.self, Jobs.self, Logs.self, Cancel.self,
+        ])
+
+    /// Parses, runs, and ends with the exit code that fits the failure.
+    static func main() async {
+        // A closed pipe is an error of the write, not the end of a daemon.
+        signal(SIGPIPE, SIG_IGN)
+        do {
+            var command = try parseAsRoot()
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            ExitStatus.end(with: error, of: self)
+        }
+    }
+}
