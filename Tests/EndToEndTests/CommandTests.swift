@@ -1,0 +1,109 @@
+import Foundation
+import Support
+import Testing
+
+/// Exit codes and messages of the commands, as docs/operations.md promises them.
+@Suite struct CommandTests {
+    private func expect(_ arguments: [String], status: Int32, _ text: String, environment: [String: String] = [:])
+        throws
+    {
+        let result = try Program.run(arguments, environment: environment)
+        #expect(result.status == status, "\(arguments): \(result.error)")
+        #expect((result.error + result.out).contains(text), "\(arguments): \(result.error)")
+    }
+
+    @Test func usageErrorsEndWith64() throws {
+        try expect(["devices", "--jsno"], status: 64, "Unknown option")
+        try expect(["nothing"], status: 64, "Unexpected argument")
+        try expect(["generate", "--model", "x", "--prompt", "p", "--temperature", "-1"], status: 64, "temperature")
+        try expect(["generate", "--model", "x", "--prompt", "p", "--max-tokens", "0"], status: 64, "max-tokens")
+        try expect(["bench", "tea"], status: 64, "no workload 'tea'")
+    }
+
+    @Test func missingDevicesEndWith69() throws {
+        try expect(["generate", "--model", "x", "--prompt", "p", "--device", "vulkan:63"], status: 69, "vulkan:63")
+        try expect(["probe", "--device", "tpu"], status: 69, "'tpu' is no device")
+    }
+
+    @Test func aMachineWithoutVulkanStillHasItsCPU() throws {
+        let hidden = ["VK_DRIVER_FILES": "/nonexistent.json", "VK_ICD_FILENAMES": "/nonexistent.json"]
+        let result = try Program.run(["devices", "--json"], environment: hidden)
+        #expect(result.status == 0 && result.out.contains("\"cpu\"") && !result.out.contains("vulkan:0"))
+        try expect(["probe", "--device", "vulkan:0"], status: 69, "vulkan", environment: hidden)
+    }
+
+    @Test func badModelsEndWith65() throws {
+        let folder = try TestPaths.temporaryFolder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try Data("not a model".utf8).write(to: URL(fileURLWithPath: folder + "/x.gguf"))
+        try expect(
+            ["generate", "--model", folder + "/none.gguf", "--prompt", "p", "--device", "cpu"], status: 65,
+            "No such file")
+        try expect(
+            ["generate", "--model", folder + "/x.gguf", "--prompt", "p", "--device", "cpu"], status: 65, "byte 0")
+        var writer = GGUFWriter()
+        writer.addTokenizer()
+        writer.add("general.architecture", "rwkv")
+        let other = try writer.write(to: folder, name: "other.gguf")
+        try expect(
+            ["generate", "--model", other, "--prompt", "p", "--device", "cpu"], status: 65, "'rwkv' is not supported")
+    }
+
+    @Test(.enabled(if: TestPaths.model != nil, "the default model could not be fetched"))
+    func contextOverflowEndsWith65() throws {
+        let model = try #require(TestPaths.model)
+        try expect(
+            ["generate", "--model", model, "--prompt", "p", "--max-tokens", "9000", "--device", "cpu"], status: 65,
+            "context of 8192")
+    }
+
+    @Test func badConfigsAndStatesEndWith78() throws {
+        let folder = try TestPaths.temporaryFolder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let config = folder + "/c.yaml"
+        try Data("lisen: 127.0.0.1:1\n".utf8).write(to: URL(fileURLWithPath: config))
+        try expect(["coordinator", "--config", config], status: 78, "c.yaml:1: lisen: unknown field")
+        try expect(["coordinator", "--state", folder, "--listen", "0.0.0.0:0"], status: 78, "not a loopback")
+        try Data("x".utf8).write(to: URL(fileURLWithPath: folder + "/file"))
+        try expect(["coordinator", "--state", folder + "/file", "--listen", "127.0.0.1:0"], status: 78, "state folder")
+        try expect(
+            ["agent", "--state", folder, "--token-file", folder + "/none"], status: 78, "the coordinator makes it")
+        try FileManager.default.createDirectory(atPath: folder + "/bad", withIntermediateDirectories: true)
+        try Data(repeating: 1, count: 5000).write(to: URL(fileURLWithPath: folder + "/bad/coordinator.sqlite"))
+        try expect(["coordinator", "--state", folder + "/bad", "--listen", "127.0.0.1:0"], status: 78, "damaged")
+    }
+
+    @Test func badSpecsEndWith78AndNameTheLine() throws {
+        let folder = try TestPaths.temporaryFolder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let spec = folder + "/s.yaml"
+        try Data("kind: probe\ndevise: cpu\n".utf8).write(to: URL(fileURLWithPath: spec))
+        try expect(["run", spec], status: 78, "s.yaml:2: devise: unknown field")
+        try expect(["run", folder + "/none.yaml"], status: 65, "no such file")
+    }
+
+    @Test func noCoordinatorEndsWith75() throws {
+        let folder = try TestPaths.temporaryFolder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try Data(String(repeating: "a", count: 64).utf8).write(to: URL(fileURLWithPath: folder + "/token"))
+        chmod(folder + "/token", 0o600)
+        try expect(
+            ["nodes", "--coordinator", "http://127.0.0.1:9", "--token-file", folder + "/token"], status: 75,
+            "cannot reach")
+    }
+
+    @Test func aReaderThatLeavesEndsItQuietly() throws {
+        let command = "'\(TestPaths.hearth)' devices --json | true; echo ${PIPESTATUS[0]}"
+        let result = try Program.tool("/bin/bash", ["-c", command])
+        #expect(["0\n", "141\n"].contains(result.out) && result.error.isEmpty, "\(result.out)\(result.error)")
+    }
+
+    @Test func timeoutEndsWith124AndLeavesAnOutcome() throws {
+        let folder = try TestPaths.temporaryFolder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try Data("kind: bench\ndevice: cpu\ntimeoutSeconds: 1\n".utf8).write(
+            to: URL(fileURLWithPath: folder + "/s.yaml"))
+        try expect(["run", folder + "/s.yaml", "--result", folder + "/r.json"], status: 124, "did not end within")
+        #expect(try String(contentsOfFile: folder + "/r.json", encoding: .utf8).contains("\"exitCode\":124"))
+    }
+}

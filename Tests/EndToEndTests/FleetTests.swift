@@ -1,0 +1,163 @@
+import Foundation
+import GRDB
+import HearthFleet
+import Support
+import Testing
+
+/// Coordinator, agent and jobs as separate processes, and what they survive.
+@Suite(.serialized, .enabled(if: TestPaths.model != nil, "the default model could not be fetched"))
+struct FleetEndToEndTests {
+    @Test func aJobRunsAndTheDashboardAndMetricsShowIt() throws {
+        let fleet = try Fleet()
+        try fleet.startCoordinator()
+        try fleet.startAgent()
+        let done = try fleet.hearth("submit", "--follow", try fleet.generateSpec(tokens: 16))
+        #expect(done.status == 0 && done.out.contains("decode"), "\(done.error)")
+        #expect(try fleet.hearth("logs", "job-1").out == done.out)
+
+        // Both metrics pages are what Prometheus reads.
+        for url in [fleet.coordinatorURL, fleet.agentURL] {
+            let page = try Program.tool("/usr/bin/curl", ["-fsS", url + "/metrics"]).out
+            #expect(page.contains("hearth_device_read_bytes_per_second"))
+            let verdict = try Program.tool("/usr/bin/promtool", ["check", "metrics"], input: page)
+            #expect(verdict.status == 0 && verdict.error.isEmpty, "\(verdict.out)\(verdict.error)")
+        }
+
+        // A browser shows the bandwidth that the node reported.
+        let nodes = try JSONDecoder().decode(
+            [NodeRecord].self, from: Data(try fleet.hearth("nodes", "--json").out.utf8))
+        let read = try #require(nodes.first?.ceilings.first { $0.device == "cpu" }).readBytesPerSecond.median
+        let token = try String(contentsOfFile: fleet.tokenFile, encoding: .utf8)
+        let dom = try browse(fleet.coordinatorURL + "/?token=" + token, fleet.folder, ["--dump-dom"])
+        let cell = try #require(
+            dom.range(of: #"data-device="cpu".*?data-figure="read">([0-9.]+)<"#, options: .regularExpression))
+        let shown = try #require(Double(dom[cell].dropLast().split(separator: ">").last ?? ""))
+        #expect(abs(shown - read / 1e9) <= 0.051)
+        #expect(
+            dom.contains("data-job=\"job-1\"") && dom.contains("succeeded") && dom.contains("Decode bandwidth reached"))
+    }
+
+    private func browse(_ url: String, _ folder: String, _ arguments: [String]) throws -> String {
+        let common = [
+            "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+            "--disable-component-update", "--disable-sync", "--user-data-dir=\(folder)/chromium",
+            "--virtual-time-budget=2000",
+        ]
+        return try Program.tool("/usr/bin/chromium", common + arguments + [url]).out
+    }
+
+    @Test func refusedAndFailingJobsSayWhy() throws {
+        let fleet = try Fleet()
+        try fleet.startCoordinator()
+        // The coordinator is there before any agent: a job waits and says for what.
+        let spec = try fleet.write(
+            "m.yaml", "kind: generate\nname: m\nmodel: /nonexistent.gguf\nprompt: p\ndevice: cpu\n")
+        #expect(try fleet.hearth("submit", spec).out == "job-1\n")
+        #expect(try fleet.hearth("jobs").out.contains("no node is connected"))
+        try fleet.startAgent()
+        let followed = try fleet.hearth("logs", "--follow", "job-1")
+        #expect(followed.status == 65 && followed.error.contains("No such file"), "\(followed.error)")
+        // Ports and folders in use are named.
+        let port = String(fleet.coordinatorURL.dropFirst("http://".count))
+        let second = try Program.run(
+            ["coordinator", "--state", fleet.folder + "/other", "--listen", port], deadline: 20)
+        #expect(second.status == 78 && second.error.contains("in use"), "\(second.error)")
+        let third = try Program.run(
+            ["coordinator", "--state", fleet.folder + "/coordinator", "--listen", "127.0.0.1:0"], deadline: 20)
+        #expect(third.status == 78 && third.error.contains("another process uses"), "\(third.error)")
+        #expect(fleet.stop("agent") == 0 && fleet.stop("coordinator") == 0)
+    }
+
+    @Test func cancelEndsARunningJob() throws {
+        let fleet = try Fleet()
+        try fleet.startCoordinator()
+        try fleet.startAgent()
+        let id = try fleet.hearth("submit", try fleet.generateSpec(tokens: 4000)).out.trimmingCharacters(in: .newlines)
+        try wait(60) { try job(id, fleet).state == .running }
+        #expect(try fleet.hearth("cancel", id).status == 0)
+        try wait(30) { try job(id, fleet).state.isFinal }
+        let ended = try job(id, fleet)
+        #expect(ended.state == .cancelled && ended.outcome?.exitCode == 75)
+    }
+
+    private func job(_ id: String, _ fleet: Fleet) throws -> JobRecord {
+        let all = try JSONDecoder().decode([JobRecord].self, from: Data(try fleet.hearth("jobs", "--json").out.utf8))
+        return try #require(all.first { $0.id == id })
+    }
+
+    private func wait(_ seconds: Double, for condition: () throws -> Bool) throws {
+        let end = Date().addingTimeInterval(seconds)
+        while Date() < end {
+            if try condition() { return }
+            usleep(50_000)
+        }
+        Issue.record("waited \(seconds) s in vain")
+    }
+
+    /// Fifty times: the agent killed in the middle of a job, the coordinator in the middle of reports, or both, and every
+    /// tenth time the job itself. Afterwards every job has one truthful end, its whole log, and no report is missing.
+    @Test func fiftyKillsLoseNothing() throws {
+        let fleet = try Fleet()
+        try fleet.startCoordinator()
+        try fleet.startAgent()
+        try wait(60) { try fleet.hearth("nodes").out.contains("healthy") }
+        let spec = try fleet.generateSpec(tokens: 40)
+        let expected = try Program.run(["run", spec])
+        #expect(expected.status == 0)
+        let text = expected.out.components(separatedBy: "\n\n").first ?? ""
+        #expect(text.count > 40)
+
+        var random = TestRandom(50)
+        var killedJobs: Set<String> = []
+        for round in 0..<50 {
+            let id = try fleet.hearth("submit", spec).out.trimmingCharacters(in: .newlines)
+            usleep(UInt32.random(in: 0..<700_000, using: &random))
+            if round % 10 == 9 {
+                // The job's own process, whichever state it is in.
+                let pid = try? String(contentsOfFile: "\(fleet.folder)/agent/jobs/\(id)-1/pid", encoding: .utf8)
+                if let pid = pid.flatMap({ pid_t($0) }), kill(pid, SIGKILL) == 0 { killedJobs.insert(id) }
+            }
+            if round % 3 != 1 { fleet.kill("agent") }
+            if round % 3 != 0 { fleet.kill("coordinator") }
+            usleep(UInt32.random(in: 0..<100_000, using: &random))
+            if round % 3 != 0 { try fleet.startCoordinator() }
+            if round % 3 != 1 { try fleet.startAgent() }
+            try wait(60) { try job(id, fleet).state.isFinal }
+        }
+
+        let jobs = try JSONDecoder().decode([JobRecord].self, from: Data(try fleet.hearth("jobs", "--json").out.utf8))
+        #expect(jobs.count == 50)
+        for job in jobs {
+            if killedJobs.contains(job.id), job.state == .failed {
+                #expect(job.outcome?.message?.contains("process") == true)
+                continue
+            }
+            #expect(job.state == .succeeded, "\(job.id): \(job.outcome?.message ?? "-")")
+            let log = try fleet.hearth("logs", job.id).out
+            #expect(log.hasPrefix(text) && log.contains("decode"), "\(job.id): \(log.prefix(80))")
+        }
+        _ = fleet.stop("agent")
+        _ = fleet.stop("coordinator")
+        try checkReports(fleet, jobs: jobs.count)
+    }
+
+    /// The coordinator's own record: one unbroken sequence, one start and one end a job; and an agent with nothing unsaid.
+    private func checkReports(_ fleet: Fleet, jobs: Int) throws {
+        let coordinator = try DatabaseQueue(path: fleet.folder + "/coordinator/coordinator.sqlite")
+        try coordinator.read { db in
+            let row = try #require(
+                try Row.fetchOne(
+                    db, sql: "SELECT COUNT(*) AS n, MAX(seq) AS last, COUNT(DISTINCT boot_id) AS boots FROM reports"))
+            let (count, last, boots): (Int, Int, Int) = (row["n"], row["last"], row["boots"])
+            #expect(count == last && boots == 1)
+            #expect(try Int.fetchOne(db, sql: "SELECT COUNT(*) FROM gaps") == 0)
+            for kind in ["jobStarted", "jobFinished"] {
+                let said = try Int.fetchOne(db, sql: "SELECT COUNT(*) FROM reports WHERE body LIKE '{\"\(kind)\"%'")
+                #expect(said == jobs, "\(kind) \(said ?? -1) times")
+            }
+        }
+        let agent = try DatabaseQueue(path: fleet.folder + "/agent/agent.sqlite")
+        #expect(try agent.read { try Int.fetchOne($0, sql: "SELECT COUNT(*) FROM spool") } == 0)
+        #expect(try agent.read { try Int.fetchOne($0, sql: "SELECT COUNT(*) FROM jobs WHERE state <> 'done'") } == 0)
+    }
+}
