@@ -25,7 +25,7 @@ extension GEMM {
         nonisolated(unsafe) let x = UnsafePointer(a.hostPointer(as: Float.self))
         nonisolated(unsafe) let y = c.hostPointer(as: Float.self)
         nonisolated(unsafe) let weights = UnsafeRawPointer(b.hostPointer(as: UInt8.self))
-        let rowByteCount = p.k / p.weights.blockLength * p.weights.blockByteCount
+        let rowByteCount = p.weights.byteCount(of: p.k)
         // At least 64 KiB a task, so that handing it out costs nothing beside reading it.
         let grain = max(16, 65536 / rowByteCount)
         cpu.parallel(p.n, grain: grain) { rows in
@@ -68,7 +68,7 @@ extension GEMM {
         let (lda, leftIsTransposed) = (left.leading, left.isTransposed)
         nonisolated(unsafe) let y = c.hostPointer(as: Float.self)
         nonisolated(unsafe) let weights = UnsafeRawPointer(b.hostPointer(as: UInt8.self))
-        let rowByteCount = p.k / p.weights.blockLength * p.weights.blockByteCount
+        let rowByteCount = p.weights.byteCount(of: p.k)
         OpenBLAS.useOneThread()
         cpu.parallel(p.n, grain: rowsPerTask) { rows in
             withUnsafeTemporaryAllocation(of: Float.self, capacity: rows.count * p.k) { panel in
@@ -97,7 +97,7 @@ extension GEMM {
         nonisolated(unsafe) let x = a.hostPointer(as: Float.self)
         nonisolated(unsafe) let w = UnsafeRawPointer(b.hostPointer(as: UInt8.self))
         nonisolated(unsafe) let y = c.hostPointer(as: Float.self)
-        let rowByteCount = p.k / p.weights.blockLength * p.weights.blockByteCount
+        let rowByteCount = p.weights.byteCount(of: p.k)
         let (a0, a1, b0, b1) = (a.strides[0], a.strides[1], b.strides[0], b.strides[1])
         cpu.parallel(p.n, grain: 8) { columns in
             withUnsafeTemporaryAllocation(of: Float.self, capacity: p.k) { row in
