@@ -25,6 +25,12 @@ public struct KernelBench {
 
     public static let workloads = ["gemm", "gemv", "attention", "norm"]
 
+    /// Names the first of `chosen` that is no workload; nil when all are.
+    public static func problem(in chosen: [String]) -> String? {
+        chosen.first { !workloads.contains($0) }
+            .map { "no workload '\($0)'; there are \(workloads.joined(separator: ", "))" }
+    }
+
     /// Runs every case of `workloads`, reporting each as it ends.
     public func run(_ workloads: [String], onResult: (Result) -> Void) throws {
         for workload in workloads {

@@ -13,10 +13,7 @@ struct Bench: ParsableCommand {
     @Flag(help: "Print JSON.") var json = false
 
     func validate() throws {
-        if let unknown = workloads.first(where: { !KernelBench.workloads.contains($0) }) {
-            throw ValidationError(
-                "no workload '\(unknown)'; there are \(KernelBench.workloads.joined(separator: ", "))")
-        }
+        if let problem = KernelBench.problem(in: workloads) { throw ValidationError(problem) }
         if !(seconds > 0 && seconds <= 3600) { throw ValidationError("--seconds \(seconds) is not in (0, 3600]") }
     }
 

@@ -57,10 +57,8 @@ struct JobRunner {
     }
 
     private func bench(_ device: Device) throws -> JobOutcome {
-        if let unknown = spec.workloads.first(where: { !KernelBench.workloads.contains($0) }) {
-            throw CommandFailure(
-                .badInput,
-                "workloads: no workload '\(unknown)'; there are \(KernelBench.workloads.joined(separator: ", "))")
+        if let problem = KernelBench.problem(in: spec.workloads) {
+            throw CommandFailure(.badInput, "workloads: \(problem)")
         }
         var outcome = JobOutcome(exitCode: 0, actualSeconds: 0)
         let chosen = spec.workloads.isEmpty ? KernelBench.workloads : spec.workloads
