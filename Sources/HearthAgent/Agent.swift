@@ -41,8 +41,7 @@ public struct Agent: Sendable {
             router: AgentMetrics.router(store: store, prober: prober, link: link),
             configuration: .init(address: .hostname(address.host, port: address.port), serverName: "hearth-agent"),
             onServerRunning: { [config, address, logger] channel in
-                let url = "http://\(address.host):\(channel.localAddress?.port ?? address.port)"
-                try? Data(url.utf8).write(to: URL(fileURLWithPath: config.state + "/address"), options: .atomic)
+                let url = address.announce(boundPort: channel.localAddress?.port, in: config.state)
                 logger.info("agent metrics", metadata: ["url": "\(url)/metrics"])
             },
             logger: logger)
@@ -59,9 +58,9 @@ public struct Agent: Sendable {
                 logger: logger))
         do {
             try await group.run()
-        } catch let error as IOError where error.errnoCode == EADDRINUSE {
-            throw ConfigError(
-                "listen: \(config.listen) is in use by another program; choose another port with --listen")
+        } catch let error as IOError {
+            if let problem = address.bindProblem(errno: error.errnoCode) { throw problem }
+            throw error
         }
     }
 }

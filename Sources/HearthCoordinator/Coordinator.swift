@@ -1,4 +1,3 @@
-import Foundation
 import HearthFleet
 import Hummingbird
 import Logging
@@ -32,17 +31,12 @@ public struct Coordinator: Sendable {
     }
 
     /// Serves until SIGTERM or SIGINT, then finishes what it has begun.
-    ///
-    /// The address in use is written to `<state>/address`, so that port 0 can be asked for.
     public func run() async throws {
-        let addressFile = config.state + "/address"
         let application = Application(
             router: Self.router(store: store, token: token),
             configuration: .init(address: .hostname(address.host, port: address.port), serverName: "hearth"),
-            onServerRunning: { [address, logger] channel in
-                let port = channel.localAddress?.port ?? address.port
-                let url = "http://\(address.host.contains(":") ? "[\(address.host)]" : address.host):\(port)"
-                try? Data(url.utf8).write(to: URL(fileURLWithPath: addressFile), options: .atomic)
+            onServerRunning: { [config, address, logger] channel in
+                let url = address.announce(boundPort: channel.localAddress?.port, in: config.state)
                 logger.info("coordinator is listening", metadata: ["url": "\(url)"])
             },
             logger: logger)
@@ -51,11 +45,9 @@ public struct Coordinator: Sendable {
                 services: [.init(service: application)], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         do {
             try await group.run()
-        } catch let error as IOError where error.errnoCode == EADDRINUSE {
-            throw ConfigError(
-                "listen: \(config.listen) is in use by another program; choose another port with --listen")
-        } catch let error as IOError where error.errnoCode == EACCES {
-            throw ConfigError("listen: this user may not listen on \(config.listen)")
+        } catch let error as IOError {
+            if let problem = address.bindProblem(errno: error.errnoCode) { throw problem }
+            throw error
         }
     }
 

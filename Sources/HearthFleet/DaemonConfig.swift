@@ -49,30 +49,3 @@ public struct AgentConfig: Sendable, Hashable {
         return config
     }
 }
-
-/// Where a daemon listens.
-public struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
-    public let host: String
-    public let port: Int
-
-    /// `HOST:PORT`, `[IPV6]:PORT`. - Throws: `ConfigError` naming the text.
-    public init(_ text: String) throws(ConfigError) {
-        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
-            (0...65535).contains(port), colon > text.startIndex
-        else { throw ConfigError("listen: '\(text)' is not HOST:PORT") }
-        host = text[..<colon].trimmingCharacters(["[", "]"])
-        self.port = port
-    }
-
-    public var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
-    public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
-}
-
-extension StringProtocol {
-    fileprivate func trimmingCharacters(_ set: Set<Character>) -> String {
-        var text = Substring(self)
-        while let first = text.first, set.contains(first) { text.removeFirst() }
-        while let last = text.last, set.contains(last) { text.removeLast() }
-        return String(text)
-    }
-}
