@@ -50,7 +50,7 @@ public final class AgentStore: Sendable {
     }
 
     private static func enqueue(_ body: ReportBody, _ db: Database) throws {
-        let json = String(decoding: try JSONEncoder().encode(body), as: UTF8.self)
+        let json = try JSONColumn.encode(body)
         try db.execute(
             sql: "INSERT INTO spool(at, body) VALUES (?, ?)", arguments: [Date().timeIntervalSince1970, json])
     }
@@ -63,7 +63,7 @@ public final class AgentStore: Sendable {
     func pending(limit: Int) async throws -> [Report] {
         try await database.read { db in
             try Row.fetchAll(db, sql: "SELECT * FROM spool ORDER BY seq LIMIT ?", arguments: [limit]).map { row in
-                let body = try JSONDecoder().decode(ReportBody.self, from: Data((row["body"] as String).utf8))
+                let body = try JSONColumn.decode(ReportBody.self, row["body"])
                 return Report(seq: row["seq"], at: row["at"], body: body)
             }
         }
@@ -100,7 +100,7 @@ public final class AgentStore: Sendable {
         try await database.read { db in
             try Row.fetchAll(db, sql: "SELECT * FROM jobs WHERE state IN ('starting', 'running') ORDER BY taken_on_at")
                 .map {
-                    let spec = try JSONDecoder().decode(JobSpec.self, from: Data(($0["spec"] as String).utf8))
+                    let spec = try JSONColumn.decode(JobSpec.self, $0["spec"])
                     return ActiveJob(
                         assignment: Assignment(job: $0["job"], attempt: $0["attempt"], spec: spec),
                         state: ActiveJob.State(rawValue: $0["state"]) ?? .running, fileOffset: $0["file_offset"],
@@ -111,7 +111,7 @@ public final class AgentStore: Sendable {
 
     /// Remembers an assignment before anything is started. - Returns: false when it was taken on before.
     func takeOn(_ assignment: Assignment) async throws -> Bool {
-        let spec = String(decoding: try JSONEncoder().encode(assignment.spec), as: UTF8.self)
+        let spec = try JSONColumn.encode(assignment.spec)
         return try await database.write { db in
             try db.execute(
                 sql: "INSERT OR IGNORE INTO jobs VALUES (?, ?, ?, 'starting', 0, 0, ?)",

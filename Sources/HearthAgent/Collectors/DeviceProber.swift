@@ -1,6 +1,7 @@
 import Foundation
 import HearthFleet
 import HearthRoofline
+import HearthStore
 import Logging
 import ServiceLifecycle
 
@@ -81,7 +82,7 @@ actor DeviceProber: Service {
     private func measure(_ device: String) async throws -> String? {
         let key = "ceilings \(device)"
         if let stored = try await store.value(key),
-            let known = try? JSONDecoder().decode(Ceilings.self, from: Data(stored.utf8)),
+            let known = try? JSONColumn.decode(Ceilings.self, stored),
             Date().timeIntervalSince1970 - known.measuredAt < config.probeEverySeconds
         {
             remember(known)
@@ -93,7 +94,7 @@ actor DeviceProber: Service {
                 "probe", ["probe", "--json", "--device", device], deadline: config.probeDeadlineSeconds,
                 as: Ceilings.self)
             try await store.enqueue(.ceilings(value: measured))
-            try await store.set(key, String(decoding: try JSONEncoder().encode(measured), as: UTF8.self))
+            try await store.set(key, try JSONColumn.encode(measured))
             remember(measured)
             return nil
         } catch let problem as ProbeProblem {

@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import HearthFleet
+import HearthStore
 
 extension CoordinatorStore {
     /// Queues a job. The same `key` gives the same job again, so that a client may repeat a submission it is unsure of.
@@ -22,7 +23,7 @@ extension CoordinatorStore {
                 sql: """
                     INSERT INTO jobs(id, number, spec, state, attempt, submitted_at, submission_key)
                     VALUES (?, ?, ?, 'queued', 1, ?, ?)
-                    """, arguments: [job.id, number, try Self.encode(spec), job.submittedAt, key])
+                    """, arguments: [job.id, number, try JSONColumn.encode(spec), job.submittedAt, key])
             return job
         }
     }
@@ -65,7 +66,7 @@ extension CoordinatorStore {
                 throw StoreError(kind: .notFound, message: "node \(node) is not registered")
             }
             try db.execute(sql: "UPDATE nodes SET last_seen_at = ? WHERE node = ?", arguments: [Self.now(), node])
-            let devices = try Self.decode([DeviceSummary].self, row["devices"])
+            let devices = try JSONColumn.decode([DeviceSummary].self, row["devices"])
             try Self.assign(node, bootID: row["boot_id"], devices, capacity: request.capacity, db)
             let assigned = try Row.fetchAll(
                 db, sql: "SELECT * FROM jobs WHERE node = ? AND state = 'assigned' ORDER BY number", arguments: [node])
@@ -129,13 +130,13 @@ extension CoordinatorStore {
 
     static func job(_ row: Row) throws -> JobRecord {
         var job = JobRecord(
-            id: row["id"], spec: try decode(JobSpec.self, row["spec"]),
+            id: row["id"], spec: try JSONColumn.decode(JobSpec.self, row["spec"]),
             state: JobState(rawValue: row["state"]) ?? .failed, attempt: row["attempt"],
             submittedAt: row["submitted_at"])
         job.node = row["node"]
         job.startedAt = row["started_at"]
         job.finishedAt = row["finished_at"]
-        job.outcome = try (row["outcome"] as String?).map { try decode(JobOutcome.self, $0) }
+        job.outcome = try (row["outcome"] as String?).map { try JSONColumn.decode(JobOutcome.self, $0) }
         return job
     }
 

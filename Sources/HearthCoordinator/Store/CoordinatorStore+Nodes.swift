@@ -2,12 +2,13 @@ import Foundation
 import GRDB
 import HearthFleet
 import HearthRoofline
+import HearthStore
 
 extension CoordinatorStore {
     /// A node joins or comes back. With a new boot id its spool is new: what it ran under the old one is gone.
     package func register(_ registration: NodeRegistration) async throws -> ReportAck {
         let now = Self.now()
-        let devices = try Self.encode(registration.devices)
+        let devices = try JSONColumn.encode(registration.devices)
         return try await database.write { db in
             try db.execute(
                 sql: """
@@ -23,7 +24,7 @@ extension CoordinatorStore {
                 sql: """
                     UPDATE jobs SET state = 'failed', finished_at = ?, outcome = ?
                     WHERE node = ? AND boot_id <> ? AND state = 'running'
-                    """, arguments: [now, try Self.encode(lost), registration.node, registration.bootID])
+                    """, arguments: [now, try JSONColumn.encode(lost), registration.node, registration.bootID])
             try db.execute(
                 sql: """
                     UPDATE jobs SET state = 'queued', node = NULL, boot_id = NULL
@@ -49,12 +50,14 @@ extension CoordinatorStore {
                     SELECT node, body FROM ceilings c WHERE measured_at =
                         (SELECT MAX(measured_at) FROM ceilings WHERE node = c.node AND device = c.device) ORDER BY device
                     """)
-            for row in rows { newest[row["node"], default: []].append(try Self.decode(Ceilings.self, row["body"])) }
+            for row in rows {
+                newest[row["node"], default: []].append(try JSONColumn.decode(Ceilings.self, row["body"]))
+            }
             return try Row.fetchAll(db, sql: "SELECT * FROM nodes ORDER BY node").map { row in
                 let lastSeen: Double = row["last_seen_at"]
                 return NodeRecord(
                     node: row["node"], version: row["version"],
-                    devices: try Self.decode([DeviceSummary].self, row["devices"]),
+                    devices: try JSONColumn.decode([DeviceSummary].self, row["devices"]),
                     health: NodeHealth(rawValue: row["health"]) ?? .suspect, evidence: row["evidence"],
                     registeredAt: row["registered_at"], lastSeenAt: lastSeen,
                     isConnected: now - lastSeen < Self.silenceSeconds, ceilings: newest[row["node"]] ?? [])
@@ -68,7 +71,7 @@ extension CoordinatorStore {
             try Row.fetchAll(
                 db, sql: "SELECT node, body FROM ceilings ORDER BY measured_at DESC LIMIT ?", arguments: [limit]
             )
-            .reversed().map { ($0["node"], try Self.decode(Ceilings.self, $0["body"])) }
+            .reversed().map { ($0["node"], try JSONColumn.decode(Ceilings.self, $0["body"])) }
         }
     }
 }

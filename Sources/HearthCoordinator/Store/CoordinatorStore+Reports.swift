@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import HearthFleet
+import HearthStore
 
 extension CoordinatorStore {
     /// Stores a batch and its effects in one transaction, each report once.
@@ -22,7 +23,9 @@ extension CoordinatorStore {
                 }
                 try db.execute(
                     sql: "INSERT INTO reports VALUES (?, ?, ?, ?, ?, ?)",
-                    arguments: [node, batch.bootID, report.seq, report.at, Self.now(), try Self.encode(report.body)])
+                    arguments: [
+                        node, batch.bootID, report.seq, report.at, Self.now(), try JSONColumn.encode(report.body),
+                    ])
                 try Self.apply(report, from: node, db)
                 watermark = report.seq
             }
@@ -39,7 +42,7 @@ extension CoordinatorStore {
         case .ceilings(let ceilings):
             try db.execute(
                 sql: "INSERT OR IGNORE INTO ceilings VALUES (?, ?, ?, ?)",
-                arguments: [node, ceilings.device, ceilings.measuredAt, try encode(ceilings)])
+                arguments: [node, ceilings.device, ceilings.measuredAt, try JSONColumn.encode(ceilings)])
         case .health(let state, let evidence):
             try db.execute(
                 sql: "UPDATE nodes SET health = ?, evidence = ? WHERE node = ?",
@@ -61,7 +64,7 @@ extension CoordinatorStore {
                     UPDATE jobs SET finished_at = ?, outcome = ?, state = CASE
                         WHEN ? = 0 THEN 'succeeded' WHEN cancel_requested THEN 'cancelled' ELSE 'failed' END
                     WHERE id = ? AND attempt = ? AND node = ? AND state IN ('assigned', 'running')
-                    """, arguments: [report.at, try encode(outcome), outcome.exitCode, job, attempt, node])
+                    """, arguments: [report.at, try JSONColumn.encode(outcome), outcome.exitCode, job, attempt, node])
         }
     }
 }

@@ -53,14 +53,6 @@ public final class CoordinatorStore: Sendable {
     }
 
     static func now() -> Double { Date().timeIntervalSince1970 }
-
-    static func encode(_ value: some Encodable) throws -> String {
-        String(decoding: try JSONEncoder().encode(value), as: UTF8.self)
-    }
-
-    static func decode<T: Decodable>(_ type: T.Type, _ text: String) throws -> T {
-        try JSONDecoder().decode(type, from: Data(text.utf8))
-    }
 }
 
 /// A request that the store's contents do not allow.
