@@ -25,7 +25,7 @@ let package = Package(
     targets: [
         // C: no policy, only what Swift cannot say.
         .target(name: "CVulkan", path: "CModules/CVulkan"),
-        .systemLibrary(name: "COpenBLAS", path: "CModules/COpenBLAS"),
+        .target(name: "COpenBLAS", path: "CModules/COpenBLAS"),
         .target(name: "CKernels", path: "CModules/CKernels", cSettings: [.unsafeFlags(["-O3"])]),
         .target(
             name: "CShaders", path: "CModules/CShaders",
@@ -88,7 +88,7 @@ let package = Package(
         .testTarget(name: "ArchitectureTests", dependencies: ["HearthKernels", "Support"]),
         .testTarget(name: "HearthRooflineTests", dependencies: ["HearthRoofline"]),
         .testTarget(name: "HearthComputeTests", dependencies: ["HearthCompute", "HearthKernels", "Support"]),
-        .testTarget(name: "HearthKernelsTests", dependencies: ["HearthKernels", "Support"]),
+        .testTarget(name: "HearthKernelsTests", dependencies: ["CKernels", "HearthKernels", "Support"]),
         .testTarget(name: "HearthFormatsTests", dependencies: ["HearthFormats", "Support"]),
         .testTarget(name: "HearthInferenceTests", dependencies: ["HearthInference", "Support"]),
         .testTarget(name: "HearthFleetTests", dependencies: ["HearthFleet", "Support"]),

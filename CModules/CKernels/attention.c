@@ -1,48 +1,35 @@
+// Flash attention; cutting the problem into blocks and handing them to threads is the caller's.
 #include <float.h>
 #include <math.h>
+#include <stddef.h>
 
-#include "exp.h"
-#include "level.h"
+#pragma clang fp contract(fast)
 
-#pragma clang fp contract(fast) reassociate(on)
+#define CK_FAMILY "families/attention.h"
+#include "each_level.h"
 
-enum { KEYS = 64 };
-
-CK_INLINE void ck_attention_row_body(const float *q, const float *k, const float *v, float *out, float *lse,
-                                     int64_t count, int64_t k_stride, int64_t v_stride, int64_t head_dim, float scale) {
-    float sum = 0, maximum = -FLT_MAX, p[KEYS];
-    for (int64_t i = 0; i < head_dim; i++) out[i] = 0;
-    for (int64_t start = 0; start < count; start += KEYS) {
-        int64_t keys = count - start < KEYS ? count - start : KEYS;
-        float block_maximum = maximum;
-        for (int64_t j = 0; j < keys; j++) {
-            const float *kj = k + (start + j) * k_stride;
-            float dot = 0;
-            for (int64_t i = 0; i < head_dim; i++) dot += q[i] * kj[i];
-            p[j] = dot * scale;
-            block_maximum = p[j] > block_maximum ? p[j] : block_maximum;
-        }
-        // What came before was scaled by the old maximum.
-        float correction = ck_exp(maximum - block_maximum), block_sum = 0;
-        maximum = block_maximum;
-        for (int64_t j = 0; j < keys; j++) {
-            p[j] = ck_exp(p[j] - maximum);
-            block_sum += p[j];
-        }
-        sum = sum * correction + block_sum;
-        for (int64_t i = 0; i < head_dim; i++) out[i] *= correction;
-        for (int64_t j = 0; j < keys; j++) {
-            const float *vj = v + (start + j) * v_stride;
-            for (int64_t i = 0; i < head_dim; i++) out[i] += p[j] * vj[i];
-        }
-    }
-    if (count > 0) {
-        float inverse = 1 / sum;
-        for (int64_t i = 0; i < head_dim; i++) out[i] *= inverse;
-    }
-    if (lse) *lse = count > 0 ? maximum + logf(sum) : -FLT_MAX;
+int64_t ck_attention_block_rows(void) { return CK_SELECT(attention_queries)(); }
+int64_t ck_attention_scratch(int64_t d) { return CK_SELECT(attention_scratch)(d); }
+void ck_attention_block(const ck_attention_block_t *g, int64_t first_query, int64_t queries, float *scratch) {
+    CK_SELECT(attention_block)(g, first_query, queries, scratch);
 }
-CK_DISPATCH(void, ck_attention_row,
-            (const float *q, const float *k, const float *v, float *out, float *lse, int64_t count, int64_t k_stride,
-             int64_t v_stride, int64_t head_dim, float scale),
-            (q, k, v, out, lse, count, k_stride, v_stride, head_dim, scale))
+void ck_attention_decode(const ck_attention_block_t *g, int64_t first, int64_t last, float *o, float *state) {
+    CK_SELECT(attention_decode)(g, first, last, o, state);
+}
+
+void ck_attention_combine(const ck_attention_block_t *g, int64_t parts, const float *o, const float *state) {
+    for (int64_t h = 0; h < g->heads; h++) {
+        float maximum = -FLT_MAX, sum = 0, *out = g->o + h * g->o_h;
+        for (int64_t p = 0; p < parts; p++) maximum = fmaxf(maximum, state[p * 2 * g->heads + h]);
+        for (int64_t l = 0; l < g->d; l++) out[l] = 0;
+        for (int64_t p = 0; p < parts; p++) {
+            const float *at = state + p * 2 * g->heads;
+            if (at[h] <= -FLT_MAX) continue;
+            float weight = exp2f(at[h] - maximum);
+            sum += weight * at[g->heads + h];
+            for (int64_t l = 0; l < g->d; l++) out[l] += weight * o[(p * g->heads + h) * g->d + l];
+        }
+        for (int64_t l = 0; l < g->d; l++) out[l] *= sum > 0 ? 1 / sum : 0;
+        if (g->lse) g->lse[h * g->lse_h] = sum > 0 ? (maximum + log2f(sum)) * 0.693147181f : -FLT_MAX;
+    }
+}

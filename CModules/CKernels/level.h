@@ -10,7 +10,7 @@ ck_level_t ck_level(void);
 // Declares `ret name PARAMS`, which calls the always-inline `name##_body ARGS` compiled for the machine's level.
 #if defined(__x86_64__)
 #define CK_TARGET_AVX2 __attribute__((target("avx2,fma,f16c,bmi2")))
-#define CK_TARGET_AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c,bmi2")))
+#define CK_TARGET_AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c,bmi2")))
 #define CK_DISPATCH(ret, name, PARAMS, ARGS)                                      \
     CK_TARGET_AVX512 static ret name##_avx512 PARAMS { return name##_body ARGS; } \
     CK_TARGET_AVX2 static ret name##_avx2 PARAMS { return name##_body ARGS; }     \
@@ -25,7 +25,11 @@ ck_level_t ck_level(void);
             return name##_portable ARGS;                                          \
         }                                                                         \
     }
+// The function of a family (each_level.h) that this machine runs.
+#define CK_SELECT(name) \
+    (ck_level() == CK_AVX512 ? name##_avx512 : ck_level() == CK_AVX2 ? name##_avx2 : name##_portable)
 #else
+#define CK_SELECT(name) name##_portable
 #define CK_DISPATCH(ret, name, PARAMS, ARGS) \
     ret name PARAMS { return name##_body ARGS; }
 #endif

@@ -105,6 +105,14 @@ CK_INLINE void ck_widen_f16_body(const uint16_t *bits, float *out, int64_t count
 }
 CK_DISPATCH(void, ck_widen_f16, (const uint16_t *w, float *out, int64_t count), (w, out, count))
 
+CK_INLINE void ck_widen_bf16_body(const uint16_t *w, float *out, int64_t count) {
+    for (int64_t i = 0; i < count; i++) {
+        uint32_t bits = (uint32_t)w[i] << 16;
+        memcpy(out + i, &bits, 4);
+    }
+}
+CK_DISPATCH(void, ck_widen_bf16, (const uint16_t *w, float *out, int64_t count), (w, out, count))
+
 CK_INLINE void ck_widen_q4_1_body(const uint8_t *w, float *out, int64_t count) {
     for (int64_t b = 0; b < count / BLOCK; b++, w += Q4_1_BYTES, out += BLOCK) {
         float d = half_at(w), m = half_at(w + 2);

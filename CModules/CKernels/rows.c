@@ -1,5 +1,6 @@
 // Row-wise and elementwise kernels.
 #include <math.h>
+#include <string.h>
 
 #include "exp.h"
 #include "level.h"
@@ -14,6 +15,66 @@ CK_INLINE void ck_rms_norm_body(const float *x, const float *weight, float *y, i
 }
 CK_DISPATCH(void, ck_rms_norm, (const float *x, const float *weight, float *y, int64_t n, float epsilon),
             (x, weight, y, n, epsilon))
+
+CK_INLINE void ck_layer_norm_body(const float *x, const float *weight, const float *bias, float *y, int64_t n,
+                                  float epsilon, float *mean, float *inverse_deviation) {
+    float sum = 0, squares = 0;
+    for (int64_t i = 0; i < n; i++) sum += x[i];
+    float m = sum / (float)n;
+    for (int64_t i = 0; i < n; i++) squares += (x[i] - m) * (x[i] - m);
+    float inverse = 1 / sqrtf(squares / (float)n + epsilon);
+    for (int64_t i = 0; i < n; i++) y[i] = (x[i] - m) * inverse * weight[i];
+    if (bias)
+        for (int64_t i = 0; i < n; i++) y[i] += bias[i];
+    *mean = m;
+    *inverse_deviation = inverse;
+}
+CK_DISPATCH(void, ck_layer_norm,
+            (const float *x, const float *weight, const float *bias, float *y, int64_t n, float epsilon, float *mean,
+             float *inverse_deviation),
+            (x, weight, bias, y, n, epsilon, mean, inverse_deviation))
+
+CK_INLINE float row_maximum(const float *x, int64_t n) {
+    float largest = x[0];
+    for (int64_t i = 1; i < n; i++) largest = x[i] > largest ? x[i] : largest;
+    return largest;
+}
+
+CK_INLINE void ck_softmax_body(const float *x, float *y, int64_t n) {
+    float largest = row_maximum(x, n), sum = 0;
+    for (int64_t i = 0; i < n; i++) {
+        y[i] = ck_exp(x[i] - largest);
+        sum += y[i];
+    }
+    float inverse = 1 / sum;
+    for (int64_t i = 0; i < n; i++) y[i] *= inverse;
+}
+CK_DISPATCH(void, ck_softmax, (const float *x, float *y, int64_t n), (x, y, n))
+
+CK_INLINE void ck_log_softmax_body(const float *x, float *y, int64_t n) {
+    float largest = row_maximum(x, n), sum = 0;
+    for (int64_t i = 0; i < n; i++) sum += ck_exp(x[i] - largest);
+    float down = largest, log_sum = logf(sum);
+    for (int64_t i = 0; i < n; i++) y[i] = (x[i] - down) - log_sum;
+}
+CK_DISPATCH(void, ck_log_softmax, (const float *x, float *y, int64_t n), (x, y, n))
+
+CK_INLINE void ck_quantise_body(const float *x, int32_t *y, int64_t n, float scale, int32_t zero, int32_t low,
+                                int32_t high) {
+    for (int64_t i = 0; i < n; i++) {
+        float q = __builtin_rintf(x[i] / scale) + (float)zero;
+        y[i] = (int32_t)(q < (float)low ? (float)low : q > (float)high ? (float)high : q);
+    }
+}
+CK_DISPATCH(void, ck_quantise,
+            (const float *x, int32_t *y, int64_t n, float scale, int32_t zero, int32_t low, int32_t high),
+            (x, y, n, scale, zero, low, high))
+
+CK_INLINE void ck_dequantise_body(const int32_t *x, float *y, int64_t n, float scale, int32_t zero) {
+    for (int64_t i = 0; i < n; i++) y[i] = (float)(x[i] - zero) * scale;
+}
+CK_DISPATCH(void, ck_dequantise, (const int32_t *x, float *y, int64_t n, float scale, int32_t zero),
+            (x, y, n, scale, zero))
 
 CK_INLINE void ck_swiglu_body(const float *gate, const float *up, float *y, int64_t n) {
     for (int64_t i = 0; i < n; i++) y[i] = gate[i] / (1 + ck_exp(-gate[i])) * up[i];
@@ -51,3 +112,20 @@ CK_INLINE int64_t ck_argmax_body(const float *x, int64_t n) {
     return 0;
 }
 CK_DISPATCH(int64_t, ck_argmax, (const float *x, int64_t n), (x, n))
+
+CK_INLINE void ck_narrow_f16_body(const float *x, uint16_t *y, int64_t n) {
+    _Float16 *out = (_Float16 *)y;
+    for (int64_t i = 0; i < n; i++) out[i] = (_Float16)x[i];
+}
+CK_DISPATCH(void, ck_narrow_f16, (const float *x, uint16_t *y, int64_t n), (x, y, n))
+
+CK_INLINE void ck_narrow_bf16_body(const float *x, uint16_t *y, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, x + i, 4);
+        // A NaN stays one: rounding could carry it to infinity.
+        uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+        y[i] = (uint16_t)((bits & 0x7fffffff) > 0x7f800000 ? (bits >> 16) | 0x40 : rounded);
+    }
+}
+CK_DISPATCH(void, ck_narrow_bf16, (const float *x, uint16_t *y, int64_t n), (x, y, n))

@@ -100,4 +100,14 @@ public struct KernelBench {
             try RMSNorm.encode(x, weight: weight, epsilon: 1e-5, into: y, &$0)
         }
     }
+
+    /// One line for each f32 product of the gemm workload, and some of language models.
+    public static func explanations(_ device: Device) throws -> [String] {
+        try [(128, 128, 128), (256, 256, 256), (512, 512, 512), (1, 2048, 2048), (16, 2048, 2048), (512, 2048, 2048)]
+            .compactMap { m, n, k in
+                let a = try device.makeTensor(.f32, [m, k])
+                guard let choice = GEMM.explain(a, try device.makeTensor(.f32, [n, k])) else { return nil }
+                return "\(m)x\(n)x\(k): \(choice.path.rawValue), \(choice.reason)"
+            }
+    }
 }

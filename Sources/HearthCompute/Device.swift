@@ -28,13 +28,17 @@ public final class Device: Sendable {
 
     /// Opens the device that `selector` names.
     ///
-    /// - Parameter threadCount: threads of the CPU backend; nil means every core this process may use.
+    /// - Parameters:
+    ///   - threadCount: threads of the CPU backend; nil means every core this process may use.
+    ///   - isPinned: each worker of the CPU backend keeps to one processor.
     /// - Throws: `noSuchDevice`, `driverMissing` or `unusable`, saying what there is instead.
-    public static func open(_ selector: DeviceSelector, threadCount: Int? = nil) throws(DeviceError) -> Device {
+    public static func open(_ selector: DeviceSelector, threadCount: Int? = nil, isPinned: Bool = false)
+        throws(DeviceError) -> Device
+    {
         switch selector {
-        case .cpu: return openCPU(threadCount: threadCount)
+        case .cpu: return openCPU(threadCount, isPinned)
         case .auto:
-            guard let gpu = try? VulkanInstance.shared().firstHardware else { return openCPU(threadCount: threadCount) }
+            guard let gpu = try? VulkanInstance.shared().firstHardware else { return openCPU(threadCount, isPinned) }
             return try gpu.open()
         case .vulkan:
             let instance = try VulkanInstance.shared()
@@ -59,8 +63,9 @@ public final class Device: Sendable {
         }
     }
 
-    private static func openCPU(threadCount: Int?) -> Device {
-        Device(backend: .cpu(CPUDevice(threadCount: threadCount)), description: CPUDevice.describe())
+    private static func openCPU(_ threadCount: Int?, _ isPinned: Bool) -> Device {
+        let cpu = CPUDevice(threadCount: threadCount, isPinned: isPinned)
+        return Device(backend: .cpu(cpu), description: CPUDevice.describe())
     }
 
     public var selector: String { description.selector }

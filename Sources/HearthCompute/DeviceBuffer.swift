@@ -68,6 +68,14 @@ public final class DeviceBuffer: @unchecked Sendable {
     }
 }
 
+extension DeviceBuffer {
+    /// Host memory. CPU backend only.
+    package func hostPointer<Element>(as type: Element.Type) -> UnsafeMutablePointer<Element> {
+        guard case .host(let pointer, _) = storage else { preconditionFailure("buffer is not in host memory") }
+        return pointer.assumingMemoryBound(to: type)
+    }
+}
+
 extension Tensor {
     /// Fills a contiguous tensor from host values. - Precondition: sizes agree.
     public func write<Element: BitwiseCopyable>(_ values: [Element]) throws(DeviceError) {
@@ -95,7 +103,6 @@ extension Tensor {
 
     /// The first element in host memory. CPU backend only.
     package func hostPointer<Element>(as type: Element.Type) -> UnsafeMutablePointer<Element> {
-        guard case .host(let pointer, _) = buffer.storage else { preconditionFailure("tensor is not in host memory") }
-        return (pointer + byteOffset).assumingMemoryBound(to: type)
+        (buffer.hostPointer(as: UInt8.self) + byteOffset).withMemoryRebound(to: type, capacity: 1) { $0 }
     }
 }

@@ -1,9 +1,12 @@
 import HearthCompute
 import HearthFormats
+import HearthKernels
 import HearthModels
 
 /// A model file ready to run on one device: weights, tokenizer, chat template.
 public final class LanguageModel: Sendable {
+    public typealias Activations = PackedWeights.Activations
+
     public let path: String
     public let name: String
     public let tokenizer: BPETokenizer
@@ -19,9 +22,11 @@ public final class LanguageModel: Sendable {
 
     /// - Parameters:
     ///   - contextLength: at most the model's own; nil means that.
+    ///   - activations: how activations meet quantised weights on the CPU.
     ///   - progress: share of the weights that is on the device.
     public init(
-        path: String, device: Device, contextLength: Int? = nil, progress: @escaping (Double) -> Void = { _ in }
+        path: String, device: Device, contextLength: Int? = nil, activations: Activations = .int8,
+        progress: @escaping (Double) -> Void = { _ in }
     ) throws {
         let gguf = try GGUFFile(path: path)
         self.path = path
@@ -31,7 +36,8 @@ public final class LanguageModel: Sendable {
         self.contextLength = min(contextLength ?? config.contextLength, config.contextLength)
         name = (try? gguf.string("general.name")) ?? path
         model = try LlamaModel(
-            gguf, config: config, device: device, positions: self.contextLength, progress: progress)
+            gguf, config: config, device: device, positions: self.contextLength, activations: activations,
+            progress: progress)
         template = try? gguf.string("tokenizer.chat_template")
         endIDs = Set(
             [tokenizer.eosID].compactMap { $0 } + Self.endNames.compactMap { [tokenizer] in tokenizer.id(ofToken: $0) })

@@ -14,11 +14,11 @@ public final class LlamaModel: Sendable {
     /// - Parameter positions: the longest sequence that will be run.
     public init(
         _ gguf: GGUFFile, config: LlamaConfig, device: Device, positions: Int,
-        progress: @escaping (Double) -> Void = { _ in }
+        activations: PackedWeights.Activations = .int8, progress: @escaping (Double) -> Void = { _ in }
     ) throws {
         self.config = config
         self.device = device
-        weights = try LlamaWeights(gguf, config, device: device, progress: progress)
+        weights = try LlamaWeights(gguf, config, device: device, activations: activations, progress: progress)
         ropeTable = try device.makeTensor(
             RoPE.table(positions: positions, headDim: config.headDim, base: config.ropeBase),
             [positions, config.headDim / 2, 2])

@@ -49,8 +49,8 @@ import Testing
     @Test func unsupportedTypesAreNamed() throws {
         let text = try problem {
             config(&$0)
-            $0.addTensor("token_embd.weight", [260, 64], type: 2, Data(count: 260 * 2 * 18))
+            $0.addTensor("token_embd.weight", [260, 64], type: 7, Data(count: 260 * 2 * 24))
         }
-        #expect(text.contains("Q4_0; supported"))
+        #expect(text.contains("Q5_1; supported"))
     }
 }

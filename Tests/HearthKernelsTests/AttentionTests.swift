@@ -15,7 +15,9 @@ import Testing
         (1, 1, 1, 1, 1, 1, true), (1, 1, 63, 2, 1, 64, true), (1, 1, 64, 9, 3, 64, true), (1, 1, 65, 4, 4, 32, false),
         (2, 7, 7, 3, 1, 17, true), (1, 5, 130, 6, 2, 80, true), (2, 33, 33, 4, 2, 128, true),
         (1, 3, 129, 2, 2, 96, false),
-        (1, 6, 3, 2, 1, 16, true), (1, 2, 5, 1, 1, 256, true), (1, 4, 0, 2, 1, 8, false), (1, 2, 3, 1, 1, 512, false),
+        (1, 300, 300, 2, 1, 64, true), (1, 57, 700, 3, 1, 32, true), (1, 20, 513, 2, 2, 128, false),
+        (3, 1, 1100, 8, 2, 64, true), (1, 1, 513, 5, 1, 80, false), (1, 6, 3, 2, 1, 16, true),
+        (1, 2, 5, 1, 1, 256, true), (1, 4, 0, 2, 1, 8, false), (1, 2, 3, 1, 1, 512, false),
     ].map { Case(b: $0.0, tq: $0.1, tk: $0.2, hq: $0.3, hkv: $0.4, d: $0.5, isCausal: $0.6) }
 
     @Test(arguments: TestDevices.selectors, cases)
@@ -42,6 +44,30 @@ import Testing
         }
     }
 
+    /// A sequence's decode step has the same bits alone and among 64, on any number of threads.
+    @Test func decodeDoesNotDependOnBatchOrThreads() throws {
+        let (tk, hq, hkv, d) = (777, 6, 2, 64)
+        var random = TestRandom(2)
+        let (q, k, v) = (random.floats(hq * d), random.floats(tk * hkv * d), random.floats(tk * hkv * d))
+        var expected: [UInt32]?
+        for (threads, b) in [(1, 1), (2, 1), (3, 64), (8, 7), (1, 64)] {
+            let device = try Device.open(.cpu, threadCount: threads)
+            func repeated(_ x: [Float], _ shape: [Int]) throws -> Tensor {
+                try device.makeTensor((0..<b).flatMap { _ in x }, [b] + shape)
+            }
+            let o = try device.makeTensor(.f32, [b, 1, hq, d])
+            var encoder = try device.makeEncoder()
+            try Attention.encode(
+                q: try repeated(q, [1, hq, d]), k: try repeated(k, [tk, hkv, d]), v: try repeated(v, [tk, hkv, d]),
+                isCausal: true, into: o, lse: try device.makeTensor(.f32, [b, 1, hq]), &encoder)
+            try encoder.submit().wait()
+            let bits = try o.read(as: UInt32.self)
+            let one = expected ?? Array(bits[..<(hq * d)])
+            expected = one
+            for i in 0..<b { #expect(Array(bits[i * hq * d..<(i + 1) * hq * d]) == one) }
+        }
+    }
+
     @Test(arguments: TestDevices.selectors)
     func rowsWithoutAKeyGiveZeros(selector: String) throws {
         let device = try TestDevices.device(selector)
@@ -57,6 +83,52 @@ import Testing
         let values = try o.read(as: Float.self)
         #expect(values[..<12].allSatisfy { $0 == 0 } && values[12...].allSatisfy { abs($0 - 1) < 1e-6 })
         #expect(try lse.read(as: Float.self)[0] == -Float.greatestFiniteMagnitude)
+    }
+
+    /// Windows, soft caps, both kinds of mask and 16-bit inputs, prefill and decode; the CPU only.
+    @Test(arguments: [(1, 700), (37, 300), (90, 90)])
+    func optionsMatchReference(tq: Int, tk: Int) throws {
+        let device = try Device.open(.cpu, threadCount: 2)
+        let (b, hq, hkv, d) = (2, 4, 2, 48)
+        var random = TestRandom(UInt64(tq + tk))
+        func halves(_ count: Int) -> [Float16] { random.floats(count, in: -2...2).map { Float16($0) } }
+        let (q, k, v) = (halves(b * tq * hq * d), halves(b * tk * hkv * d), halves(b * tk * hkv * d))
+        func tensor(_ x: [Float16], _ shape: [Int]) throws -> Tensor {
+            let tensor = try device.makeTensor(.f16, shape)
+            try tensor.write(x.map(\.bitPattern))
+            return tensor
+        }
+        let additive = random.floats(hq * tq * tk)
+        let hidden = (0..<tq * tk).map { _ in Int8.random(in: 0...3, using: &random) == 0 ? Int8(0) : 1 }
+        let (wide, byte) = (
+            try device.makeTensor(additive, [1, hq, tq, tk]), try device.makeTensor(.i8, [1, 1, tq, tk])
+        )
+        try byte.write(hidden)
+        for variant in 0..<4 {
+            var options = Attention.Options()
+            options.isCausal = variant != 1
+            options.window = variant == 2 ? 19 : nil
+            options.softcap = variant == 3 ? 5 : nil
+            options.mask = variant == 0 ? wide : variant == 1 ? byte : nil
+            let o = try device.makeTensor(.f32, [b, tq, hq, d])
+            let lse = try device.makeTensor(.f32, [b, tq, hq])
+            var encoder = try device.makeEncoder()
+            try Attention.encode(
+                q: try tensor(q, o.shape), k: try tensor(k, [b, tk, hkv, d]), v: try tensor(v, [b, tk, hkv, d]),
+                options,
+                into: o, lse: lse, &encoder)
+            try encoder.submit().wait()
+            let problem = Attention.Problem(
+                b: b, tq: tq, tk: tk, hq: hq, hkv: hkv, d: d, isCausal: options.isCausal, window: options.window)
+            let mask: ((Int, Int, Int, Int) -> Double)? =
+                variant == 0
+                ? { Double(additive[($1 * tq + $2) * tk + $3]) }
+                : variant == 1 ? { hidden[$2 * tk + $3] == 0 ? -Double.infinity : 0 } : nil
+            let expected = Attention.reference(
+                problem, q: q.map { Float($0) }, k: k.map { Float($0) }, v: v.map { Float($0) },
+                softcap: options.softcap.map(Double.init), mask: mask)
+            #expect(largestError(try o.read(as: Float.self), expected.o) < 1e-5, "variant \(variant)")
+        }
     }
 
     @Test func rejectsHeadsThatDoNotDivide() throws {

@@ -25,6 +25,11 @@ public enum TestPaths {
     /// llama.cpp's tokenizer vectors; nil when scripts/fetch-vectors could not have them.
     public static var vocabularies: String? { existing(cache.appending(path: "vocabularies")) }
 
+    /// ONNX's operator vectors; nil when scripts/fetch-operators could not have them.
+    public static var operators: String? {
+        existing(cache.appending(path: "operators/complete")).map { String($0.dropLast("/complete".count)) }
+    }
+
     /// What Tests/parity/reference.py wrote; nil when it was not run.
     public static var parity: String? { existing(repository.appending(path: ".build/parity/reference.json")) }
 

@@ -2,6 +2,7 @@
 // Every function picks AVX-512, AVX2+FMA or portable code at run time (ck_level). Float sums may be reassociated, in
 // the same way on every call: the same input gives the same bits at one level.
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -11,10 +12,24 @@ extern "C" {
 // ---- level ---------------------------------------------------------------------------------------------------------
 // HEARTH_CPU_LEVEL = portable | avx2 | avx512 lowers the level; asking for more than the machine has is ignored.
 const char *ck_level_name(void);
+// Makes `name` the level from here on, for tests and comparisons; false where the machine lacks it. Packed data of
+// another level must not be used afterwards.
+bool ck_level_force(const char *name);
+int32_t ck_level_index(void);
 // The machine's instruction sets that Hearth knows, separated by blanks.
 const char *ck_level_features(void);
 
+// Bytes of one core's data cache of `level` (1 or 2) as the system reports them; a common size where it does not.
+int64_t ck_cache_bytes(int32_t level);
+
 void ck_advise_huge_pages(void *memory, int64_t byte_count);
+
+// ---- threads -------------------------------------------------------------------------------------------------------
+typedef struct ck_pool ck_pool;
+// `threads` counts the caller. Pinned workers take one processor each. A pool lives as long as its process.
+ck_pool *ck_pool_create(int32_t threads, bool pinned);
+// Calls task(context, i) once for every i of 0..<tasks and returns when all are done.
+void ck_pool_run(ck_pool *pool, int64_t tasks, void (*task)(void *, int64_t), void *context);
 
 // ---- matrices ------------------------------------------------------------------------------------------------------
 // y[r] = sum_k w[r][k] * x[k] for `rows` rows of row-major weights; quantised k is a multiple of 32.
@@ -22,25 +37,138 @@ void ck_gemv_f32(const float *w, const float *x, float *y, int64_t rows, int64_t
 void ck_gemv_f16(const uint16_t *w, const float *x, float *y, int64_t rows, int64_t k);
 void ck_gemv_q4_1(const uint8_t *w, const float *x, float *y, int64_t rows, int64_t k);
 void ck_gemv_q8_0(const uint8_t *w, const float *x, float *y, int64_t rows, int64_t k);
+// How the elements of a plain matrix are stored.
+typedef enum { CK_F32, CK_F16, CK_BF16 } ck_format_t;
+// Products on packed operands. A is split into strips of at most ck_gemm_strip_rows() rows, B into panels of
+// ck_gemm_panel_columns() columns; both depend on the level, so packed data is for this process only.
+int64_t ck_gemm_strip_rows(void);
+int64_t ck_gemm_panel_columns(void);
+typedef struct {
+    int64_t m, n, k;
+    const float *a;      // packed by ck_gemm_pack_a
+    ck_format_t format;  // of B
+    const void *b;
+    int64_t b_row, b_panel;  // elements between B's rows and between its panels
+    float *c;
+    int64_t ldc;
+    bool accumulate;  // add to C, else overwrite it
+} ck_gemm_block_t;
+// C[m, n] (+)= A[m, k] B[k, n]. Each element of C is one chain of multiply-adds over ascending k.
+void ck_gemm_block(const ck_gemm_block_t *block);
+// Element (i, l) of m * k, with room for CK_PACK_SLACK floats after them, is a[i * a_row + l * a_col] * scale.
+enum { CK_PACK_SLACK = 16 };
+void ck_gemm_pack_a(const float *a, int64_t a_row, int64_t a_col, int64_t m, int64_t k, float scale, float *out);
+// ceil(n / panel columns) panels of [k][panel columns], `panel_stride` elements apart, zero past column n; element
+// (l, j) is b[l * b_row + j * b_col]. f16 and bf16 are moved as 16-bit words.
+void ck_gemm_pack_b_f32(const float *b, int64_t b_row, int64_t b_col, int64_t n, int64_t k, int64_t panel_stride,
+                        float *out);
+void ck_gemm_pack_b_16(const uint16_t *b, int64_t b_row, int64_t b_col, int64_t n, int64_t k, int64_t panel_stride,
+                       uint16_t *out);
 // `count` consecutive elements to f32.
 void ck_widen_f16(const uint16_t *w, float *out, int64_t count);
+void ck_widen_bf16(const uint16_t *w, float *out, int64_t count);
 void ck_widen_q4_1(const uint8_t *w, float *out, int64_t count);
 void ck_widen_q8_0(const uint8_t *w, float *out, int64_t count);
 
+// ---- int8 products -------------------------------------------------------------------------------------------------
+typedef struct {
+    int64_t m, n, k;
+    const int8_t *a;  // rows of k, a_row from row to row
+    int64_t a_row;
+    const uint8_t *b;  // packed by ck_gemm_i8_pack_b, panels of ck_gemm_panel_columns()
+    int32_t *c;
+    int64_t ldc;
+    int32_t *scratch;  // m * (1 + ceil(k / 4))
+} ck_gemm_i8_block_t;
+// C = A B, exact in i32 for k up to 2^16.
+void ck_gemm_i8_block(const ck_gemm_i8_block_t *block);
+// Weights [n][k] as panels of ceil(k / 4) * 4 * columns bytes.
+void ck_gemm_i8_pack_b(const int8_t *w, int64_t n, int64_t k, uint8_t *out);
+
+// ---- quantised weights with int8 activations -----------------------------------------------------------------------
+typedef enum { CK_Q4_0, CK_Q4_1, CK_Q5_0, CK_Q8_0, CK_Q4_K, CK_Q6_K } ck_quant_format_t;
+// How a format is packed: unsigned quants of `bits`, a scale (and a minimum) each `sub` elements, f16 or f32.
+// Element = scale * (quant - zero) - minimum.
+typedef struct {
+    int32_t bits, sub;
+    bool is_half, has_minimum;
+    int32_t zero;
+    int32_t block, block_bytes;  // of the file format
+} ck_quant_layout_t;
+ck_quant_layout_t ck_quant_layout(ck_quant_format_t format);
+int64_t ck_quant_panel_columns(void);
+// Bytes of one packed panel of k elements a column.
+int64_t ck_quant_panel_bytes(ck_quant_format_t format, int64_t k);
+// Packs n rows (at most a panel's columns) of the file format; missing columns are zero.
+void ck_quant_pack(ck_quant_format_t format, const uint8_t *rows, int64_t n, int64_t k, uint8_t *out);
+// `count` consecutive elements of the file format to f32.
+void ck_quant_widen(ck_quant_format_t format, const uint8_t *row, int64_t count, float *out);
+// Symmetric int8: k / 32 scales, and the sums of each 16 quants.
+void ck_quantise_row(const float *x, int64_t k, int8_t *q, float *scales, int32_t *sums);
+typedef struct {
+    int64_t m, n, k;
+    const int8_t *x;  // quantised activations, x_row bytes from row to row
+    int64_t x_row;
+    const float *x_scale;  // x_scale_row from row to row; sums twice as far
+    const int32_t *x_sum;
+    int64_t x_scale_row;
+    ck_quant_layout_t layout;
+    const uint8_t *w;  // packed panels, w_panel bytes apart
+    int64_t w_panel;
+    float *c;
+    int64_t ldc;
+    bool accumulate;
+} ck_quant_block_t;
+// C[m, n] (+)= X W^T. Each element is one chain over ascending sub-blocks: it does not depend on m or n.
+void ck_quant_block(const ck_quant_block_t *block);
+
 // ---- attention -----------------------------------------------------------------------------------------------------
 enum { CK_MAX_HEAD_DIM = 512 };
-// One query row of one head over `count` keys: online softmax in blocks. count = 0 writes zeros and lse = -FLT_MAX.
-// k and v rows lie k_stride and v_stride floats apart.
-void ck_attention_row(const float *q, const float *k, const float *v, float *out, float *lse, int64_t count,
-                      int64_t k_stride, int64_t v_stride, int64_t head_dim, float scale);
+// One head of K and V with the query heads that share it. Strides count elements.
+typedef struct {
+    int64_t keys, d, heads;
+    ck_format_t q_format, kv_format;
+    const void *q, *k, *v;
+    int64_t q_t, q_h, k_row, v_row;
+    float *o;
+    int64_t o_t, o_h;
+    float *lse;  // of the scaled scores, natural logarithm; may be NULL
+    int64_t lse_t, lse_h;
+    float scale, softcap;    // softcap 0: none
+    bool is_causal;          // query t sees keys up to t + offset
+    int64_t offset, window;  // window w > 0: only the last w of them
+    const void *mask;  // [t][head][key], added to the scores, or bytes that are 0 where a key is hidden; may be NULL
+    bool mask_is_boolean;
+    int64_t mask_t, mask_h;
+} ck_attention_block_t;
+// Queries times heads of one call of ck_attention_block are at most ck_attention_block_rows(), which takes
+// ck_attention_scratch(d) floats. A query without a key gives zeros and lse = -FLT_MAX.
+int64_t ck_attention_block_rows(void);
+int64_t ck_attention_scratch(int64_t d);
+void ck_attention_block(const ck_attention_block_t *block, int64_t first_query, int64_t queries, float *scratch);
+// Query 0 of every head over keys first..<last: o[heads][d] not yet divided by the sums, state[2][heads]: maxima, sums.
+void ck_attention_decode(const ck_attention_block_t *block, int64_t first, int64_t last, float *o, float *state);
+// Joins `parts` such results, o[parts][heads][d] and state[parts][2][heads], into block->o and block->lse.
+void ck_attention_combine(const ck_attention_block_t *block, int64_t parts, const float *o, const float *state);
 
 // ---- elementwise and rows ------------------------------------------------------------------------------------------
 void ck_rms_norm(const float *x, const float *weight, float *y, int64_t n, float epsilon);
+// y = (x - mean) / sqrt(variance + epsilon) * weight + bias; bias may be NULL. Also the mean and 1 / sqrt(...).
+void ck_layer_norm(const float *x, const float *weight, const float *bias, float *y, int64_t n, float epsilon,
+                   float *mean, float *inverse_deviation);
+void ck_softmax(const float *x, float *y, int64_t n);
+void ck_log_softmax(const float *x, float *y, int64_t n);
+// y = clamp(round_half_even(x / scale) + zero, low, high), and back: y = (x - zero) * scale.
+void ck_quantise(const float *x, int32_t *y, int64_t n, float scale, int32_t zero, int32_t low, int32_t high);
+void ck_dequantise(const int32_t *x, float *y, int64_t n, float scale, int32_t zero);
 void ck_swiglu(const float *gate, const float *up, float *y, int64_t n);
 void ck_add(const float *a, const float *b, float *y, int64_t n);
 // Rotates one head of d elements by `cos_sin` (d/2 pairs of cosine and sine).
 void ck_rope_interleaved(const float *x, const float *cos_sin, float *y, int64_t d);
 void ck_rope_half(const float *x, const float *cos_sin, float *y, int64_t d);
+// Rounds to nearest even.
+void ck_narrow_f16(const float *x, uint16_t *y, int64_t n);
+void ck_narrow_bf16(const float *x, uint16_t *y, int64_t n);
 // Index of the largest element, the first of equals.
 int64_t ck_argmax(const float *x, int64_t n);
 

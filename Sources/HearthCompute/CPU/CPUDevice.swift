@@ -1,34 +1,28 @@
 import CKernels
-import Dispatch
 import Foundation
-import Synchronization
 
-/// The CPU backend: how many threads, and a parallel loop over them.
+/// The CPU backend: its threads, a parallel loop over them, and scratch memory for kernels.
 package final class CPUDevice: Sendable {
     package let threadCount: Int
+    package let scratch = ScratchMemory()
+    private let pool: ThreadPool
 
-    init(threadCount: Int?) {
-        self.threadCount = max(1, threadCount ?? ProcessInfo.processInfo.activeProcessorCount)
+    init(threadCount: Int?, isPinned: Bool = false) {
+        let count = max(1, threadCount ?? ProcessInfo.processInfo.activeProcessorCount)
+        self.threadCount = count
+        pool = ThreadPool.shared(threadCount: count, isPinned: isPinned)
     }
+
+    /// Calls `body` with every task number of `0..<count`, from up to `threadCount` threads.
+    package func run(_ count: Int, _ body: @Sendable (Int) -> Void) { pool.run(count, body) }
 
     /// Calls `body` with every chunk of `0..<count`, `grain` indices or more a chunk, from up to `threadCount` threads.
     ///
     /// Which thread runs a chunk is not defined; chunk borders depend on `count` and `grain` only, so a kernel whose
     /// chunks are independent gives the same bits on any number of threads.
     package func parallel(_ count: Int, grain: Int, _ body: @Sendable (Range<Int>) -> Void) {
-        let chunkCount = (count + grain - 1) / max(1, grain)
-        if chunkCount <= 1 || threadCount == 1 {
-            for chunk in 0..<chunkCount { body(chunk * grain..<min(count, (chunk + 1) * grain)) }
-            return
-        }
-        let next = Atomic<Int>(0)
-        DispatchQueue.concurrentPerform(iterations: min(threadCount, chunkCount)) { _ in
-            while true {
-                let chunk = next.wrappingAdd(1, ordering: .relaxed).oldValue
-                if chunk >= chunkCount { return }
-                body(chunk * grain..<min(count, (chunk + 1) * grain))
-            }
-        }
+        let grain = max(1, grain)
+        run((count + grain - 1) / grain) { body($0 * grain..<min(count, ($0 + 1) * grain)) }
     }
 
     static func describe() -> DeviceDescription {

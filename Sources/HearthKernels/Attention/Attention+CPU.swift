@@ -2,26 +2,101 @@ import CKernels
 import HearthCompute
 
 extension Attention {
-    /// One task a few (query, head) pairs; each is one online-softmax pass over its keys.
+    /// Keys of one task of a decode step: fixed, so that the sums of a sequence do not depend on what runs beside it.
+    private static let keysPerSplit = 512
+
+    /// Prefill: a task is a block of queries of the heads that share one KV head. Decode (Tq = 1): a task is a run of keys
+    /// of one KV head, and the runs are joined afterwards.
     static func runCPU(
-        _ p: Problem, _ q: Tensor, _ k: Tensor, _ v: Tensor, _ scale: Float, _ o: Tensor, _ lse: Tensor,
+        _ p: Problem, _ q: Tensor, _ k: Tensor, _ v: Tensor, _ options: Options, _ o: Tensor, _ lse: Tensor,
         _ cpu: CPUDevice
     ) {
-        nonisolated(unsafe) let (qs, ks, vs) = (
-            q.hostPointer(as: Float.self), k.hostPointer(as: Float.self), v.hostPointer(as: Float.self)
-        )
-        nonisolated(unsafe) let (os, ls) = (o.hostPointer(as: Float.self), lse.hostPointer(as: Float.self))
-        let rowStride = Int64(p.hkv * p.d)
+        let group = p.hq / p.hkv
         let batchStride = k.shape[1] * p.hkv * p.d
-        // About 32 thousand multiply-adds a task.
-        let grain = max(1, 16384 / max(1, p.tk * p.d))
-        cpu.parallel(p.b * p.tq * p.hq, grain: grain) { rows in
-            for row in rows {
-                let (head, t, b) = (row % p.hq, row / p.hq % p.tq, row / (p.hq * p.tq))
-                let at = b * batchStride + head / (p.hq / p.hkv) * p.d
-                ck_attention_row(
-                    qs + row * p.d, ks + at, vs + at, os + row * p.d, ls + row, Int64(p.keys(ofRow: t)), rowStride,
-                    rowStride, Int64(p.d), scale)
+        nonisolated(unsafe) let (qs, ks, vs) = (
+            UnsafeRawPointer(q.hostPointer(as: UInt8.self)), UnsafeRawPointer(k.hostPointer(as: UInt8.self)),
+            UnsafeRawPointer(v.hostPointer(as: UInt8.self))
+        )
+        let (sizeQ, sizeKV) = (q.dtype.blockByteCount, k.dtype.blockByteCount)
+        let (formatQ, formatKV) = (q.dtype.plainFormat!, k.dtype.plainFormat!)
+        nonisolated(unsafe) let (os, ls) = (o.hostPointer(as: Float.self), lse.hostPointer(as: Float.self))
+        /// Query heads `heads` of KV head `pair % Hkv` in sequence `pair / Hkv`.
+        @Sendable func block(_ pair: Int, _ headsRange: Range<Int>) -> ck_attention_block_t {
+            let (b, h) = (pair / p.hkv, pair % p.hkv)
+            let row = b * p.tq * p.hq + h * group + headsRange.lowerBound
+            let at = b * batchStride + h * p.d
+            var block = ck_attention_block_t()
+            (block.keys, block.d, block.heads) = (Int64(p.tk), Int64(p.d), Int64(headsRange.count))
+            (block.q, block.k, block.v) = (qs + row * p.d * sizeQ, ks + at * sizeKV, vs + at * sizeKV)
+            (block.q_format, block.kv_format) = (formatQ, formatKV)
+            (block.q_t, block.q_h) = (Int64(p.hq * p.d), Int64(p.d))
+            (block.k_row, block.v_row) = (Int64(p.hkv * p.d), Int64(p.hkv * p.d))
+            (block.o, block.o_t, block.o_h) = (os + row * p.d, Int64(p.hq * p.d), Int64(p.d))
+            (block.lse, block.lse_t, block.lse_h) = (ls + row, Int64(p.hq), 1)
+            (block.scale, block.softcap) = (options.scale ?? 1 / Float(p.d).squareRoot(), options.softcap ?? 0)
+            (block.is_causal, block.offset, block.window) = (p.isCausal, Int64(p.offset), Int64(p.window ?? 0))
+            if let mask = options.mask {
+                let heads = mask.shape[1]
+                (block.mask_t, block.mask_h) = (Int64(mask.strides[2]), heads == 1 ? 0 : Int64(mask.strides[1]))
+                let first = heads == 1 ? 0 : h * group + headsRange.lowerBound
+                let at = (mask.shape[0] == 1 ? 0 : b) * mask.strides[0] + first * mask.strides[1]
+                block.mask = UnsafeRawPointer(mask.hostPointer(as: UInt8.self)) + at * mask.dtype.blockByteCount
+                block.mask_is_boolean = mask.dtype == .i8
+            }
+            return block
+        }
+        if p.tq == 1 {
+            decode(p, group, cpu) { block($0, 0..<group) }
+        } else {
+            prefill(p, group, cpu, block)
+        }
+    }
+
+    private static func prefill(
+        _ p: Problem, _ group: Int, _ cpu: CPUDevice, _ block: @Sendable (Int, Range<Int>) -> ck_attention_block_t
+    ) {
+        let rows = Int(ck_attention_block_rows())
+        // More heads than a block has rows are taken in several goes.
+        let headTasks = (group + rows - 1) / rows
+        let heads = (group + headTasks - 1) / headTasks
+        let pairs = p.b * p.hkv * headTasks
+        // Full blocks where there is work enough for every thread, smaller ones where there is not.
+        let most = max(1, rows / heads)
+        let queryTasks = max((p.tq + most - 1) / most, min((p.tq + 31) / 32, (2 * cpu.threadCount + pairs - 1) / pairs))
+        let queries = (p.tq + queryTasks - 1) / queryTasks
+        let scratchCount = Int(ck_attention_scratch(Int64(p.d)))
+        cpu.run(pairs * queryTasks) { task in
+            // The last queries of a causal mask see the most keys: they start first.
+            let (pair, t) = (task / queryTasks, (queryTasks - 1 - task % queryTasks) * queries)
+            let first = pair % headTasks * heads
+            var block = block(pair / headTasks, first..<min(group, first + heads))
+            cpu.scratch.withTemporary(Float.self, scratchCount) { scratch in
+                ck_attention_block(&block, Int64(t), Int64(max(0, min(queries, p.tq - t))), scratch)
+            }
+        }
+    }
+
+    private static func decode(
+        _ p: Problem, _ group: Int, _ cpu: CPUDevice, _ block: @Sendable (Int) -> ck_attention_block_t
+    ) {
+        let pairs = p.b * p.hkv
+        let parts = max(1, (p.tk + keysPerSplit - 1) / keysPerSplit)
+        let size = group * (p.d + 2)
+        cpu.scratch.withTemporary(Float.self, pairs * parts * size) { partial in
+            nonisolated(unsafe) let partial = partial
+            let states = pairs * parts * group * p.d
+            cpu.run(pairs * parts) { task in
+                var block = block(task / parts)
+                let first = task % parts * keysPerSplit
+                ck_attention_decode(
+                    &block, Int64(first), Int64(min(p.tk, first + keysPerSplit)), partial + task * group * p.d,
+                    partial + states + task * 2 * group)
+            }
+            for pair in 0..<pairs {
+                var block = block(pair)
+                ck_attention_combine(
+                    &block, Int64(parts), partial + pair * parts * group * p.d,
+                    partial + states + pair * parts * 2 * group)
             }
         }
     }

@@ -12,7 +12,7 @@ import HearthRoofline
 ///       x x x x x
 ///
 ///   so that the last query sees every key. A row without a key (Tq > Tk) gives zeros and lse = -FLT_MAX.
-/// - dtypes: f32, f32 accumulation. D <= 512.
+/// - dtypes: o and lse f32, q, k and v f32, on the CPU also f16 or bf16; f32 accumulation. D <= 512.
 /// - Aliasing: o and lse overlap no input.
 /// - Errors: `invalid` when shapes or dtypes do not fit.
 /// - Cost: `4 D` FLOPs a query head and attended key; q, attended k and v read once.
@@ -21,11 +21,35 @@ public enum Attention {
     public struct Problem: Sendable, Hashable {
         public let b, tq, tk, hq, hkv, d: Int
         public let isCausal: Bool
+        /// A causal query t sees keys up to `t + offset`, and with a window the last `window` of them.
+        public let offset: Int
+        public let window: Int?
 
-        package init(b: Int, tq: Int, tk: Int, hq: Int, hkv: Int, d: Int, isCausal: Bool) {
+        package init(
+            b: Int, tq: Int, tk: Int, hq: Int, hkv: Int, d: Int, isCausal: Bool, offset: Int? = nil, window: Int? = nil
+        ) {
             (self.b, self.tq, self.tk, self.hq, self.hkv, self.d) = (b, tq, tk, hq, hkv, d)
-            self.isCausal = isCausal
+            (self.isCausal, self.offset, self.window) = (isCausal, offset ?? tk - tq, window)
         }
+    }
+
+    /// What attention does beyond the plain product; Vulkan takes causality and scale only.
+    public struct Options: Sendable {
+        /// Query 0's own key: key 0, key `Tk - Tq`, or the one named (a past of that many keys).
+        public enum Alignment: Sendable { case topLeft, bottomRight, offset(Int) }
+        public var isCausal = false
+        /// Where the causal diagonal lies when Tq and Tk differ.
+        public var alignment = Alignment.bottomRight
+        /// A query sees only the last so many keys up to its own.
+        public var window: Int?
+        /// Scores become `softcap * tanh(score / softcap)` before the mask.
+        public var softcap: Float?
+        /// nil means `1 / sqrt(D)`.
+        public var scale: Float?
+        /// `[B or 1, Hq or 1, Tq, Tk]`: f32 is added to the scores, i8 hides a key where it is 0.
+        public var mask: Tensor?
+
+        public init() {}
     }
 
     /// - Parameters:
@@ -35,19 +59,33 @@ public enum Attention {
         q: Tensor, k: Tensor, v: Tensor, keyCount: Int? = nil, isCausal: Bool, scale: Float? = nil, into o: Tensor,
         lse: Tensor, _ encoder: inout CommandEncoder
     ) throws(DeviceError) {
-        let problem = try validate(q, k, v, keyCount, isCausal, o, lse)
-        let factor = scale ?? 1 / Float(problem.d).squareRoot()
+        var options = Options()
+        (options.isCausal, options.scale) = (isCausal, scale)
+        try encode(q: q, k: k, v: v, keyCount: keyCount, options, into: o, lse: lse, &encoder)
+    }
+
+    public static func encode(
+        q: Tensor, k: Tensor, v: Tensor, keyCount: Int? = nil, _ options: Options, into o: Tensor, lse: Tensor,
+        _ encoder: inout CommandEncoder
+    ) throws(DeviceError) {
+        let problem = try validate(q, k, v, keyCount, options, o, lse)
+        let factor = options.scale ?? 1 / Float(problem.d).squareRoot()
         if problem.b > 0, problem.tq > 0 {
             switch encoder.device.backend {
-            case .cpu(let cpu): runCPU(problem, q, k, v, factor, o, lse, cpu)
-            case .vulkan: try encodeVulkan(problem, q, k, v, factor, o, lse, &encoder)
+            case .cpu(let cpu): runCPU(problem, q, k, v, options, o, lse, cpu)
+            case .vulkan:
+                try require(
+                    options.mask == nil && options.softcap == nil && options.window == nil && q.dtype == .f32
+                        && k.dtype == .f32 && (!options.isCausal || problem.offset == problem.tk - problem.tq),
+                    "Attention", "masks, windows, soft caps, other alignments and 16-bit inputs need the CPU backend")
+                try encodeVulkan(problem, q, k, v, factor, o, lse, &encoder)
             }
         }
         encoder.note("attention", cost(problem))
     }
 
     private static func validate(
-        _ q: Tensor, _ k: Tensor, _ v: Tensor, _ keyCount: Int?, _ isCausal: Bool, _ o: Tensor, _ lse: Tensor
+        _ q: Tensor, _ k: Tensor, _ v: Tensor, _ keyCount: Int?, _ options: Options, _ o: Tensor, _ lse: Tensor
     ) throws(DeviceError) -> Problem {
         try require([q, k, v, o].allSatisfy { $0.shape.count == 4 }, "Attention", "q, k, v and o have four dimensions")
         let (b, tq, hq, d) = (q.shape[0], q.shape[1], q.shape[2], q.shape[3])
@@ -60,13 +98,39 @@ public enum Attention {
         try require(hkv > 0 && hq % hkv == 0, "Attention", "\(hq) query heads are no multiple of \(hkv) KV heads")
         try require(0 <= tk && tk <= capacity, "Attention", "\(tk) keys of a cache of \(capacity)")
         try require(d >= 1 && d <= 512, "Attention", "head dimension \(d) is not in 1...512")
-        try require([q, k, v, o, lse].allSatisfy { $0.dtype == .f32 }, "Attention", "all tensors are f32")
+        try require(
+            q.dtype.plainFormat != nil && k.dtype.plainFormat != nil && v.dtype == k.dtype && o.dtype == .f32
+                && lse.dtype == .f32, "Attention", "q, k and v are f32, f16 or bf16, o and lse f32")
+        if let mask = options.mask {
+            try require(
+                mask.shape.count == 4 && [1, b].contains(mask.shape[0]) && [1, hq].contains(mask.shape[1])
+                    && mask.shape[2] == tq && mask.shape[3] >= tk && mask.isContiguous
+                    && (mask.dtype == .f32 || mask.dtype == .i8),
+                "Attention", "mask is \(mask.dtype) \(mask.shape), expected f32 or i8 [\(b), \(hq), \(tq), \(tk)]")
+        }
+        try require(
+            (options.window ?? 1) > 0 && (options.softcap ?? 1) > 0, "Attention", "window and soft cap are positive")
         try require([q, k, v, o, lse].allSatisfy(\.isContiguous), "Attention", "all tensors are contiguous")
-        return Problem(b: b, tq: tq, tk: tk, hq: hq, hkv: hkv, d: d, isCausal: isCausal)
+        return Problem(
+            b: b, tq: tq, tk: tk, hq: hq, hkv: hkv, d: d, isCausal: options.isCausal,
+            offset: options.alignment.offset(tq: tq, tk: tk), window: options.window)
+    }
+}
+
+extension Attention.Options.Alignment {
+    fileprivate func offset(tq: Int, tk: Int) -> Int {
+        switch self {
+        case .topLeft: 0
+        case .bottomRight: tk - tq
+        case .offset(let offset): offset
+        }
     }
 }
 
 extension Attention.Problem {
-    /// Keys that query `row` attends to.
-    func keys(ofRow row: Int) -> Int { isCausal ? min(tk, max(0, row + 1 + tk - tq)) : tk }
+    /// Keys that query `row` attends to, masks aside.
+    func keys(ofRow row: Int) -> Range<Int> {
+        let end = isCausal ? min(tk, max(0, row + offset + 1)) : tk
+        return min(end, max(0, window.map { row + offset + 1 - $0 } ?? 0))..<end
+    }
 }

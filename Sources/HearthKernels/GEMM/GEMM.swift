@@ -4,7 +4,7 @@ import HearthRoofline
 /// Matrix product with weights stored as rows: `c[m, n] = sum_k a[m, k] * b[n, k]`, that is `C = A B^T`.
 ///
 /// - Shapes: a `[m, k]`, b `[n, k]`, c `[m, n]`. For `C = A B` with b `[k, n]` pass `b.transposed`.
-/// - dtypes: a and c f32; b f32, f16, q4_1 or q8_0, widened to f32 in the load path. Accumulation in f32.
+/// - dtypes: a and c f32; b f32, f16, bf16 or quantised (Vulkan: f32, f16, q4_1, q8_0), widened to f32 in the load path. Accumulation in f32.
 /// - Strides: f32 a and b may have any; c must be contiguous; f16 and quantised b are contiguous.
 /// - Aliasing: c overlaps neither a nor b.
 /// - Errors: `invalid` when shapes, dtypes or strides do not fit.
@@ -15,32 +15,73 @@ public enum GEMM {
     public struct Problem: Sendable, Hashable {
         public let m, n, k: Int
         public let weights: DType
+        /// Element types of a and c.
+        public let activations, outputs: DType
 
-        package init(m: Int, n: Int, k: Int, weights: DType) {
+        package init(m: Int, n: Int, k: Int, weights: DType, activations: DType = .f32, outputs: DType = .f32) {
             (self.m, self.n, self.k, self.weights) = (m, n, k, weights)
+            (self.activations, self.outputs) = (activations, outputs)
         }
+    }
+
+    /// `c = alpha * A B^T + beta * c`; alpha and beta other than 1 and 0 on the CPU with f32 weights.
+    public static func encode(
+        _ a: Tensor, _ b: Tensor, alpha: Float, beta: Float, into c: Tensor, _ encoder: inout CommandEncoder
+    ) throws(DeviceError) {
+        if alpha == 1, beta == 0 { return try encode(a, b, into: c, &encoder) }
+        let problem = try validate(a, b, c)
+        try require(b.dtype == .f32, "GEMM", "\(b.dtype) weights take no alpha or beta")
+        let cpu = try requireCPU("GEMM with alpha or beta", encoder.device)
+        if problem.m > 0, problem.n > 0 { runScaled(problem, a, b, alpha, beta, c, cpu) }
+        encoder.note(name(.f32), cost(problem))
     }
 
     public static func encode(_ a: Tensor, _ b: Tensor, into c: Tensor, _ encoder: inout CommandEncoder)
         throws(DeviceError)
     {
         let problem = try validate(a, b, c)
+        if case .vulkan = encoder.device.backend {
+            try require(
+                [.f32, .f16, .q4_1, .q8_0].contains(b.dtype), "GEMM", "\(b.dtype) weights need the CPU backend")
+        }
         if problem.m > 0, problem.n > 0 {
             switch encoder.device.backend {
             case .cpu(let cpu): runCPU(problem, a, b, c, cpu)
             case .vulkan: try encodeVulkan(problem, a, b, c, &encoder)
             }
         }
-        encoder.note("gemm.\(problem.weights)", cost(problem))
+        encoder.note(name(problem.weights), cost(problem))
     }
 
-    private static func validate(_ a: Tensor, _ b: Tensor, _ c: Tensor) throws(DeviceError) -> Problem {
+    /// As `encode`, by a way of the caller's choice: what the choice is measured with. f32 on the CPU only.
+    package static func encode(
+        _ a: Tensor, _ b: Tensor, into c: Tensor, path: GEMMChoice.Path, _ encoder: inout CommandEncoder
+    ) throws(DeviceError) {
+        let problem = try validate(a, b, c)
+        guard case .cpu(let cpu) = encoder.device.backend, b.dtype == .f32 else {
+            throw DeviceError(.invalid, "GEMM: only f32 products on the CPU have a choice of path")
+        }
+        if path == .openBLAS, let text = openBLASProblem(a, b) {
+            throw DeviceError(.invalid, "GEMM: OpenBLAS: \(text)")
+        }
+        runCPU(problem, a, b, c, forced: path, cpu)
+        encoder.note(name(.f32), cost(problem))
+    }
+
+    /// Which way the CPU takes for this product, and why.
+    package static func explain(_ a: Tensor, _ b: Tensor) -> (path: GEMMChoice.Path, reason: String)? {
+        guard case .cpu(let cpu) = a.buffer.device.backend, b.dtype == .f32 else { return nil }
+        return GEMMChoice.choose(
+            Problem(m: a.shape[0], n: b.shape[0], k: b.shape[1], weights: .f32), a, b, cpu)
+    }
+
+    static func validate(_ a: Tensor, _ b: Tensor, _ c: Tensor) throws(DeviceError) -> Problem {
         try require(a.shape.count == 2 && b.shape.count == 2 && c.shape.count == 2, "GEMM", "operands are matrices")
         let (m, k, n) = (a.shape[0], a.shape[1], b.shape[0])
         try require(b.shape[1] == k, "GEMM", "a is [\(m), \(k)] but b is \(b.shape): their k differ")
         try require(c.shape == [m, n], "GEMM", "c is \(c.shape), expected [\(m), \(n)]")
         try require(a.dtype == .f32 && c.dtype == .f32, "GEMM", "a and c are f32, not \(a.dtype) and \(c.dtype)")
-        try require(b.dtype != .i32, "GEMM", "b cannot be i32")
+        try require(b.dtype != .i32 && b.dtype != .i8, "GEMM", "b cannot be \(b.dtype)")
         try require(b.dtype == .f32 || b.isContiguous, "GEMM", "\(b.dtype) weights are contiguous")
         try require(
             !b.dtype.isQuantised || k % b.dtype.blockLength == 0, "GEMM", "k = \(k) is not whole \(b.dtype) blocks")

@@ -3,7 +3,7 @@ import HearthRoofline
 
 /// Embedding lookup: `y[t, :] = table[ids[t], :]`, widened to f32.
 ///
-/// - Shapes: ids `[T]` i32, table `[V, E]` f32, f16, q4_1 or q8_0, y `[T, E]` f32. An id outside `0..<V` gives zeros.
+/// - Shapes: ids `[T]` i32, table `[V, E]` any weight type (Vulkan: f32, f16, q4_1, q8_0), y `[T, E]` f32. An id outside `0..<V` gives zeros.
 /// - Errors: `invalid` when shapes or dtypes do not fit.
 /// - Cost: one multiply-add an element of a quantised table, else none; the rows named are read once.
 public enum Gather {
@@ -11,11 +11,18 @@ public enum Gather {
         throws(DeviceError)
     {
         try require(ids.shape.count == 1 && ids.dtype == .i32, "Gather", "ids are a row of i32")
-        try require(table.shape.count == 2 && table.dtype != .i32, "Gather", "table is a matrix of weights")
+        try require(
+            table.shape.count == 2 && table.dtype != .i32 && table.dtype != .i8, "Gather",
+            "table is a matrix of weights")
         let (tokens, width) = (ids.shape[0], table.shape[1])
         try require(
             y.shape == [tokens, width] && y.dtype == .f32, "Gather", "y is \(y.shape), expected [\(tokens), \(width)]")
         try require([ids, table, y].allSatisfy(\.isContiguous), "Gather", "tensors are contiguous")
+        if case .vulkan = encoder.device.backend {
+            try require(
+                [.f32, .f16, .q4_1, .q8_0].contains(table.dtype), "Gather",
+                "a \(table.dtype) table needs the CPU backend")
+        }
         if y.elementCount > 0 {
             switch encoder.device.backend {
             case .cpu: runCPU(ids, table, y)

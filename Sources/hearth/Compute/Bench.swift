@@ -4,13 +4,20 @@ import HearthRoofline
 
 struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Time kernels beside the device's measured ceilings.")
+        abstract: "Time kernels beside the device's measured ceilings.",
+        subcommands: [BenchKernels.self, BenchPeer.self], defaultSubcommand: BenchKernels.self)
+}
+
+struct BenchKernels: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "kernels", abstract: "Time kernels of language-model shapes (the default).")
 
     @Argument(help: "Workloads: \(KernelBench.workloads.joined(separator: ", ")); all when left out.")
     var workloads: [String] = []
     @OptionGroup var options: DeviceOptions
     @Option(help: "Seconds a case is repeated for.") var seconds = 1.0
     @Flag(help: "Print JSON.") var json = false
+    @Flag(help: "Say which way each f32 product takes on the CPU, and why.") var explain = false
 
     func validate() throws {
         if let problem = KernelBench.problem(in: workloads) { throw ValidationError(problem) }
@@ -33,6 +40,7 @@ struct Bench: ParsableCommand {
                 Figure.share(result.achieved.shareOfBandwidth))
         }
         Terminal.endProgress()
+        if explain { for line in try KernelBench.explanations(device) { Terminal.out(line) } }
         json ? try Terminal.json(results) : Terminal.out(table.text)
     }
 }

@@ -18,6 +18,9 @@ struct DeviceOptions: ParsableArguments {
         }
     }
 
+    /// The CPU device's threads.
+    var cpuThreads: Int { threads ?? ProcessInfo.processInfo.activeProcessorCount }
+
     func open() throws -> Device { try Device.open(DeviceSelector(device), threadCount: threads) }
 }
 

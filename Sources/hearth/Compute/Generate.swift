@@ -15,6 +15,8 @@ struct Generate: ParsableCommand {
     @Option(help: "Drop tokens less likely than this share of the likeliest.") var minP = 0.0
     @Option(help: "Seed of the sampler.") var seed: UInt64 = 0
     @Flag(help: "Treat the prompt as a user's message and apply the model's chat template.") var chat = false
+    @Option(help: "Activations beside quantised weights on the CPU: int8 (fast) or f32 (exact).")
+    var activations = LanguageModel.Activations.int8
     @OptionGroup var options: DeviceOptions
     @Flag(help: "Print one JSON object instead of text.") var json = false
 
@@ -30,7 +32,7 @@ struct Generate: ParsableCommand {
     func run() throws {
         let device = try options.open()
         let ceilings = try ceilings(of: device)
-        let language = try LanguageModel(path: model, device: device) { share in
+        let language = try LanguageModel(path: model, device: device, activations: activations) { share in
             if Terminal.errorIsTerminal { Terminal.progress("loading \(Int(share * 100))%") }
         }
         Terminal.endProgress()
@@ -46,6 +48,8 @@ struct Generate: ParsableCommand {
         Terminal.out(report.summary)
     }
 }
+
+extension LanguageModel.Activations: ExpressibleByArgument {}
 
 extension GenerationReport {
     /// The closing table of a generation.

@@ -15,6 +15,10 @@ struct ProbeCommand: ParsableCommand {
         let measured = try CeilingProbe(device) { Terminal.progress("\(device.selector): \($0)") }.run()
         Terminal.endProgress()
         try CeilingStore.save(measured, for: device.description)
+        if device.selector == "cpu" {
+            try GEMMChoiceProbe(device, threads: options.cpuThreads) { Terminal.progress("cpu: \($0)") }.run()
+            Terminal.endProgress()
+        }
         if json { return try Terminal.json(measured) }
         Terminal.out("\(measured.device)  \(measured.deviceName)  \(measured.driver)")
         var table = TextTable("CEILING", "MEDIAN", "QUARTILES", "SPREAD")

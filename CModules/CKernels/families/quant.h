@@ -1,0 +1,157 @@
+// One level's products of quantised weights with activations quantised to int8 in blocks of 32.
+// c[r, n] = sum over sub-blocks of dx * (dw * sum_i (w_i - zero) x_i) - m * dx * sum_i x_i, the inner sums exact in
+// i32.
+#include "vectors.h"
+
+#define CK_NR (2 * CK_LANES)
+#if CK_LANES == 16
+#define CK_QR 6
+#else
+#define CK_QR 2
+#endif
+
+// acc + four products of unsigned weight bytes with signed activation bytes a lane.
+CK_INLINE CK_FN(vi) CK_FN(dot4)(const int bits, CK_FN(vi) acc, CK_FN(vi) w, int32_t x) {
+#if defined(CK_IS_AVX512)
+    return (CK_FN(vi))_mm512_dpbusd_epi32((__m512i)acc, (__m512i)w, _mm512_set1_epi32(x));
+#elif defined(CK_IS_AVX2)
+    __m256i xs = _mm256_set1_epi32(x);
+    if (bits == 4)  // 2 * 15 * 127 fits 16 bits
+        return acc + (CK_FN(vi))_mm256_madd_epi16(_mm256_maddubs_epi16((__m256i)w, xs), _mm256_set1_epi16(1));
+    __m256i even = _mm256_and_si256((__m256i)w, _mm256_set1_epi16(255)), odd = _mm256_srli_epi16((__m256i)w, 8);
+    __m256i x_even = _mm256_srai_epi16(_mm256_slli_epi16(xs, 8), 8), x_odd = _mm256_srai_epi16(xs, 8);
+    return acc + (CK_FN(vi))_mm256_madd_epi16(even, x_even) + (CK_FN(vi))_mm256_madd_epi16(odd, x_odd);
+#else
+    for (int t = 0; t < 4; t++) acc += ((w >> (8 * t)) & 255) * (int32_t)(int8_t)(x >> (8 * t));
+    return acc;
+#endif
+}
+
+CK_INLINE CK_FN(vf) CK_FN(scales)(const bool half, const uint8_t *p) {
+    return half ? CK_FN(load_f16)((const uint16_t *)p) : CK_FN(load)((const float *)p);
+}
+
+// `sub`: elements that share a scale, 16 or 32. The rows' activations lie `x_row` bytes apart.
+CK_INLINE void CK_FN(quant_tile)(const int rows, const int bits, const int sub, const bool half, const bool minimum,
+                                 const ck_quant_block_t *g, const uint8_t *w, int64_t row, float *c, int64_t columns) {
+    const int groups = sub / 4, scale_bytes = half ? 2 : 4;
+    CK_FN(vf) acc[CK_QR][2];
+    float edge[CK_QR * CK_NR];
+    const bool whole = columns >= CK_NR;
+    float *out = whole ? c : edge;
+    const int64_t ld = whole ? g->ldc : CK_NR;
+    if (!whole)
+        for (int i = 0; i < rows; i++)
+            for (int64_t j = 0; j < CK_NR; j++)
+                edge[i * CK_NR + j] = g->accumulate && j < columns ? c[i * g->ldc + j] : 0;
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < 2; j++)
+            acc[i][j] = g->accumulate ? CK_FN(load)(out + i * ld + j * CK_LANES) : (CK_FN(vf)){0};
+    const int8_t *x = g->x + row * g->x_row;
+    const float *dx = g->x_scale + row * g->x_scale_row;
+    const int32_t *sums = g->x_sum + row * g->x_scale_row * 2;
+    for (int64_t s = 0; s < g->k / sub; s++) {
+        CK_FN(vf) dw[2], mw[2];
+        for (int j = 0; j < 2; j++) dw[j] = CK_FN(scales)(half, w + j * CK_LANES * scale_bytes);
+        w += CK_NR * scale_bytes;
+        if (minimum) {
+            for (int j = 0; j < 2; j++) mw[j] = CK_FN(scales)(half, w + j * CK_LANES * scale_bytes);
+            w += CK_NR * scale_bytes;
+        }
+        CK_FN(vi) dot[CK_QR][2];
+        int32_t sum[CK_QR];
+#pragma clang loop unroll(full)
+        for (int i = 0; i < rows; i++) {
+            const int32_t *at = sums + i * g->x_scale_row * 2 + s * (sub / 16);
+            sum[i] = sub == 32 ? at[0] + at[1] : at[0];
+            dot[i][0] = dot[i][1] = (CK_FN(vi)){0} - g->layout.zero * sum[i];
+        }
+#pragma clang loop unroll(full)
+        for (int t = 0; t < (bits == 4 ? groups / 2 : groups); t++) {
+            CK_FN(vi) low[2], high[2];
+#pragma clang loop unroll(full)
+            for (int j = 0; j < 2; j++) {
+                CK_FN(vi) bytes = *(const CK_FN(viu) *)(w + (t * 2 + j) * 4 * CK_LANES);
+                low[j] = bits == 4 ? bytes & 0x0f0f0f0f : bytes;
+                if (bits == 4) high[j] = (CK_FN(vi))(((CK_FN(vu))bytes >> 4) & 0x0f0f0f0f);
+            }
+#pragma clang loop unroll(full)
+            for (int i = 0; i < rows; i++) {
+                int32_t four;
+                __builtin_memcpy(&four, x + i * g->x_row + s * sub + 4 * t, 4);
+                for (int j = 0; j < 2; j++) dot[i][j] = CK_FN(dot4)(bits, dot[i][j], low[j], four);
+                if (bits == 4) {
+                    __builtin_memcpy(&four, x + i * g->x_row + s * sub + 4 * (t + groups / 2), 4);
+                    for (int j = 0; j < 2; j++) dot[i][j] = CK_FN(dot4)(bits, dot[i][j], high[j], four);
+                }
+            }
+        }
+        w += (int64_t)(bits == 4 ? groups / 2 : groups) * 2 * 4 * CK_LANES;
+#pragma clang loop unroll(full)
+        for (int i = 0; i < rows; i++) {
+            float d = dx[i * g->x_scale_row + s * sub / 32];
+#pragma clang loop unroll(full)
+            for (int j = 0; j < 2; j++) {
+                acc[i][j] += __builtin_convertvector(dot[i][j], CK_FN(vf)) * (dw[j] * d);
+                if (minimum) acc[i][j] -= mw[j] * (d * (float)sum[i]);
+            }
+        }
+    }
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < 2; j++) CK_FN(store)(out + i * ld + j * CK_LANES, acc[i][j]);
+    if (!whole)
+        for (int i = 0; i < rows; i++)
+            for (int64_t j = 0; j < columns; j++) c[i * g->ldc + j] = edge[i * CK_NR + j];
+}
+
+// Every strip of rows over one panel, the panel after it next.
+CK_INLINE void CK_FN(quant_panels)(const int bits, const int sub, const bool half, const bool minimum,
+                                   const ck_quant_block_t *g) {
+    const uint8_t *w = g->w;
+    for (int64_t n = 0; n < g->n; n += CK_NR, w += g->w_panel) {
+        int64_t i = 0;
+        for (; i + CK_QR <= g->m; i += CK_QR)
+            CK_FN(quant_tile)(CK_QR, bits, sub, half, minimum, g, w, i, g->c + i * g->ldc + n, g->n - n);
+        for (; i < g->m; i++) CK_FN(quant_tile)(1, bits, sub, half, minimum, g, w, i, g->c + i * g->ldc + n, g->n - n);
+    }
+}
+
+static void CK_FN(quant_block)(const ck_quant_block_t *g) {
+    if (g->layout.bits == 4 && !g->layout.is_half)
+        CK_FN(quant_panels)(4, 32, false, true, g);
+    else if (g->layout.bits == 4 && g->layout.has_minimum)
+        CK_FN(quant_panels)(4, 32, true, true, g);
+    else if (g->layout.bits == 4)
+        CK_FN(quant_panels)(4, 32, true, false, g);
+    else if (g->layout.sub == 32)
+        CK_FN(quant_panels)(8, 32, true, false, g);
+    else
+        CK_FN(quant_panels)(8, 16, false, false, g);
+}
+
+static int64_t CK_FN(quant_columns)(void) { return CK_NR; }
+
+// Symmetric int8, one scale a block of 32: d = max |x| / 127, rounded to nearest.
+static void CK_FN(quantise_row)(const float *x, int64_t k, int8_t *q, float *scales, int32_t *sums) {
+    for (int64_t b = 0; b < k / 32; b++, x += 32, q += 32, sums += 2) {
+        float largest = 0;
+        for (int i = 0; i < 32; i++) largest = __builtin_fmaxf(largest, __builtin_fabsf(x[i]));
+        float inverse = largest > 0 ? 127 / largest : 0;
+        scales[b] = largest / 127;
+        for (int half = 0; half < 2; half++) {
+            int32_t sum = 0;
+            for (int i = 0; i < 16; i++) {
+                // Adding 1.5 * 2^23 rounds to an integer, which then stands in the low bits.
+                float moved = x[half * 16 + i] * inverse + 12582912.0f;
+                int32_t bits;
+                __builtin_memcpy(&bits, &moved, 4);
+                int32_t value = bits - 0x4B400000;
+                q[half * 16 + i] = (int8_t)value;
+                sum += value;
+            }
+            sums[half] = sum;
+        }
+    }
+}
+#undef CK_NR
+#undef CK_QR

@@ -1,0 +1,46 @@
+import Foundation
+import HearthCompute
+import HearthKernels
+
+/// Measures the CPU's ways to make an f32 product at shapes a factor of four apart: what `GEMMChoice` decides by.
+public struct GEMMChoiceProbe {
+    private let device: Device
+    private let threads: Int
+    private let progress: (String) -> Void
+
+    public init(_ device: Device, threads: Int, progress: @escaping (String) -> Void = { _ in }) {
+        (self.device, self.threads, self.progress) = (device, threads, progress)
+    }
+
+    static let shapes =
+        [64, 256, 1024].map { (m: $0, n: $0, k: $0) } + [4, 16, 64, 256].map { (m: $0, n: 2048, k: 2048) }
+
+    /// Measures and keeps the table; ways that this machine lacks are left out of it.
+    public func run() throws {
+        var measurements: [GEMMChoice.Measurement] = []
+        for (m, n, k) in Self.shapes {
+            progress("products \(m)x\(n)x\(k)")
+            let a = try device.makeTensor([Float](repeating: 0.5, count: m * k), [m, k])
+            let b = try device.makeTensor([Float](repeating: 0.25, count: n * k), [n, k])
+            let c = try device.makeTensor(.f32, [m, n])
+            var seconds: [GEMMChoice.Path: [Double]] = [:]
+            // In turns, so that a disturbance meets every way alike.
+            for round in 0..<6 {
+                for path in [GEMMChoice.Path.blocked, .openBLAS] {
+                    var encoder = try device.makeEncoder()
+                    let start = ContinuousClock.now
+                    do throws(DeviceError) {
+                        try GEMM.encode(a, b, into: c, path: path, &encoder)
+                    } catch {
+                        if error.code == .invalid { continue }
+                        throw error
+                    }
+                    if round > 0 { seconds[path, default: []].append((ContinuousClock.now - start).seconds) }
+                }
+            }
+            measurements.append(.init(m: m, n: n, k: k, seconds: seconds.mapValues { $0.sorted()[$0.count / 2] }))
+        }
+        try GEMMChoice.save(
+            .init(measuredAt: Date().timeIntervalSince1970, measurements: measurements), threads: threads)
+    }
+}

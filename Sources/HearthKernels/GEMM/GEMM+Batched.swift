@@ -1,0 +1,49 @@
+import HearthCompute
+import HearthRoofline
+
+extension GEMM {
+    /// Independent products: `c[i, m, n] = sum_k a[i, m, k] * b[i, n, k]` for every i.
+    ///
+    /// - Shapes: a `[B, m, k]`, b `[B, n, k]`, c `[B, m, n]`; otherwise as `encode(_:_:into:_:)`, f32 only.
+    public static func encodeBatched(_ a: Tensor, _ b: Tensor, into c: Tensor, _ encoder: inout CommandEncoder)
+        throws(DeviceError)
+    {
+        try require([a, b, c].allSatisfy { $0.shape.count == 3 }, "GEMM", "batched operands have three dimensions")
+        let count = a.shape[0]
+        try require(
+            b.shape[0] == count && c.shape[0] == count, "GEMM",
+            "batches differ: a \(a.shape), b \(b.shape), c \(c.shape)")
+        try require([a, b, c].allSatisfy { $0.dtype == .f32 }, "GEMM", "batched operands are f32")
+        guard count > 0 else { return }
+        let problem = try validate(a.matrix(0), b.matrix(0), c.matrix(0))
+        guard case .cpu(let cpu) = encoder.device.backend, problem.m > 0, problem.n > 0, problem.k > 0 else {
+            for i in 0..<count { try encode(a.matrix(i), b.matrix(i), into: c.matrix(i), &encoder) }
+            return
+        }
+        runBatched(problem, count, a, b, c, cpu)
+        encoder.note(name(.f32), Self.cost(problem) * Double(count))
+    }
+
+    private static func runBatched(_ p: Problem, _ count: Int, _ a: Tensor, _ b: Tensor, _ c: Tensor, _ cpu: CPUDevice)
+    {
+        let (left, right, out) = (Operand(a, 1, 2), Operand(b, 2, 1), Operand(c, 1, 2))
+        let (stepA, stepB, stepC) = (a.strides[0], b.strides[0], c.strides[0])
+        let flops = 2 * p.m * p.n * p.k
+        cpu.parallel(count, grain: max(1, 4_000_000 / flops)) { range in
+            for i in range {
+                small(
+                    p.m, p.n, p.k, left.advanced(i * stepA), right.advanced(i * stepB), out.advanced(i * stepC),
+                    cpu.scratch)
+            }
+        }
+    }
+}
+
+extension Tensor {
+    /// Matrix `index` of a batch.
+    fileprivate func matrix(_ index: Int) -> Tensor {
+        Tensor(
+            buffer, dtype: dtype, shape: Array(shape.dropFirst()), strides: Array(strides.dropFirst()),
+            byteOffset: byteOffset + index * strides[0] * dtype.blockByteCount)
+    }
+}

@@ -1,0 +1,96 @@
+import Foundation
+import HearthCompute
+import Synchronization
+
+/// Which of the CPU's ways to make an f32 product is taken: measured on this machine (`hearth probe`), kept in the cache
+/// folder, looked up by the nearest measured shape. Without a table it is our own.
+///
+/// OpenBLAS's sums depend on the shape of the product, so it is never chosen for packed weights.
+public enum GEMMChoice {
+    public enum Path: String, Sendable, Codable, CaseIterable {
+        /// One row against weights stored by rows.
+        case row
+        /// Our blocked product.
+        case blocked
+        case openBLAS
+    }
+
+    /// One shape's times, in seconds.
+    public struct Measurement: Sendable, Codable {
+        public let m, n, k: Int
+        public let seconds: [String: Double]
+
+        package init(m: Int, n: Int, k: Int, seconds: [Path: Double]) {
+            (self.m, self.n, self.k) = (m, n, k)
+            self.seconds = Dictionary(uniqueKeysWithValues: seconds.map { ($0.rawValue, $1) })
+        }
+
+        var fastest: Path? { seconds.min { $0.value < $1.value }.flatMap { Path(rawValue: $0.key) } }
+
+        /// Octaves between the shapes.
+        func distance(_ p: GEMM.Problem) -> Double {
+            abs(log2(Double(m) / Double(p.m))) + abs(log2(Double(n) / Double(p.n))) + abs(log2(Double(k) / Double(p.k)))
+        }
+    }
+
+    public struct Table: Sendable, Codable {
+        public let measuredAt: Double
+        public let measurements: [Measurement]
+
+        package init(measuredAt: Double, measurements: [Measurement]) {
+            (self.measuredAt, self.measurements) = (measuredAt, measurements)
+        }
+    }
+
+    /// Shapes farther than this from every measured one are not decided by them.
+    private static let reach = 4.0
+
+    private static func file(threads: Int) -> URL {
+        let driver = Device.list().devices.last?.driver ?? ""
+        let name = "\(driver) t\(threads)".map { $0.isLetter || $0.isNumber ? $0 : "-" }
+        return CacheFolder.url.appending(path: "choices/gemm-\(String(name)).json")
+    }
+
+    /// nil when this machine was never measured with so many threads, or the file cannot be read.
+    public static func load(threads: Int) -> Table? {
+        (try? Data(contentsOf: file(threads: threads))).flatMap { try? JSONDecoder().decode(Table.self, from: $0) }
+    }
+
+    package static func save(_ table: Table, threads: Int) throws {
+        let file = file(threads: threads)
+        try FileManager.default.createDirectory(
+            at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try JSONEncoder().encode(table).write(to: file, options: .atomic)
+    }
+
+    /// Looked up once a process and number of threads.
+    private static let tables = TableCache()
+
+    /// The path and the reason for it.
+    static func choose(_ p: GEMM.Problem, _ a: Tensor, _ b: Tensor, _ cpu: CPUDevice) -> (path: Path, reason: String) {
+        // Packing would cost as much as the product.
+        if p.m == 1, b.isContiguous, a.strides[1] == 1 || p.k == 1 { return (.row, "one row, weights stored by rows") }
+        guard let table = tables[cpu.threadCount] else { return (.blocked, "not measured on this machine") }
+        guard let nearest = table.measurements.min(by: { $0.distance(p) < $1.distance(p) }),
+            nearest.distance(p) <= reach, let fastest = nearest.fastest
+        else { return (.blocked, "no measured shape is near") }
+        let times = nearest.seconds.sorted { $0.value < $1.value }
+            .map { "\($0.key) \(String(format: "%.3g", $0.value * 1e3)) ms" }.joined(separator: ", ")
+        let reason = "measured at \(nearest.m)x\(nearest.n)x\(nearest.k): \(times)"
+        if fastest == .openBLAS, let problem = GEMM.openBLASProblem(a, b) { return (.blocked, "\(reason); \(problem)") }
+        return (fastest, reason)
+    }
+}
+
+private final class TableCache: Sendable {
+    private let known = Mutex<[Int: GEMMChoice.Table?]>([:])
+
+    subscript(threads: Int) -> GEMMChoice.Table? {
+        known.withLock { known in
+            if let table = known[threads] { return table }
+            let table = GEMMChoice.load(threads: threads)
+            known[threads] = .some(table)
+            return table
+        }
+    }
+}
