@@ -14,7 +14,7 @@ void ck_gemm_pack_a(const float *a, int64_t a_row, int64_t a_col, int64_t m, int
 }
 void ck_gemm_pack_b_f32(const float *b, int64_t b_row, int64_t b_col, int64_t n, int64_t k, int64_t panel_stride,
                         float *out) {
-    CK_SELECT(pack_b_f32)(b, b_row, b_col, n, k, panel_stride, out);
+    CK_SELECT(pack_b)(b, b_row, b_col, n, k, panel_stride, out);
 }
 void ck_gemm_pack_b_16(const uint16_t *b, int64_t b_row, int64_t b_col, int64_t n, int64_t k, int64_t panel_stride,
                        uint16_t *out) {

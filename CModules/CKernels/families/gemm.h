@@ -201,6 +201,22 @@ static void CK_FN(pack_a)(const float *a, int64_t a_row, int64_t a_col, int64_t 
     }
 CK_PACK_B(pack_b_f32, float)
 CK_PACK_B(pack_b_16, uint16_t)
+
+// Whole panels of weights stored by rows, through registers.
+static void CK_FN(pack_rows)(const float *b, int64_t b_col, int64_t n, int64_t k, int64_t stride, float *out) {
+    for (int64_t j = 0; j < n; j += CK_NR, out += stride)
+        for (int half = 0; half < 2; half++)
+            CK_FN(transpose_rows)
+            (b + (j + half * CK_LANES) * b_col, b_col, CK_LANES, k, 1, CK_NR, out + half * CK_LANES);
+}
+
+static void CK_FN(pack_b)(const float *b, int64_t b_row, int64_t b_col, int64_t n, int64_t k, int64_t stride,
+                          float *out) {
+    const int64_t whole = b_row == 1 ? n / CK_NR * CK_NR : 0;
+    CK_FN(pack_rows)(b, b_col, whole, k, stride, out);
+    CK_FN(pack_b_f32)(b + whole * b_col, b_row, b_col, n - whole, k, stride, out + whole / CK_NR * stride);
+}
+
 static int64_t CK_FN(strip_rows)(void) { return CK_MR; }
 static int64_t CK_FN(panel_columns)(void) { return CK_NR; }
 #undef CK_PACK_B
