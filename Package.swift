@@ -89,6 +89,7 @@ let package = Package(
         .testTarget(name: "HearthRooflineTests", dependencies: ["HearthRoofline"]),
         .testTarget(name: "HearthComputeTests", dependencies: ["HearthCompute", "HearthKernels", "Support"]),
         .testTarget(name: "HearthKernelsTests", dependencies: ["CKernels", "HearthKernels", "Support"]),
+        .testTarget(name: "HearthBenchTests", dependencies: ["HearthBench", "HearthCompute", "HearthRoofline"]),
         .testTarget(name: "HearthFormatsTests", dependencies: ["HearthFormats", "Support"]),
         .testTarget(name: "HearthInferenceTests", dependencies: ["HearthInference", "Support"]),
         .testTarget(name: "HearthFleetTests", dependencies: ["HearthFleet", "Support"]),

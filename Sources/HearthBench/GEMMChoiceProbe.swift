@@ -24,18 +24,21 @@ public struct GEMMChoiceProbe {
             let b = try device.makeTensor([Float](repeating: 0.25, count: n * k), [n, k])
             let c = try device.makeTensor(.f32, [m, n])
             var seconds: [GEMMChoice.Path: [Double]] = [:]
+            // Small products come in rows: as many a sample as make a millisecond.
+            let repeats = max(1, Int(2e8 / (2 * Double(m) * Double(n) * Double(k))))
             // In turns, so that a disturbance meets every way alike.
             for round in 0..<6 {
                 for path in [GEMMChoice.Path.blocked, .openBLAS] {
                     var encoder = try device.makeEncoder()
                     let start = ContinuousClock.now
                     do throws(DeviceError) {
-                        try GEMM.encode(a, b, into: c, path: path, &encoder)
+                        for _ in 0..<repeats { try GEMM.encode(a, b, into: c, path: path, &encoder) }
                     } catch {
                         if error.code == .invalid { continue }
                         throw error
                     }
-                    if round > 0 { seconds[path, default: []].append((ContinuousClock.now - start).seconds) }
+                    let each = (ContinuousClock.now - start).seconds / Double(repeats)
+                    if round > 0 { seconds[path, default: []].append(each) }
                 }
             }
             measurements.append(.init(m: m, n: n, k: k, seconds: seconds.mapValues { $0.sorted()[$0.count / 2] }))

@@ -7,6 +7,9 @@ public struct KernelBench {
     public struct Result: Sendable, Codable {
         public let kernel: String
         public let shape: String
+        public let device: String
+        /// The way the CPU took where it has several.
+        public let path: String?
         public let seconds: MeasuredValue
         public let cost: Cost
         public let achieved: Achievement
@@ -23,7 +26,7 @@ public struct KernelBench {
         self.minimumSeconds = minimumSeconds
     }
 
-    public static let workloads = ["gemm", "gemv", "attention", "norm"]
+    public static let workloads = ["gemm", "gemv", "attention", "quant", "norm", "memory"]
 
     /// Names the first of `chosen` that is no workload; nil when all are.
     public static func problem(in chosen: [String]) -> String? {
@@ -36,20 +39,38 @@ public struct KernelBench {
         for workload in workloads {
             switch workload {
             case "gemm":
-                for size in [128, 256, 512] { onResult(try gemm(m: size, n: size, k: size, .f32)) }
-                onResult(try gemm(m: 64, n: 1536, k: 576, .q4_1))
+                for size in [128, 256, 512] { onResult(try gemm(m: size, n: size, k: size)) }
+                if !isSoftware { onResult(try gemm(m: 1024, n: 1024, k: 1024)) }
             case "gemv":
-                for dtype in [DType.f32, .f16, .q8_0, .q4_1] { onResult(try gemm(m: 1, n: 5632, k: 2048, dtype)) }
+                for dtype in [DType.f32, .f16, .bf16, .q8_0, .q4_1, .q4_0, .q4_k] where runs(dtype) {
+                    onResult(try linear(m: 1, n: 5632, k: 2048, dtype))
+                }
+            case "quant":
+                for dtype in [DType.q8_0, .q4_1, .q4_0, .q4_k] where runs(dtype) {
+                    onResult(try linear(m: 64, n: 1536, k: 768, dtype))
+                    if !isSoftware { onResult(try linear(m: 512, n: 2048, k: 2048, dtype)) }
+                }
             case "attention":
                 onResult(try attention(tq: 128, tk: 128))
+                if !isSoftware { onResult(try attention(tq: 1024, tk: 1024)) }
                 onResult(try attention(tq: 1, tk: 2048))
             case "norm": onResult(try norm(rows: 512, n: 2048))
+            case "memory": for stream in [Probe.Stream.copy, .read, .triad] { onResult(try memory(stream)) }
             default: preconditionFailure("checked against KernelBench.workloads")
             }
         }
     }
 
-    private func time(_ kernel: String, _ shape: String, _ encode: (inout CommandEncoder) throws -> Void) throws
+    private var isSoftware: Bool { device.description.kind == .software }
+
+    /// Vulkan has shaders for some of the weight types.
+    private func runs(_ dtype: DType) -> Bool {
+        device.description.kind == .cpu || [.f32, .f16, .q4_1, .q8_0].contains(dtype)
+    }
+
+    private func time(
+        _ kernel: String, _ shape: String, path: String? = nil, _ encode: (inout CommandEncoder) throws -> Void
+    ) throws
         -> Result
     {
         var cost = Cost.zero
@@ -66,18 +87,38 @@ public struct KernelBench {
         while samples.count < 5 || (ContinuousClock.now - start).seconds < minimumSeconds { samples.append(try once()) }
         let seconds = MeasuredValue(samples: samples)!
         return Result(
-            kernel: kernel, shape: shape, seconds: seconds, cost: cost,
+            kernel: kernel, shape: shape, device: device.selector, path: path, seconds: seconds, cost: cost,
             achieved: Achievement(cost: cost, seconds: seconds.median, ceilings: ceilings),
             predictedSeconds: ceilings.seconds(for: cost))
     }
 
-    private func gemm(m: Int, n: Int, k: Int, _ dtype: DType) throws -> Result {
+    private func gemm(m: Int, n: Int, k: Int) throws -> Result {
+        let a = try device.makeTensor([Float](repeating: 0.5, count: m * k), [m, k])
+        let b = try device.makeTensor([Float](repeating: 0.25, count: n * k), [n, k])
+        let c = try device.makeTensor(.f32, [m, n])
+        return try time("gemm.f32", "\(m)x\(n)x\(k)", path: GEMM.explain(a, b)?.path.rawValue) {
+            try GEMM.encode(a, b, into: c, &$0)
+        }
+    }
+
+    /// Weights as a model holds them: packed where the device packs.
+    private func linear(m: Int, n: Int, k: Int, _ dtype: DType) throws -> Result {
         let a = try device.makeTensor([Float](repeating: 0.5, count: m * k), [m, k])
         let b = try device.makeTensor(dtype, [n, k])
         try b.write([UInt8](repeating: 0x11, count: b.byteCount))
+        let weights = try PackedWeights(b)
         let c = try device.makeTensor(.f32, [m, n])
-        return try time(m == 1 ? "gemv.\(dtype)" : "gemm.\(dtype)", "\(m)x\(n)x\(k)") {
-            try GEMM.encode(a, b, into: c, &$0)
+        let path = device.description.kind == .cpu ? "packed" : nil
+        return try time(m == 1 ? "gemv.\(dtype)" : "gemm.\(dtype)", "\(m)x\(n)x\(k)", path: path) {
+            try GEMM.encode(a, weights, into: c, &$0)
+        }
+    }
+
+    private func memory(_ stream: Probe.Stream) throws -> Result {
+        let count = 16 << 20
+        let tensors = try (0..<3).map { _ in try device.makeTensor([Float](repeating: 1, count: count), [count]) }
+        return try time("memory.\(stream.rawValue)", "\(count / 262_144) MiB") {
+            try Probe.encode(stream, tensors[0], tensors[1], into: tensors[2], &$0)
         }
     }
 

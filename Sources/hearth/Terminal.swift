@@ -44,8 +44,10 @@ struct TextTable {
     private var rows: [[String]]
 
     init(_ headings: String...) { rows = [headings] }
+    init(cells: [String]) { rows = [cells] }
 
     mutating func add(_ cells: String...) { rows.append(cells) }
+    mutating func add(cells: [String]) { rows.append(cells) }
 
     var text: String {
         let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }

@@ -136,8 +136,9 @@ static void CK_FN(attention_block)(const ck_attention_block_t *g, int64_t first_
             for (int64_t l = 0; l < d; l++)
                 for (int64_t i = 0; i < count; i++) to[l * count + i] = scores[i * d + l] * scale;
     }
-    for (int64_t i = 0; i < CK_QUERIES; i++) maxima[i] = -FLT_MAX, sums[i] = 0;
-    __builtin_memset(o, 0, (size_t)(CK_QUERIES * padded) * 4);
+    for (int64_t i = 0; i < rows; i++) maxima[i] = -FLT_MAX, sums[i] = 0;
+    // The last strip has an even number of rows.
+    __builtin_memset(o, 0, (size_t)((rows + rows % 2) * padded) * 4);
 
     int64_t low, high, unused;
     CK_FN(visible)(g, first_query, &low, &unused);

@@ -33,10 +33,11 @@ CK_INLINE void CK_FN(tile)(const int rows, const int panels, const ck_format_t f
     int64_t at = 0;
 #pragma clang loop unroll_count(2)
     for (int64_t l = 0; l < k; l++, at += b_row, a += rows) {
-        // Under a few rows weights stream from beyond the second-level cache: ask for them sixteen rows ahead. Under
-        // many the next panel is brought into it while this one is used.
+        // One or two rows leave the prefetcher of the processor time enough. Under a few more, weights stream from
+        // beyond the second-level cache: ask for them sixteen rows ahead. Under many the next panel is brought into it
+        // while this one is used.
 #pragma clang loop unroll(full)
-        for (int j = 0; j < panels; j++) {
+        for (int j = 0; j < panels && rows > 2; j++) {
             const int64_t ahead = at + (rows <= 8 ? j * b_panel + 16 * b_row : b_panel);
             const char *line = (const char *)b + ahead * (format == CK_F32 ? 4 : 2);
             if (rows <= 8) {
@@ -205,9 +206,8 @@ CK_PACK_B(pack_b_16, uint16_t)
 // Whole panels of weights stored by rows, through registers.
 static void CK_FN(pack_rows)(const float *b, int64_t b_col, int64_t n, int64_t k, int64_t stride, float *out) {
     for (int64_t j = 0; j < n; j += CK_NR, out += stride)
-        for (int half = 0; half < 2; half++)
-            CK_FN(transpose_rows)
-            (b + (j + half * CK_LANES) * b_col, b_col, CK_LANES, k, 1, CK_NR, out + half * CK_LANES);
+        for (int half = 0; half < 2; half++) CK_FN(transpose_rows)
+    (b + (j + half * CK_LANES) * b_col, b_col, CK_LANES, k, 1, CK_NR, out + half * CK_LANES);
 }
 
 static void CK_FN(pack_b)(const float *b, int64_t b_row, int64_t b_col, int64_t n, int64_t k, int64_t stride,

@@ -34,7 +34,7 @@ extension GEMM {
     }
 
     /// Products too small to share out; 2 m n k.
-    private static let oneThreadFlops = 4e5
+    private static let oneThreadFlops = 1e6
 
     static func blocked(_ p: Problem, _ a: Tensor, _ b: Tensor, _ c: Tensor, _ cpu: CPUDevice) {
         let (left, right, out) = (Operand(a, 0, 1), Operand(b, 1, 0), Operand(c, 0, 1))

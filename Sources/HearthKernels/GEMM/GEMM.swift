@@ -71,8 +71,9 @@ public enum GEMM {
     /// Which way the CPU takes for this product, and why.
     package static func explain(_ a: Tensor, _ b: Tensor) -> (path: GEMMChoice.Path, reason: String)? {
         guard case .cpu(let cpu) = a.buffer.device.backend, b.dtype == .f32 else { return nil }
-        return GEMMChoice.choose(
-            Problem(m: a.shape[0], n: b.shape[0], k: b.shape[1], weights: .f32), a, b, cpu)
+        let problem = Problem(m: a.shape[0], n: b.shape[0], k: b.shape[1], weights: .f32)
+        let choice = GEMMChoice.choose(problem, a, b, cpu)
+        return (choice.path, choice.reason)
     }
 
     static func validate(_ a: Tensor, _ b: Tensor, _ c: Tensor) throws(DeviceError) -> Problem {

@@ -66,19 +66,36 @@ public enum GEMMChoice {
     /// Looked up once a process and number of threads.
     private static let tables = TableCache()
 
-    /// The path and the reason for it.
-    static func choose(_ p: GEMM.Problem, _ a: Tensor, _ b: Tensor, _ cpu: CPUDevice) -> (path: Path, reason: String) {
+    /// A path, and what it was chosen by.
+    struct Choice {
+        let path: Path
+        let note: String
+        var measurement: Measurement?
+
+        /// For people; made only when somebody asks.
+        var reason: String {
+            guard let measurement else { return note }
+            let times = measurement.seconds.sorted { $0.value < $1.value }
+                .map { "\($0.key) \(String(format: "%.3g", $0.value * 1e3)) ms" }.joined(separator: ", ")
+            return "measured at \(measurement.m)x\(measurement.n)x\(measurement.k): \(times)\(note)"
+        }
+    }
+
+    static func choose(_ p: GEMM.Problem, _ a: Tensor, _ b: Tensor, _ cpu: CPUDevice) -> Choice {
         // Packing would cost as much as the product.
-        if p.m == 1, b.isContiguous, a.strides[1] == 1 || p.k == 1 { return (.row, "one row, weights stored by rows") }
-        guard let table = tables[cpu.threadCount] else { return (.blocked, "not measured on this machine") }
+        if p.m == 1, b.isContiguous, a.strides[1] == 1 || p.k == 1 {
+            return Choice(path: .row, note: "one row, weights stored by rows")
+        }
+        guard let table = tables[cpu.threadCount] else {
+            return Choice(path: .blocked, note: "not measured on this machine")
+        }
         guard let nearest = table.measurements.min(by: { $0.distance(p) < $1.distance(p) }),
             nearest.distance(p) <= reach, let fastest = nearest.fastest
-        else { return (.blocked, "no measured shape is near") }
-        let times = nearest.seconds.sorted { $0.value < $1.value }
-            .map { "\($0.key) \(String(format: "%.3g", $0.value * 1e3)) ms" }.joined(separator: ", ")
-        let reason = "measured at \(nearest.m)x\(nearest.n)x\(nearest.k): \(times)"
-        if fastest == .openBLAS, let problem = GEMM.openBLASProblem(a, b) { return (.blocked, "\(reason); \(problem)") }
-        return (fastest, reason)
+        else { return Choice(path: .blocked, note: "no measured shape is near") }
+        if fastest == .openBLAS, let problem = GEMM.openBLASProblem(a, b) {
+            return Choice(path: .blocked, note: "; \(problem)", measurement: nearest)
+        }
+        return Choice(path: fastest, note: "", measurement: nearest)
     }
 }
 

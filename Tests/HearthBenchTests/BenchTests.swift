@@ -1,0 +1,80 @@
+import Foundation
+import HearthBench
+import HearthCompute
+import HearthRoofline
+import Testing
+
+@Suite struct BenchTests {
+    /// A result as `--format jsonl` writes it.
+    private func line(_ kernel: String, _ low: Double, _ median: Double, _ high: Double) -> String {
+        """
+        {"kernel":"\(kernel)","shape":"8x8","device":"cpu","path":"packed","predictedSeconds":0.1,\
+        "seconds":{"median":\(median),"lowerQuartile":\(low),"upperQuartile":\(high),"sampleCount":9},\
+        "cost":{"flops":1000,"bytesRead":100,"bytesWritten":25},\
+        "achieved":{"flopsPerSecond":1000,"bytesPerSecond":125,"shareOfFlops":0.5,"shareOfBandwidth":0.25}}
+        """
+    }
+
+    @Test func differencesInsideTheNoiseAreNone() throws {
+        let before = try BenchComparison.read(
+            [line("a", 0.9, 1, 1.1), line("b", 0.9, 1, 1.1), line("c", 0.9, 1, 1.1), line("old", 1, 1, 1)].joined(
+                separator: "\n"))
+        let after = try BenchComparison.read(
+            [line("a", 1.05, 1.2, 1.3), line("b", 1.2, 1.3, 1.4), line("c", 0.5, 0.6, 0.7)].joined(separator: "\n"))
+        let comparison = BenchComparison(before: before, after: after)
+        #expect(comparison.rows.map(\.verdict) == [.same, .slower, .faster])
+        #expect(comparison.regressions(beyond: 0.05).map(\.kernel) == ["b"])
+        #expect(comparison.regressions(beyond: 0.5).isEmpty)
+        #expect(comparison.unmatched == ["cpu old 8x8"])
+    }
+
+    @Test func malformedLinesAreNumbered() {
+        do throws(BenchComparison.MalformedLine) {
+            _ = try BenchComparison.read(line("a", 1, 1, 1) + "\n\n{\"kernel\":3}")
+            Issue.record("accepted")
+        } catch {
+            #expect(error.number == 3)
+        }
+    }
+
+    @Test func thePageShowsEveryKernelAndEscapesNames() throws {
+        let value = MeasuredValue(samples: [1e9])!
+        let ceilings = Ceilings(
+            device: "cpu", deviceName: "A <b>\"CPU\"", driver: "d", measuredAt: 0, f32FlopsPerSecond: value,
+            copyBytesPerSecond: value, readBytesPerSecond: value, triadBytesPerSecond: value,
+            hostToDeviceBytesPerSecond: value, deviceToHostBytesPerSecond: value, emptySubmitSeconds: value)
+        let results = try BenchComparison.read(line("gemm.f32", 1, 1, 1) + "\n" + line("norm", 1, 1, 1))
+        let page = RooflinePage(results, ceilings: ceilings).html
+        for mark in ["<circle", "<tr><td>"] { #expect(page.components(separatedBy: mark).count == 3, "\(mark)") }
+        #expect(page.contains("A &lt;b&gt;&quot;CPU&quot;") && !page.contains("<b>"))
+    }
+
+    @Test func everyWorkloadRunsOnTheCPU() throws {
+        let device = try Device.open(.cpu)
+        let value = MeasuredValue(samples: [1e9])!
+        let ceilings = Ceilings(
+            device: "cpu", deviceName: "", driver: "", measuredAt: 0, f32FlopsPerSecond: value,
+            copyBytesPerSecond: value, readBytesPerSecond: value, triadBytesPerSecond: value,
+            hostToDeviceBytesPerSecond: value, deviceToHostBytesPerSecond: value, emptySubmitSeconds: value)
+        var kernels: Set<String> = []
+        try KernelBench(device, ceilings: ceilings, minimumSeconds: 0.001).run(KernelBench.workloads) {
+            kernels.insert($0.kernel)
+            #expect($0.seconds.median > 0 && $0.cost.byteCount > 0)
+        }
+        let some: Set = ["gemm.f32", "gemv.q4_k", "attention", "rms_norm", "memory.triad", "gemm.q8_0"]
+        #expect(kernels.isSuperset(of: some))
+    }
+
+    @Test func peerLinesSpeakTheProtocol() throws {
+        var lines: [String] = []
+        let bench = try PeerBench(threadCount: 2, cases: ["sq_64", "bat_512x64"], minimumSeconds: 0.001) {
+            lines.append(String(decoding: try JSONEncoder().encode($0), as: UTF8.self))
+        }
+        try bench.run("gemm")
+        #expect(lines.count == 2)
+        for line in lines {
+            let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+            #expect((object?["ms"] as? Double ?? 0) > 0 && (object?["reps"] as? Int ?? 0) >= 5)
+        }
+    }
+}
