@@ -33,8 +33,10 @@ def best(samples):
 
 table = collections.defaultdict(lambda: collections.defaultdict(list))
 disturbed = runs = 0
+who_ran = set()
 for run in json.load(open(a.file)):
     runs += 1
+    who_ran.add(run["peer"])
     disturbed += run["foreign"] > 0.12
     for row in run["rows"]:
         if run["workload"] == "cold":
@@ -48,13 +50,15 @@ for run in json.load(open(a.file)):
 print("# Hearth beside its peers\n")
 print("%s; commit %s; %s; 2 threads; medians of %s interleaved rounds; %d of %d runs disturbed by other programs.\n"
       % (datetime.date.today(), a.commit, cpu(), a.rounds, disturbed, runs))
+print("Peers: %s.\n" % ", ".join(sorted(who_ran - {"hearth"})))
 print("A ratio above 1 means that Hearth is ahead of the best of all peers on that case.")
 for workload, title in WORKLOADS.items():
     rows = [(c, t) for (w, c), t in table.items() if w == workload and "hearth" in t]
     if not rows:
         continue
     unit = "MiB" if workload == "attn_mem" else "ms"
-    print("\n## %s\n\n| case | Hearth %s | GFLOP/s | best peer | %s | ratio |\n|---|---|---|---|---|---|" % (title, unit, unit))
+    print("\n## %s\n" % title)
+    print("| case | Hearth %s | GFLOP/s | best peer | %s | ratio |\n|---|---|---|---|---|---|" % (unit, unit))
     ratios = []
     for case, samples in rows:
         mine = statistics.median(samples.pop("hearth"))
