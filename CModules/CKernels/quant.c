@@ -7,8 +7,9 @@
 #include "each_level.h"
 
 void ck_quant_block(const ck_quant_block_t *block) { CK_SELECT(quant_block)(block); }
-void ck_quantise_row(const float *x, int64_t k, int8_t *q, float *scales, int32_t *sums) {
-    CK_SELECT(quantise_row)(x, k, q, scales, sums);
+void ck_quantise_row(const ck_quant_layout_t *layout, const float *x, int64_t k, int8_t *q, float *scales,
+                     int32_t *starts, float *downs) {
+    CK_SELECT(quantise_row)(layout, x, k, q, scales, starts, downs);
 }
 int64_t ck_quant_panel_columns(void) { return CK_SELECT(quant_columns)(); }
 

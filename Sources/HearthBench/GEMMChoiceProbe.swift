@@ -13,15 +13,19 @@ public struct GEMMChoiceProbe {
     }
 
     static let shapes =
-        [64, 256, 1024].map { (m: $0, n: $0, k: $0) } + [4, 16, 64, 256].map { (m: $0, n: 2048, k: 2048) }
+        [true, false].flatMap { isPlain in
+            [64, 256, 1024].map { (m: $0, n: $0, k: $0, isPlain: isPlain) }
+                + [4, 16, 64, 256].map { (m: $0, n: 2048, k: 2048, isPlain: isPlain) }
+        }
 
     /// Measures and keeps the table; ways that this machine lacks are left out of it.
     public func run() throws {
         var measurements: [GEMMChoice.Measurement] = []
-        for (m, n, k) in Self.shapes {
-            progress("products \(m)x\(n)x\(k)")
+        for (m, n, k, isPlain) in Self.shapes {
+            progress("products \(m)x\(n)x\(k)\(isPlain ? "" : ", weights by rows")")
             let a = try device.makeTensor([Float](repeating: 0.5, count: m * k), [m, k])
-            let b = try device.makeTensor([Float](repeating: 0.25, count: n * k), [n, k])
+            let stored = try device.makeTensor([Float](repeating: 0.25, count: n * k), isPlain ? [k, n] : [n, k])
+            let b = isPlain ? stored.transposed : stored
             let c = try device.makeTensor(.f32, [m, n])
             var seconds: [GEMMChoice.Path: [Double]] = [:]
             // Small products come in rows: as many a sample as make a millisecond.
@@ -41,7 +45,8 @@ public struct GEMMChoiceProbe {
                     if round > 0 { seconds[path, default: []].append(each) }
                 }
             }
-            measurements.append(.init(m: m, n: n, k: k, seconds: seconds.mapValues { $0.sorted()[$0.count / 2] }))
+            measurements.append(
+                .init(m: m, n: n, k: k, isPlain: isPlain, seconds: seconds.mapValues { $0.sorted()[$0.count / 2] }))
         }
         try GEMMChoice.save(
             .init(measuredAt: Date().timeIntervalSince1970, measurements: measurements), threads: threads)

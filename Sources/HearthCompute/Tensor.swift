@@ -41,9 +41,13 @@ public struct Tensor: Sendable {
 
     public var isContiguous: Bool {
         var expected = 1
-        for (extent, stride) in zip(shape, strides).reversed() where extent != 1 {
-            if stride != expected { return false }
-            expected *= extent
+        var i = shape.count - 1
+        while i >= 0 {
+            if shape[i] != 1 {
+                if strides[i] != expected { return false }
+                expected *= shape[i]
+            }
+            i -= 1
         }
         return true
     }

@@ -19,19 +19,27 @@ CK_INLINE CK_FN(vi) CK_FN(dot_i8)(CK_FN(vi) acc, CK_FN(vi) w, int32_t x) {
 #endif
 }
 
-// `start`: what each row's sums begin with.
-CK_INLINE void CK_FN(tile_i8)(const int rows, const int32_t *a, const uint8_t *b, int64_t fours, const int32_t *start,
-                              int32_t *c, int64_t ldc, int64_t columns) {
+// Rows of A lie three to a base, so that few registers address them all. `start`: what each row's sums begin with.
+CK_INLINE void CK_FN(tile_i8)(const int rows, const int8_t *a, int64_t a_row, const uint8_t *b, int64_t fours,
+                              const int32_t *start, int32_t *c, int64_t ldc, int64_t columns) {
     CK_FN(vi) acc[CK_MR][2];
+    const int8_t *bases[(CK_MR + 2) / 3];
+#pragma clang loop unroll(full)
+    for (int i = 0; i < rows; i += 3) bases[i / 3] = a + i * a_row;
 #pragma clang loop unroll(full)
     for (int i = 0; i < rows; i++) acc[i][0] = acc[i][1] = (CK_FN(vi)){0} + start[i];
-#pragma clang loop unroll_count(2)
-    for (int64_t l = 0; l < fours; l++, a += rows, b += 4 * CK_NR) {
+    const char *ahead = (const char *)b + fours * 4 * CK_NR;
+#pragma clang loop unroll(disable)
+    for (int64_t l = 0; l < fours; l++, b += 4 * CK_NR, ahead += 4 * CK_NR) {
+        // The next panel.
+        __builtin_prefetch(ahead, 0, 2);
         CK_FN(vi) w0 = *(const CK_FN(viu) *)b, w1 = *(const CK_FN(viu) *)(b + 4 * CK_LANES);
 #pragma clang loop unroll(full)
         for (int i = 0; i < rows; i++) {
-            acc[i][0] = CK_FN(dot_i8)(acc[i][0], w0, a[i]);
-            acc[i][1] = CK_FN(dot_i8)(acc[i][1], w1, a[i]);
+            int32_t x;
+            __builtin_memcpy(&x, bases[i / 3] + (i % 3) * a_row + 4 * l, 4);
+            acc[i][0] = CK_FN(dot_i8)(acc[i][0], w0, x);
+            acc[i][1] = CK_FN(dot_i8)(acc[i][1], w1, x);
         }
     }
 #pragma clang loop unroll(full)
@@ -45,10 +53,10 @@ CK_INLINE void CK_FN(tile_i8)(const int rows, const int32_t *a, const uint8_t *b
     }
 }
 
-#define CK_ROWS(rows)                                                                                              \
-    static void CK_FN(tile_i8_##rows)(const int32_t *a, const uint8_t *b, int64_t k, const int32_t *s, int32_t *c, \
-                                      int64_t ldc, int64_t n) {                                                    \
-        CK_FN(tile_i8)(rows, a, b, k, s, c, ldc, n);                                                               \
+#define CK_ROWS(rows)                                                                                  \
+    static void CK_FN(tile_i8_##rows)(const int8_t *a, int64_t a_row, const uint8_t *b, int64_t fours, \
+                                      const int32_t *s, int32_t *c, int64_t ldc, int64_t n) {          \
+        CK_FN(tile_i8)(rows, a, a_row, b, fours, s, c, ldc, n);                                        \
     }
 CK_ROWS(1)
 CK_ROWS(2)
@@ -62,8 +70,8 @@ CK_ROWS(12)
 #if CK_MR > 12
 CK_ROWS(14)
 #endif
-typedef void (*CK_FN(tile_i8_fn))(const int32_t *, const uint8_t *, int64_t, const int32_t *, int32_t *, int64_t,
-                                  int64_t);
+typedef void (*CK_FN(tile_i8_fn))(const int8_t *, int64_t, const uint8_t *, int64_t, const int32_t *, int32_t *,
+                                  int64_t, int64_t);
 static const CK_FN(tile_i8_fn) CK_FN(tiles_i8)[] = {
     CK_FN(tile_i8_1),  CK_FN(tile_i8_2),  CK_FN(tile_i8_4),  CK_FN(tile_i8_6),
 #if CK_MR > 6
@@ -74,41 +82,17 @@ static const CK_FN(tile_i8_fn) CK_FN(tiles_i8)[] = {
 #endif
 };
 
-// A strip of `rows` rows as [k / 4][rows] lanes, and what its sums begin with: -128 times the row's sum.
-static void CK_FN(pack_i8_strip)(const int8_t *a, int64_t a_row, int64_t rows, int64_t k, int32_t *out,
-                                 int32_t *start) {
-    int64_t fours = (k + 3) / 4, whole = k / 4;
-    for (int64_t i = 0; i < rows; i++) {
-        const int8_t *row = a + i * a_row;
-        int32_t sum = 0;
-        for (int64_t l = 0; l < k; l++) sum += row[l];
-        start[i] = -128 * sum;
-    }
+// -128 times the sum of a row: what the 128 added to B's elements comes to.
+static int32_t CK_FN(start_i8)(const int8_t *row, int64_t k) {
+    int32_t sum = 0;
     int64_t l = 0;
-    for (; l + 4 <= whole; l += 4) {
-        typedef int32_t i4 __attribute__((vector_size(16), aligned(1)));
-        int64_t i = 0;
-        for (; i + 4 <= rows; i += 4) {
-            const int8_t *p = a + i * a_row + 4 * l;
-            i4 r0 = *(const i4 *)p, r1 = *(const i4 *)(p + a_row), r2 = *(const i4 *)(p + 2 * a_row),
-               r3 = *(const i4 *)(p + 3 * a_row);
-            i4 t0 = __builtin_shufflevector(r0, r1, 0, 4, 1, 5), t1 = __builtin_shufflevector(r2, r3, 0, 4, 1, 5),
-               t2 = __builtin_shufflevector(r0, r1, 2, 6, 3, 7), t3 = __builtin_shufflevector(r2, r3, 2, 6, 3, 7);
-            int32_t *to = out + l * rows + i;
-            *(i4 *)to = __builtin_shufflevector(t0, t1, 0, 1, 4, 5);
-            *(i4 *)(to + rows) = __builtin_shufflevector(t0, t1, 2, 3, 6, 7);
-            *(i4 *)(to + 2 * rows) = __builtin_shufflevector(t2, t3, 0, 1, 4, 5);
-            *(i4 *)(to + 3 * rows) = __builtin_shufflevector(t2, t3, 2, 3, 6, 7);
-        }
-        for (; i < rows; i++)
-            for (int64_t t = 0; t < 4; t++) __builtin_memcpy(out + (l + t) * rows + i, a + i * a_row + 4 * (l + t), 4);
-    }
-    for (; l < fours; l++)
-        for (int64_t i = 0; i < rows; i++) {
-            int8_t four[4] = {0};
-            for (int64_t t = 0; t < 4 && 4 * l + t < k; t++) four[t] = a[i * a_row + 4 * l + t];
-            __builtin_memcpy(out + l * rows + i, four, 4);
-        }
+#if defined(CK_IS_AVX512)
+    __m512i all = _mm512_setzero_si512();
+    for (; l + 64 <= k; l += 64) all = _mm512_dpbusd_epi32(all, _mm512_set1_epi8(1), _mm512_loadu_si512(row + l));
+    sum = _mm512_reduce_add_epi32(all);
+#endif
+    for (; l < k; l++) sum += row[l];
+    return -128 * sum;
 }
 
 // Whole strips, then one of the largest even number of rows left, then a last row.
@@ -116,17 +100,13 @@ CK_INLINE int64_t CK_FN(strip_i8)(int64_t left) { return left >= CK_MR ? CK_MR :
 
 static void CK_FN(gemm_i8_block)(const ck_gemm_i8_block_t *g) {
     const int64_t fours = (g->k + 3) / 4, panel = fours * 4 * CK_NR;
-    int32_t *packed = g->scratch + g->m;
-    for (int64_t i = 0, rows; i < g->m; i += rows) {
-        rows = CK_FN(strip_i8)(g->m - i);
-        CK_FN(pack_i8_strip)(g->a + i * g->a_row, g->a_row, rows, g->k, packed + i * fours, g->scratch + i);
-    }
+    for (int64_t i = 0; i < g->m; i++) g->scratch[i] = CK_FN(start_i8)(g->a + i * g->a_row, g->k);
     for (int64_t n = 0; n < g->n; n += CK_NR)
         for (int64_t i = 0, rows; i < g->m; i += rows) {
             rows = CK_FN(strip_i8)(g->m - i);
             CK_FN(tiles_i8)
-            [rows / 2](packed + i * fours, g->b + n / CK_NR * panel, fours, g->scratch + i, g->c + i * g->ldc + n,
-                       g->ldc, g->n - n);
+            [rows / 2](g->a + i * g->a_row, g->a_row, g->b + n / CK_NR * panel, fours, g->scratch + i,
+                       g->c + i * g->ldc + n, g->ldc, g->n - n);
         }
 }
 

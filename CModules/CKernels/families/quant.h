@@ -49,7 +49,8 @@ CK_INLINE void CK_FN(quant_tile)(const int rows, const int bits, const int sub, 
             acc[i][j] = g->accumulate ? CK_FN(load)(out + i * ld + j * CK_LANES) : (CK_FN(vf)){0};
     const int8_t *x = g->x + row * g->x_row;
     const float *dx = g->x_scale + row * g->x_scale_row;
-    const int32_t *sums = g->x_sum + row * g->x_scale_row * 2;
+    const int32_t *starts = g->x_start + row * g->x_sub_row;
+    const float *downs = g->x_down + row * g->x_sub_row;
     for (int64_t s = 0; s < g->k / sub; s++) {
         CK_FN(vf) dw[2], mw[2];
         for (int j = 0; j < 2; j++) dw[j] = CK_FN(scales)(half, w + j * CK_LANES * scale_bytes);
@@ -59,13 +60,8 @@ CK_INLINE void CK_FN(quant_tile)(const int rows, const int bits, const int sub, 
             w += CK_NR * scale_bytes;
         }
         CK_FN(vi) dot[CK_QR][2];
-        int32_t sum[CK_QR];
 #pragma clang loop unroll(full)
-        for (int i = 0; i < rows; i++) {
-            const int32_t *at = sums + i * g->x_scale_row * 2 + s * (sub / 16);
-            sum[i] = sub == 32 ? at[0] + at[1] : at[0];
-            dot[i][0] = dot[i][1] = (CK_FN(vi)){0} - g->layout.zero * sum[i];
-        }
+        for (int i = 0; i < rows; i++) dot[i][0] = dot[i][1] = (CK_FN(vi)){0} + starts[i * g->x_sub_row + s];
 #pragma clang loop unroll(full)
         for (int t = 0; t < (bits == 4 ? groups / 2 : groups); t++) {
             CK_FN(vi) low[2], high[2];
@@ -93,7 +89,7 @@ CK_INLINE void CK_FN(quant_tile)(const int rows, const int bits, const int sub, 
 #pragma clang loop unroll(full)
             for (int j = 0; j < 2; j++) {
                 acc[i][j] += __builtin_convertvector(dot[i][j], CK_FN(vf)) * (dw[j] * d);
-                if (minimum) acc[i][j] -= mw[j] * (d * (float)sum[i]);
+                if (minimum) acc[i][j] += mw[j] * downs[i * g->x_sub_row + s];
             }
         }
     }
@@ -132,26 +128,36 @@ static void CK_FN(quant_block)(const ck_quant_block_t *g) {
 static int64_t CK_FN(quant_columns)(void) { return CK_NR; }
 
 // Symmetric int8, one scale a block of 32: d = max |x| / 127, rounded to nearest.
-static void CK_FN(quantise_row)(const float *x, int64_t k, int8_t *q, float *scales, int32_t *sums) {
-    for (int64_t b = 0; b < k / 32; b++, x += 32, q += 32, sums += 2) {
+CK_INLINE void CK_FN(quantise_blocks)(const int sub, int32_t zero, const float *x, int64_t k, int8_t *q, float *scales,
+                                      int32_t *starts, float *downs) {
+    for (int64_t b = 0; b < k / 32; b++, x += 32, q += 32) {
         float largest = 0;
         for (int i = 0; i < 32; i++) largest = __builtin_fmaxf(largest, __builtin_fabsf(x[i]));
         float inverse = largest > 0 ? 127 / largest : 0;
         scales[b] = largest / 127;
-        for (int half = 0; half < 2; half++) {
+        for (int part = 0; part < 32; part += sub) {
             int32_t sum = 0;
-            for (int i = 0; i < 16; i++) {
+            for (int i = part; i < part + sub; i++) {
                 // Adding 1.5 * 2^23 rounds to an integer, which then stands in the low bits.
-                float moved = x[half * 16 + i] * inverse + 12582912.0f;
+                float moved = x[i] * inverse + 12582912.0f;
                 int32_t bits;
                 __builtin_memcpy(&bits, &moved, 4);
                 int32_t value = bits - 0x4B400000;
-                q[half * 16 + i] = (int8_t)value;
+                q[i] = (int8_t)value;
                 sum += value;
             }
-            sums[half] = sum;
+            *starts++ = -zero * sum;
+            *downs++ = -scales[b] * (float)sum;
         }
     }
+}
+
+static void CK_FN(quantise_row)(const ck_quant_layout_t *layout, const float *x, int64_t k, int8_t *q, float *scales,
+                                int32_t *starts, float *downs) {
+    if (layout->sub == 32)
+        CK_FN(quantise_blocks)(32, layout->zero, x, k, q, scales, starts, downs);
+    else
+        CK_FN(quantise_blocks)(16, layout->zero, x, k, q, scales, starts, downs);
 }
 #undef CK_NR
 #undef CK_QR

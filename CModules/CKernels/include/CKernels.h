@@ -39,31 +39,49 @@ void ck_gemv_q4_1(const uint8_t *w, const float *x, float *y, int64_t rows, int6
 void ck_gemv_q8_0(const uint8_t *w, const float *x, float *y, int64_t rows, int64_t k);
 // How the elements of a plain matrix are stored.
 typedef enum { CK_F32, CK_F16, CK_BF16 } ck_format_t;
-// Products on packed operands. A is split into strips of at most ck_gemm_strip_rows() rows, B into panels of
-// ck_gemm_panel_columns() columns; both depend on the level, so packed data is for this process only.
+// What is done to a product before it is left; zero: nothing.
+typedef enum { CK_IDENTITY, CK_RELU, CK_GELU, CK_SILU } ck_activation_t;  // GELU by tanh
+typedef struct {
+    const float *bias;  // of column 0, added to every row; may be NULL
+    ck_activation_t activation;
+} ck_epilogue_t;
+void ck_epilogue(const ck_epilogue_t *epilogue, int64_t m, int64_t n, float *c, int64_t ldc);
+// Products with B in panels of ck_gemm_panel_columns() columns, and a tile of at most ck_gemm_strip_rows() rows; both
+// depend on the level, so packed data is for this process only.
 int64_t ck_gemm_strip_rows(void);
 int64_t ck_gemm_panel_columns(void);
 typedef struct {
     int64_t m, n, k;
-    const float *a;      // packed by ck_gemm_pack_a
+    ck_format_t a_format;  // f32, or bf16 with bf16 panels where ck_bf16_dot_available()
+    const void *a;         // element (i, l) is a[i * a_row + l]
+    int64_t a_row;
     ck_format_t format;  // of B
     const void *b;
     int64_t b_row, b_panel;  // elements between B's rows and between its panels
     float *c;
     int64_t ldc;
     bool accumulate;  // add to C, else overwrite it
+    // Memory that is read after this block and fetched meanwhile, where there are several strips; bytes 0: none.
+    const void *next[2];
+    int64_t next_bytes[2];
+    ck_epilogue_t epilogue;
 } ck_gemm_block_t;
-// C[m, n] (+)= A[m, k] B[k, n]. Each element of C is one chain of multiply-adds over ascending k.
+// Whether the machine multiplies pairs of bf16 and adds them to f32.
+bool ck_bf16_dot_available(void);
+// C[m, n] (+)= A[m, k] B[k, n], then the epilogue. Each element of C is one chain of multiply-adds over ascending k.
 void ck_gemm_block(const ck_gemm_block_t *block);
-// Element (i, l) of m * k, with room for CK_PACK_SLACK floats after them, is a[i * a_row + l * a_col] * scale.
-enum { CK_PACK_SLACK = 16 };
-void ck_gemm_pack_a(const float *a, int64_t a_row, int64_t a_col, int64_t m, int64_t k, float scale, float *out);
+// Element (i, l) of A to out[i * pitch + l], scaled; pitch >= k rounded up to 16, and what lies between is overwritten.
+void ck_gemm_copy_a(const float *a, int64_t a_row, int64_t a_col, int64_t m, int64_t k, float scale, float *out,
+                    int64_t pitch);
 // ceil(n / panel columns) panels of [k][panel columns], `panel_stride` elements apart, zero past column n; element
-// (l, j) is b[l * b_row + j * b_col]. f16 and bf16 are moved as 16-bit words.
+// (l, j) is b[l * b_row + j * b_col].
 void ck_gemm_pack_b_f32(const float *b, int64_t b_row, int64_t b_col, int64_t n, int64_t k, int64_t panel_stride,
                         float *out);
-void ck_gemm_pack_b_16(const uint16_t *b, int64_t b_row, int64_t b_col, int64_t n, int64_t k, int64_t panel_stride,
-                       uint16_t *out);
+void ck_gemm_pack_b_f16(const uint16_t *b, int64_t b_row, int64_t b_col, int64_t n, int64_t k, int64_t panel_stride,
+                        uint16_t *out);
+// bf16 in pairs of rows, [ceil(k / 2)][panel columns][2]; b_row of such a block is ck_gemm_panel_columns().
+void ck_gemm_pack_b_bf16(const uint16_t *b, int64_t b_row, int64_t b_col, int64_t n, int64_t k, int64_t panel_stride,
+                         uint16_t *out);
 // `count` consecutive elements to f32.
 void ck_widen_f16(const uint16_t *w, float *out, int64_t count);
 void ck_widen_bf16(const uint16_t *w, float *out, int64_t count);
@@ -73,12 +91,12 @@ void ck_widen_q8_0(const uint8_t *w, float *out, int64_t count);
 // ---- int8 products -------------------------------------------------------------------------------------------------
 typedef struct {
     int64_t m, n, k;
-    const int8_t *a;  // rows of k, a_row from row to row
+    const int8_t *a;  // rows of k, a_row from row to row; zeros follow up to a multiple of four
     int64_t a_row;
     const uint8_t *b;  // packed by ck_gemm_i8_pack_b, panels of ck_gemm_panel_columns()
     int32_t *c;
     int64_t ldc;
-    int32_t *scratch;  // m * (1 + ceil(k / 4))
+    int32_t *scratch;  // m
 } ck_gemm_i8_block_t;
 // C = A B, exact in i32 for k up to 2^16.
 void ck_gemm_i8_block(const ck_gemm_i8_block_t *block);
@@ -103,15 +121,19 @@ int64_t ck_quant_panel_bytes(ck_quant_format_t format, int64_t k);
 void ck_quant_pack(ck_quant_format_t format, const uint8_t *rows, int64_t n, int64_t k, uint8_t *out);
 // `count` consecutive elements of the file format to f32.
 void ck_quant_widen(ck_quant_format_t format, const uint8_t *row, int64_t count, float *out);
-// Symmetric int8: k / 32 scales, and the sums of each 16 quants.
-void ck_quantise_row(const float *x, int64_t k, int8_t *q, float *scales, int32_t *sums);
+// Symmetric int8 in blocks of 32, for weights of `layout`: k / 32 scales and, a sub-block of the weights each, what its
+// dot product begins with (-zero * sum of quants) and what its minimum is multiplied with (-scale * sum of quants).
+void ck_quantise_row(const ck_quant_layout_t *layout, const float *x, int64_t k, int8_t *q, float *scales,
+                     int32_t *starts, float *downs);
 typedef struct {
     int64_t m, n, k;
     const int8_t *x;  // quantised activations, x_row bytes from row to row
     int64_t x_row;
-    const float *x_scale;  // x_scale_row from row to row; sums twice as far
-    const int32_t *x_sum;
+    const float *x_scale;  // x_scale_row from row to row
     int64_t x_scale_row;
+    const int32_t *x_start;  // x_sub_row from row to row
+    const float *x_down;
+    int64_t x_sub_row;
     ck_quant_layout_t layout;
     const uint8_t *w;  // packed panels, w_panel bytes apart
     int64_t w_panel;

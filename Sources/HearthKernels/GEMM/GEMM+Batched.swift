@@ -26,14 +26,23 @@ extension GEMM {
 
     private static func runBatched(_ p: Problem, _ count: Int, _ a: Tensor, _ b: Tensor, _ c: Tensor, _ cpu: CPUDevice)
     {
-        let (left, right, out) = (Operand(a, 1, 2), Operand(b, 2, 1), Operand(c, 1, 2))
-        let (stepA, stepB, stepC) = (a.strides[0], b.strides[0], c.strides[0])
+        let (left, right, out) = (Left(a), Right(weights: b), Out(c))
+        let (stepA, stepB, stepC) = (4 * a.strides[0], 4 * b.strides[0], 4 * c.strides[0])
         let flops = 2 * p.m * p.n * p.k
         cpu.parallel(count, grain: max(1, 4_000_000 / flops)) { range in
             for i in range {
-                small(
-                    p.m, p.n, p.k, left.advanced(i * stepA), right.advanced(i * stepB), out.advanced(i * stepC),
-                    cpu.scratch)
+                let (x, w) = (left.pointer + i * stepA, right.pointer + i * stepB)
+                // Matrices that follow one another come into the cache while the ones before are multiplied.
+                let isNear = i + 1 < range.upperBound && stepA == 4 * p.m * p.k && stepB == 4 * p.n * p.k
+                let next =
+                    isNear
+                    ? (
+                        UnsafeRawBufferPointer(start: x + stepA, count: stepA),
+                        UnsafeRawBufferPointer(start: w + stepB, count: stepB)
+                    ) : nil
+                multiplyAlone(
+                    m: p.m, n: p.n, k: p.k, Left(x, row: left.row, column: left.column), Right(w, right.layout),
+                    Out(out.pointer + i * stepC, row: out.row), next: next, cpu.scratch)
             }
         }
     }

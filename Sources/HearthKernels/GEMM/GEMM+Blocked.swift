@@ -1,201 +1,207 @@
 import CKernels
+import Foundation
 import HearthCompute
-import Synchronization
 
-/// Our own blocked product (Goto): panels of B packed together, blocks of A packed by the task that uses them.
+/// Our own blocked product (Goto): rows of A and panels of B are read where they lie wherever that is as fast as a copy.
 extension GEMM {
-    /// Tile sizes of this machine's level and the blocking that fits its caches.
-    struct Blocking {
-        let rows = Int(ck_gemm_strip_rows())
-        let columns = Int(ck_gemm_panel_columns())
-        /// Depth of a block: a panel of B takes two thirds of the first-level cache.
-        let depth: Int
-        /// Rows of a block: packed A takes a quarter of the second-level cache.
-        let height: Int
-
-        private init() {
-            let (l1, l2) = (Int(ck_cache_bytes(1)), Int(ck_cache_bytes(2)))
-            depth = max(64, l1 * 2 / 3 / (4 * columns) / 64 * 64)
-            height = max(rows, l2 / 4 / (4 * depth) / rows * rows)
-            plainBytes = l2 / 4
-        }
-        /// Of a B that need not be packed.
-        let plainBytes: Int
-        /// One a level: tests change it.
-        private static let levels = Mutex<[Int32: Blocking]>([:])
-        static var machine: Blocking {
-            levels.withLock { known in
-                let level = ck_level_index()
-                if let blocking = known[level] { return blocking }
-                known[level] = Blocking()
-                return known[level]!
-            }
-        }
-    }
-
-    /// Products too small to share out; 2 m n k.
-    private static let oneThreadFlops = 1e6
-
-    static func blocked(_ p: Problem, _ a: Tensor, _ b: Tensor, _ c: Tensor, _ cpu: CPUDevice) {
-        let (left, right, out) = (Operand(a, 0, 1), Operand(b, 1, 0), Operand(c, 0, 1))
-        if 2 * Double(p.m) * Double(p.n) * Double(p.k) <= oneThreadFlops {
-            small(p.m, p.n, p.k, left, right, out, cpu.scratch)
-        } else {
-            shared(p, left, right, out, cpu)
-        }
-    }
-
-    /// C = alpha A B + beta C: C is scaled first, then added to.
-    static func runScaled(
-        _ p: Problem, _ a: Tensor, _ b: Tensor, _ alpha: Float, _ beta: Float, _ c: Tensor, _ cpu: CPUDevice
-    ) {
-        let out = c.hostPointer(as: Float.self)
-        for i in 0..<p.m * p.n { out[i] = beta == 0 ? 0 : out[i] * beta }
-        if p.k == 0 { return }
-        var left = Operand(a, 0, 1)
-        left.scale = alpha
-        shared(p, left, Operand(b, 1, 0), Operand(c, 0, 1), adds: true, cpu)
-    }
-
-    /// A matrix in memory: element (i, j) is at `i * row + j * column`.
-    struct Operand: @unchecked Sendable {
-        let pointer: UnsafeMutablePointer<Float>
+    /// A as tasks see it: element (i, l) is at `i * row + l * column`.
+    struct Left: @unchecked Sendable {
+        let pointer: UnsafeRawPointer
+        let dtype: DType
         let row, column: Int
-        /// Of every element as it is packed; operands on the left only.
+        /// Of every element as it is copied.
         var scale: Float = 1
+        /// bf16 that the machine multiplies as it is, instead of being widened.
+        var isDotted = false
 
-        init(_ pointer: UnsafeMutablePointer<Float>, _ row: Int, _ column: Int) {
-            (self.pointer, self.row, self.column) = (pointer, row, column)
+        init(_ pointer: UnsafeRawPointer, _ dtype: DType = .f32, row: Int, column: Int) {
+            (self.pointer, self.dtype, self.row, self.column) = (pointer, dtype, row, column)
         }
 
-        /// The matrix that dimensions `row` and `column` of an f32 tensor span.
-        init(_ tensor: Tensor, _ row: Int, _ column: Int) {
-            self.init(tensor.hostPointer(as: Float.self), tensor.strides[row], tensor.strides[column])
+        /// The matrix of a tensor's last two dimensions.
+        init(_ tensor: Tensor) {
+            self.init(
+                tensor.hostPointer(as: UInt8.self), tensor.dtype, row: tensor.strides[tensor.shape.count - 2],
+                column: tensor.strides[tensor.shape.count - 1])
         }
 
-        func advanced(_ elements: Int) -> Operand {
-            var moved = Operand(pointer + elements, row, column)
-            moved.scale = scale
-            return moved
-        }
-    }
-
-    /// The whole product on this thread. B is read in place where its rows are whole panels.
-    static func small(
-        _ m: Int, _ n: Int, _ k: Int, _ a: Operand, _ b: Operand, _ c: Operand, _ scratch: ScratchMemory
-    ) {
-        let columns = Blocking.machine.columns
-        let isPlain = b.column == 1 && n % columns == 0
-        let panels = (n + columns - 1) / columns
-        let sizeA = (m * k + Int(CK_PACK_SLACK) + 15) / 16 * 16
-        scratch.withTemporary(Float.self, sizeA + (isPlain ? 0 : panels * columns * k)) { packed in
-            let packedB = packed + sizeA
-            if !isPlain {
-                ck_gemm_pack_b_f32(
-                    b.pointer, Int64(b.row), Int64(b.column), Int64(n), Int64(k), Int64(k * columns), packedB)
-            }
-            ck_gemm_pack_a(a.pointer, Int64(a.row), Int64(a.column), Int64(m), Int64(k), a.scale, packed)
-            var block = ck_gemm_block_t()
-            (block.m, block.n, block.k) = (Int64(m), Int64(n), Int64(k))
-            block.a = UnsafePointer(packed)
-            block.b = UnsafeRawPointer(isPlain ? b.pointer : packedB)
-            (block.b_row, block.b_panel) = (Int64(isPlain ? b.row : columns), Int64(isPlain ? columns : k * columns))
-            (block.c, block.ldc) = (c.pointer, Int64(c.row))
-            ck_gemm_block(&block)
-        }
-    }
-
-    /// Bytes of B that are packed at once; beyond that the product is made in several slices of k.
-    private static let packedBytes = 256 << 20
-
-    static func shared(
-        _ p: Problem, _ a: Operand, _ b: Operand, _ c: Operand, adds: Bool = false, _ cpu: CPUDevice
-    ) {
-        let blocking = Blocking.machine
-        let columns = blocking.columns
-        let panels = (p.n + columns - 1) / columns
-        // A small B with whole panels in its rows is read where it lies.
-        if b.column == 1, p.n % columns == 0, 4 * p.n * p.k <= blocking.plainBytes {
-            return multiply(p, a, b.pointer, rowStride: b.row, panelStride: columns, 0..<p.k, c, adds: adds, cpu)
-        }
-        let slice = max(blocking.depth, packedBytes / (4 * panels * columns) / blocking.depth * blocking.depth)
-        cpu.scratch.withTemporary(Float.self, panels * columns * min(slice, p.k)) { packed in
-            nonisolated(unsafe) let packed = packed
-            for k0 in stride(from: 0, to: p.k, by: slice) {
-                let k = min(slice, p.k - k0)
-                cpu.parallel(panels, grain: max(1, 65536 / (columns * k))) { range in
-                    let first = range.lowerBound * columns
-                    ck_gemm_pack_b_f32(
-                        b.pointer + k0 * b.row + first * b.column, Int64(b.row), Int64(b.column),
-                        Int64(min(p.n, range.upperBound * columns) - first), Int64(k), Int64(k * columns),
-                        packed + first * k)
+        /// Calls `body` with a block as rows of f32 (dotted: of bf16), so many elements apart, k contiguous: in place, or
+        /// copied. Rows that lie whole pages apart would all fall into one set of the cache.
+        func withBlock(
+            _ rows: Range<Int>, _ ks: Range<Int>, _ scratch: ScratchMemory, _ body: (UnsafeRawPointer, Int) -> Void
+        ) {
+            let size = dtype.blockByteCount
+            let from = pointer + (rows.lowerBound * row + ks.lowerBound * column) * size
+            let isPaged = row * size % 4096 == 0 && rows.count > 1
+            if dtype == .f32 || isDotted, column == 1 || ks.count == 1, scale == 1, !isPaged { return body(from, row) }
+            let pitch = (ks.count + 15) / 16 * 16 + 16
+            scratch.withTemporary(Float.self, rows.count * pitch) { copy in
+                if isDotted {
+                    for r in 0..<rows.count {
+                        memcpy(UnsafeMutableRawPointer(copy) + 2 * r * pitch, from + 2 * r * row, 2 * ks.count)
+                    }
+                } else if dtype == .f32 {
+                    ck_gemm_copy_a(
+                        from.assumingMemoryBound(to: Float.self), Int64(row), Int64(column), Int64(rows.count),
+                        Int64(ks.count), scale, copy, Int64(pitch))
+                } else {
+                    for r in 0..<rows.count {
+                        let wide = UnsafeMutableBufferPointer(start: copy + r * pitch, count: ks.count)
+                        widen(dtype, from + r * row * dtype.blockByteCount, wide)
+                    }
                 }
-                multiply(p, a, packed, rowStride: columns, panelStride: k * columns, k0..<k0 + k, c, adds: adds, cpu)
+                body(copy, pitch)
             }
         }
     }
 
-    /// C (+)= A B over `ks` with B laid out in panels. A task makes its part of C block after block of k, so that the part
-    /// stays in its cache.
-    private static func multiply(
-        _ p: Problem, _ a: Operand, _ b: UnsafeMutablePointer<Float>, rowStride: Int, panelStride: Int,
-        _ ks: Range<Int>, _ c: Operand, adds: Bool, _ cpu: CPUDevice
-    ) {
-        nonisolated(unsafe) let b = b
+    /// B as tasks see it, `[k, n]`.
+    struct Right: @unchecked Sendable {
+        enum Layout {
+            /// Element (l, j) is at `l * row + j * column`, f32.
+            case plain(row: Int, column: Int)
+            /// Packed for the tile: panels of so many elements.
+            case panels(ck_format_t, size: Int)
+        }
+        let pointer: UnsafeRawPointer
+        let layout: Layout
+
+        init(_ pointer: UnsafeRawPointer, _ layout: Layout) { (self.pointer, self.layout) = (pointer, layout) }
+
+        /// Weights `[n, k]` of a tensor's last two dimensions.
+        init(weights tensor: Tensor) {
+            let last = tensor.shape.count - 1
+            self.init(
+                tensor.hostPointer(as: UInt8.self),
+                .plain(row: tensor.strides[last], column: tensor.strides[last - 1]))
+        }
+
+        /// Calls `body` with runs of panels: pointer, elements from row to row and from panel to panel, columns.
+        func forEachRun(
+            _ columns: Range<Int>, _ ks: Range<Int>, panel: Int, _ scratch: ScratchMemory,
+            _ body: (UnsafeRawPointer, Int, Int, Range<Int>) -> Void
+        ) {
+            switch layout {
+            case .panels(let format, let size):
+                let at = columns.lowerBound / panel * size + ks.lowerBound * panel
+                body(pointer + at * (format == CK_F32 ? 4 : 2), panel, size, columns)
+            case .plain(let row, let column):
+                let floats = pointer.assumingMemoryBound(to: Float.self) + ks.lowerBound * row
+                // Rows of whole panels are read in place, the rest is packed panel by panel.
+                let inPlace = column == 1 ? columns.count / panel * panel : 0
+                let border = columns.lowerBound + inPlace
+                if inPlace > 0 {
+                    body(UnsafeRawPointer(floats + columns.lowerBound), row, panel, columns.lowerBound..<border)
+                }
+                if border == columns.upperBound { return }
+                scratch.withTemporary(Float.self, panel * ks.count) { packed in
+                    for j in stride(from: border, to: columns.upperBound, by: panel) {
+                        let here = j..<min(columns.upperBound, j + panel)
+                        ck_gemm_pack_b_f32(
+                            floats + j * column, Int64(row), Int64(column), Int64(here.count), Int64(ks.count), 0,
+                            packed)
+                        body(UnsafeRawPointer(packed), panel, 0, here)
+                    }
+                }
+            }
+        }
+    }
+
+    /// C as tasks see it, with what is done to it: `C = activation(A B + beta C + bias)`. 16-bit results take no beta.
+    struct Out: @unchecked Sendable {
+        let pointer: UnsafeMutableRawPointer
+        let dtype: DType
+        let row: Int
+        var beta: Float = 0
+        var epilogue = ck_epilogue_t()
+
+        init(_ pointer: UnsafeMutableRawPointer, _ dtype: DType = .f32, row: Int) {
+            (self.pointer, self.dtype, self.row) = (pointer, dtype, row)
+        }
+
+        init(_ tensor: Tensor) {
+            self.init(
+                tensor.hostPointer(as: UInt8.self), tensor.dtype, row: tensor.strides[tensor.shape.count - 2])
+        }
+
+        /// Calls `body` with f32 memory for a part, elements from row to row, and whether to add to what is there.
+        func withPart(
+            _ rows: Range<Int>, _ columns: Range<Int>, _ scratch: ScratchMemory,
+            _ body: (UnsafeMutablePointer<Float>, Int, Bool) -> Void
+        ) {
+            let target = pointer + (rows.lowerBound * row + columns.lowerBound) * dtype.blockByteCount
+            if dtype == .f32 {
+                let part = target.assumingMemoryBound(to: Float.self)
+                if beta != 0, beta != 1 {
+                    for r in 0..<rows.count { for j in 0..<columns.count { part[r &* row &+ j] *= beta } }
+                }
+                return body(part, row, beta != 0)
+            }
+            // Summed in f32 beside the result and narrowed once.
+            let pitch = columns.count + 16
+            scratch.withTemporary(Float.self, rows.count * pitch) { sums in
+                body(sums, pitch, false)
+                for r in 0..<rows.count {
+                    let to = (target + 2 * r * row).assumingMemoryBound(to: UInt16.self)
+                    let narrow = dtype == .f16 ? ck_narrow_f16 : ck_narrow_bf16
+                    narrow(sums + r * pitch, to, Int64(columns.count))
+                }
+            }
+        }
+    }
+
+    /// The whole product, shared out over the threads.
+    static func multiply(m: Int, n: Int, k: Int, _ a: Left, _ b: Right, _ c: Out, _ cpu: CPUDevice) {
         let blocking = Blocking.machine
-        let panels = (p.n + blocking.columns - 1) / blocking.columns
-        let tiling = Tiling(m: p.m, panels: panels, k: p.k, threads: cpu.threadCount, blocking)
+        let panels = (n + blocking.columns - 1) / blocking.columns
+        let tiling = Tiling(m: m, panels: panels, k: k, threads: cpu.threadCount, blocking)
         cpu.run(tiling.count) { task in
             let (rows, range) = tiling[task]
-            let first = range.lowerBound * blocking.columns
-            var block = ck_gemm_block_t()
-            block.n = Int64(min(p.n, range.upperBound * blocking.columns) - first)
-            (block.b_row, block.b_panel) = (Int64(rowStride), Int64(panelStride))
-            (block.c, block.ldc) = (c.pointer + rows.lowerBound * c.row + first, Int64(c.row))
-            for k0 in stride(from: ks.lowerBound, to: ks.upperBound, by: blocking.depth) {
-                let at = a.advanced(rows.lowerBound * a.row + k0 * a.column)
-                block.b = UnsafeRawPointer(b + range.lowerBound * panelStride + (k0 - ks.lowerBound) * rowStride)
-                block.accumulate = k0 > 0 || adds
-                runBlock(&block, rows.count, min(blocking.depth, ks.upperBound - k0), at, cpu.scratch)
+            let columns = range.lowerBound * blocking.columns..<min(n, range.upperBound * blocking.columns)
+            part(rows, columns, k, a, b, c, blocking, cpu.scratch)
+        }
+    }
+
+    /// The whole product on this thread.
+    static func multiplyAlone(
+        m: Int, n: Int, k: Int, _ a: Left, _ b: Right, _ c: Out,
+        next: (UnsafeRawBufferPointer, UnsafeRawBufferPointer)? = nil, _ scratch: ScratchMemory
+    ) {
+        part(0..<m, 0..<n, k, a, b, c, next: next, Blocking.machine, scratch)
+    }
+
+    /// One task's part of C, block after block of k, so that it stays in the task's cache. `columns` begin with a panel.
+    private static func part(
+        _ rows: Range<Int>, _ columns: Range<Int>, _ k: Int, _ a: Left, _ b: Right, _ c: Out,
+        next: (UnsafeRawBufferPointer, UnsafeRawBufferPointer)? = nil, _ blocking: Blocking, _ scratch: ScratchMemory
+    ) {
+        // Two strips share pieces of a panel and need no blocks.
+        let depth = rows.count <= 2 * blocking.rows ? max(1, k) : blocking.depth
+        c.withPart(rows, columns, scratch) { sums, pitch, adds in
+            for k0 in stride(from: 0, to: max(1, k), by: depth) {
+                let ks = k0..<min(k, k0 + depth)
+                a.withBlock(rows, ks, scratch) { x, row in
+                    b.forEachRun(columns, ks, panel: blocking.columns, scratch) { weights, bRow, bPanel, here in
+                        var block = ck_gemm_block_t()
+                        (block.m, block.n, block.k) = (Int64(rows.count), Int64(here.count), Int64(ks.count))
+                        (block.a, block.a_row) = (x, Int64(row))
+                        block.a_format = a.isDotted ? CK_BF16 : CK_F32
+                        (block.b, block.b_row, block.b_panel) = (weights, Int64(bRow), Int64(bPanel))
+                        if case .panels(let format, _) = b.layout { block.format = format }
+                        (block.c, block.ldc) = (sums + here.lowerBound - columns.lowerBound, Int64(pitch))
+                        block.accumulate = k0 > 0 || adds
+                        if let next {
+                            block.next = (next.0.baseAddress, next.1.baseAddress)
+                            block.next_bytes = (Int64(next.0.count), Int64(next.1.count))
+                        }
+                        if ks.upperBound == k {
+                            block.epilogue = c.epilogue
+                            if let bias = c.epilogue.bias { block.epilogue.bias = bias + here.lowerBound }
+                        }
+                        ck_gemm_block(&block)
+                    }
+                }
             }
         }
-    }
-
-    /// Packs `m` rows of A and multiplies them with the block's panels of B.
-    static func runBlock(
-        _ block: inout ck_gemm_block_t, _ m: Int, _ k: Int, _ a: Operand, _ scratch: ScratchMemory
-    ) {
-        scratch.withTemporary(Float.self, m * k + Int(CK_PACK_SLACK)) { packed in
-            ck_gemm_pack_a(a.pointer, Int64(a.row), Int64(a.column), Int64(m), Int64(k), a.scale, packed)
-            (block.m, block.k) = (Int64(m), Int64(k))
-            block.a = UnsafePointer(packed)
-            ck_gemm_block(&block)
-        }
-    }
-}
-
-/// C cut into tasks of whole strips and panels: enough of them to keep every thread busy to the end. Where the borders lie
-/// does not change any result.
-struct Tiling: Sendable {
-    private let m, strips, panels, rowTasks, panelTasks: Int
-
-    init(m: Int, panels: Int, k: Int, threads: Int, _ blocking: GEMM.Blocking) {
-        (self.m, self.panels) = (m, panels)
-        strips = max(1, (m + blocking.rows - 1) / blocking.rows)
-        // Handing out a task costs a microsecond, about 2^18 multiply-adds.
-        let work = m * panels * blocking.columns * k
-        let wanted = threads == 1 ? 1 : max(threads, min(8 * threads, work >> 20))
-        // A few strips of rows share one pass over B, which then is what must be read only once.
-        let heights = (m + blocking.height - 1) / blocking.height
-        rowTasks = strips <= 4 ? (panels >= wanted ? 1 : min(strips, wanted)) : max(heights, min(wanted, strips))
-        panelTasks = max(1, min(panels, (wanted + rowTasks - 1) / rowTasks))
-    }
-
-    var count: Int { rowTasks * panelTasks }
-
-    subscript(task: Int) -> (rows: Range<Int>, panels: Range<Int>) {
-        let (r, p) = (task / panelTasks, task % panelTasks)
-        func row(_ border: Int) -> Int { m * (strips * border / rowTasks) / strips }
-        return (row(r)..<row(r + 1), panels * p / panelTasks..<panels * (p + 1) / panelTasks)
     }
 }

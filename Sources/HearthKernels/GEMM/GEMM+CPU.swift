@@ -13,7 +13,7 @@ extension GEMM {
         } else if p.weights == .f32 {
             switch forced ?? GEMMChoice.choose(p, a, b, cpu).path {
             case .row: gemv(p, a, b, c, cpu)
-            case .blocked: blocked(p, a, b, c, cpu)
+            case .blocked: multiply(m: p.m, n: p.n, k: p.k, Left(a), Right(weights: b), Out(c), cpu)
             case .openBLAS: sgemm(p, a, b, c, cpu)
             }
         } else if p.m == 1, a.strides[1] == 1 || p.k == 1 {
@@ -27,15 +27,16 @@ extension GEMM {
     private static let rowsPerTask = 128
 
     private static func widened(_ p: Problem, _ a: Tensor, _ b: Tensor, _ c: Tensor, _ cpu: CPUDevice) {
-        let (left, out) = (Operand(a, 0, 1), Operand(c, 0, 1))
+        let (left, out) = (Left(a), Out(c))
         nonisolated(unsafe) let weights = UnsafeRawPointer(b.hostPointer(as: UInt8.self))
         let rowByteCount = p.weights.byteCount(of: p.k)
         cpu.parallel(p.n, grain: rowsPerTask) { rows in
             cpu.scratch.withTemporary(Float.self, rows.count * p.k) { panel in
                 let source = weights + rows.lowerBound * rowByteCount
                 widen(p.weights, source, UnsafeMutableBufferPointer(start: panel, count: rows.count * p.k))
-                small(
-                    p.m, rows.count, p.k, left, Operand(panel, 1, p.k), out.advanced(rows.lowerBound), cpu.scratch)
+                multiplyAlone(
+                    m: p.m, n: rows.count, k: p.k, left, Right(panel, .plain(row: 1, column: p.k)),
+                    Out(out.pointer + rows.lowerBound * 4, row: out.row), cpu.scratch)
             }
         }
     }

@@ -24,18 +24,6 @@ public enum GEMM {
         }
     }
 
-    /// `c = alpha * A B^T + beta * c`; alpha and beta other than 1 and 0 on the CPU with f32 weights.
-    public static func encode(
-        _ a: Tensor, _ b: Tensor, alpha: Float, beta: Float, into c: Tensor, _ encoder: inout CommandEncoder
-    ) throws(DeviceError) {
-        if alpha == 1, beta == 0 { return try encode(a, b, into: c, &encoder) }
-        let problem = try validate(a, b, c)
-        try require(b.dtype == .f32, "GEMM", "\(b.dtype) weights take no alpha or beta")
-        let cpu = try requireCPU("GEMM with alpha or beta", encoder.device)
-        if problem.m > 0, problem.n > 0 { runScaled(problem, a, b, alpha, beta, c, cpu) }
-        encoder.note(name(.f32), cost(problem))
-    }
-
     public static func encode(_ a: Tensor, _ b: Tensor, into c: Tensor, _ encoder: inout CommandEncoder)
         throws(DeviceError)
     {
@@ -51,6 +39,25 @@ public enum GEMM {
             }
         }
         encoder.note(name(problem.weights), cost(problem))
+    }
+
+    /// As `encode`, with `options`; other than the plain product on the CPU with f32 weights only.
+    public static func encode(
+        _ a: Tensor, _ b: Tensor, _ options: Options, into c: Tensor, _ encoder: inout CommandEncoder
+    ) throws(DeviceError) {
+        if options.isPlain { return try encode(a, b, into: c, &encoder) }
+        let problem = try validate(a, b, c)
+        try require(b.dtype == .f32, "GEMM", "\(b.dtype) weights take options when they are packed (PackedWeights)")
+        let cpu = try requireCPU("GEMM with options", encoder.device)
+        try options.validate(problem, c)
+        if problem.m > 0, problem.n > 0 {
+            var left = Left(a)
+            left.scale = options.alpha
+            // Nothing of A and B is read where alpha is 0.
+            let k = options.alpha == 0 ? 0 : problem.k
+            multiply(m: problem.m, n: problem.n, k: k, left, Right(weights: b), Out(c, options), cpu)
+        }
+        encoder.note(name(.f32), cost(problem))
     }
 
     /// As `encode`, by a way of the caller's choice: what the choice is measured with. f32 on the CPU only.
@@ -80,7 +87,7 @@ public enum GEMM {
         try require(a.shape.count == 2 && b.shape.count == 2 && c.shape.count == 2, "GEMM", "operands are matrices")
         let (m, k, n) = (a.shape[0], a.shape[1], b.shape[0])
         try require(b.shape[1] == k, "GEMM", "a is [\(m), \(k)] but b is \(b.shape): their k differ")
-        try require(c.shape == [m, n], "GEMM", "c is \(c.shape), expected [\(m), \(n)]")
+        try require(c.shape[0] == m && c.shape[1] == n, "GEMM", "c is \(c.shape), expected [\(m), \(n)]")
         try require(a.dtype == .f32 && c.dtype == .f32, "GEMM", "a and c are f32, not \(a.dtype) and \(c.dtype)")
         try require(b.dtype != .i32 && b.dtype != .i8, "GEMM", "b cannot be \(b.dtype)")
         try require(b.dtype == .f32 || b.isContiguous, "GEMM", "\(b.dtype) weights are contiguous")

@@ -18,19 +18,16 @@ public enum GEMMChoice {
     /// One shape's times, in seconds.
     public struct Measurement: Sendable, Codable {
         public let m, n, k: Int
+        /// Whether B is stored `[k, n]` row by row, which needs no packing, rather than as weights `[n, k]`.
+        public let isPlain: Bool
         public let seconds: [String: Double]
 
-        package init(m: Int, n: Int, k: Int, seconds: [Path: Double]) {
-            (self.m, self.n, self.k) = (m, n, k)
+        package init(m: Int, n: Int, k: Int, isPlain: Bool, seconds: [Path: Double]) {
+            (self.m, self.n, self.k, self.isPlain) = (m, n, k, isPlain)
             self.seconds = Dictionary(uniqueKeysWithValues: seconds.map { ($0.rawValue, $1) })
         }
 
         var fastest: Path? { seconds.min { $0.value < $1.value }.flatMap { Path(rawValue: $0.key) } }
-
-        /// Octaves between the shapes.
-        func distance(_ p: GEMM.Problem) -> Double {
-            abs(log2(Double(m) / Double(p.m))) + abs(log2(Double(n) / Double(p.n))) + abs(log2(Double(k) / Double(p.k)))
-        }
     }
 
     public struct Table: Sendable, Codable {
@@ -77,7 +74,8 @@ public enum GEMMChoice {
             guard let measurement else { return note }
             let times = measurement.seconds.sorted { $0.value < $1.value }
                 .map { "\($0.key) \(String(format: "%.3g", $0.value * 1e3)) ms" }.joined(separator: ", ")
-            return "measured at \(measurement.m)x\(measurement.n)x\(measurement.k): \(times)\(note)"
+            let layout = measurement.isPlain ? "" : ", weights by rows"
+            return "measured at \(measurement.m)x\(measurement.n)x\(measurement.k)\(layout): \(times)\(note)"
         }
     }
 
@@ -89,23 +87,48 @@ public enum GEMMChoice {
         guard let table = tables[cpu.threadCount] else {
             return Choice(path: .blocked, note: "not measured on this machine")
         }
-        guard let nearest = table.measurements.min(by: { $0.distance(p) < $1.distance(p) }),
-            nearest.distance(p) <= reach, let fastest = nearest.fastest
-        else { return Choice(path: .blocked, note: "no measured shape is near") }
+        guard let (nearest, fastest) = table.nearest(p, isPlain: b.strides[0] == 1) else {
+            return Choice(path: .blocked, note: "no measured shape is near")
+        }
         if fastest == .openBLAS, let problem = GEMM.openBLASProblem(a, b) {
             return Choice(path: .blocked, note: "; \(problem)", measurement: nearest)
         }
         return Choice(path: fastest, note: "", measurement: nearest)
     }
+
+    /// A table ready to be asked before every product.
+    fileprivate struct Prepared: Sendable {
+        private typealias Point = (m: Double, n: Double, k: Double, path: Path, measurement: Measurement)
+        private let plain, byRows: [Point]
+
+        init(_ table: Table) {
+            let points: [Point] = table.measurements.compactMap { at in
+                at.fastest.map { (log2(Double(at.m)), log2(Double(at.n)), log2(Double(at.k)), $0, at) }
+            }
+            (plain, byRows) = (points.filter(\.measurement.isPlain), points.filter { !$0.measurement.isPlain })
+        }
+
+        /// The nearest measured shape in octaves, if any is in reach.
+        func nearest(_ p: GEMM.Problem, isPlain: Bool) -> (Measurement, Path)? {
+            let points = isPlain ? plain : byRows
+            let (m, n, k) = (log2(Double(p.m)), log2(Double(p.n)), log2(Double(p.k)))
+            var (best, found) = (GEMMChoice.reach, -1)
+            for i in points.indices {
+                let distance = abs(points[i].m - m) + abs(points[i].n - n) + abs(points[i].k - k)
+                if distance <= best { (best, found) = (distance, i) }
+            }
+            return found < 0 ? nil : (points[found].measurement, points[found].path)
+        }
+    }
 }
 
 private final class TableCache: Sendable {
-    private let known = Mutex<[Int: GEMMChoice.Table?]>([:])
+    private let known = Mutex<[Int: GEMMChoice.Prepared?]>([:])
 
-    subscript(threads: Int) -> GEMMChoice.Table? {
+    subscript(threads: Int) -> GEMMChoice.Prepared? {
         known.withLock { known in
             if let table = known[threads] { return table }
-            let table = GEMMChoice.load(threads: threads)
+            let table = GEMMChoice.load(threads: threads).map(GEMMChoice.Prepared.init)
             known[threads] = .some(table)
             return table
         }

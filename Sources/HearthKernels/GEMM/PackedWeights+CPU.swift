@@ -1,4 +1,5 @@
 import CKernels
+import Foundation
 import HearthCompute
 
 extension PackedWeights {
@@ -30,18 +31,20 @@ extension PackedWeights {
             return .bytes(buffer)
         }
         let (panels, elementBytes) = ((n + columns - 1) / columns, dtype.blockByteCount)
-        let buffer = try device.makeBuffer(byteCount: panels * columns * k * elementBytes)
+        let size = GEMM.panelSize(dtype, k: k)
+        let buffer = try device.makeBuffer(byteCount: panels * size * elementBytes)
         nonisolated(unsafe) let out = UnsafeMutableRawPointer(buffer.hostPointer(as: UInt8.self))
         cpu.run(panels) { panel in
             let from = source + panel * columns * k * elementBytes
-            let to = out + panel * columns * k * elementBytes
+            let to = out + panel * size * elementBytes
             let count = Int64(min(columns, n - panel * columns))
             if dtype == .f32 {
                 ck_gemm_pack_b_f32(
                     from.assumingMemoryBound(to: Float.self), 1, Int64(k), count, Int64(k), 0,
                     to.assumingMemoryBound(to: Float.self))
             } else {
-                ck_gemm_pack_b_16(
+                let pack = dtype == .f16 ? ck_gemm_pack_b_f16 : ck_gemm_pack_b_bf16
+                pack(
                     from.assumingMemoryBound(to: UInt16.self), 1, Int64(k), count, Int64(k), 0,
                     to.assumingMemoryBound(to: UInt16.self))
             }
@@ -51,87 +54,26 @@ extension PackedWeights {
 }
 
 extension GEMM {
-    static func runPacked(_ p: Problem, _ a: Tensor, _ storage: PackedWeights.Storage, _ c: Tensor, _ cpu: CPUDevice) {
+    /// Elements of a packed panel of plain weights: bf16 lies in pairs of rows.
+    static func panelSize(_ dtype: DType, k: Int) -> Int {
+        Blocking.machine.columns * (dtype == .bf16 ? (k + 1) / 2 * 2 : k)
+    }
+
+    static func runPacked(
+        _ p: Problem, _ a: Tensor, _ storage: PackedWeights.Storage, _ c: Tensor, _ options: Options, _ cpu: CPUDevice
+    ) {
         switch storage {
         case .tensor: preconditionFailure("launched as a tensor")
-        case .panels(let buffer): runPanels(p, a, buffer.hostPointer(as: UInt8.self), c, cpu)
+        case .panels(let buffer):
+            let weights = UnsafeRawPointer(buffer.hostPointer(as: UInt8.self))
+            var left = Left(a)
+            left.scale = options.alpha
+            left.isDotted = p.weights == .bf16 && p.activations == .bf16 && ck_bf16_dot_available()
+            let panels = Right.Layout.panels(p.weights.plainFormat!, size: panelSize(p.weights, k: p.k))
+            multiply(m: p.m, n: p.n, k: p.k, left, Right(weights, panels), Out(c, options), cpu)
         case .bytes(let buffer): runBytes(p, a, buffer.hostPointer(as: UInt8.self), c, cpu)
-        case .quantised(let buffer):
-            runQuantised(
-                p, Operand(a, 0, 1), buffer.hostPointer(as: UInt8.self), c.hostPointer(as: Float.self), cpu)
+        case .quantised(let buffer): runQuantised(p, a, buffer.hostPointer(as: UInt8.self), Out(c, options), cpu)
         }
-    }
-
-    private static func runPanels(
-        _ p: Problem, _ a: Tensor, _ weights: UnsafeMutableRawPointer, _ c: Tensor, _ cpu: CPUDevice
-    ) {
-        nonisolated(unsafe) let w = weights
-        nonisolated(unsafe) let x = UnsafeRawPointer(a.hostPointer(as: UInt8.self))
-        nonisolated(unsafe) let out = UnsafeMutableRawPointer(c.hostPointer(as: UInt8.self))
-        let aRow = a.strides[0]
-        let blocking = Blocking.machine
-        let columns = blocking.columns
-        let panels = (p.n + columns - 1) / columns
-        let panelBytes = columns * p.k * p.weights.blockByteCount
-        // One strip of rows streams over the panels; several go over a block of each while it is in the cache.
-        let depth =
-            p.m <= blocking.rows ? p.k : p.m <= 2 * blocking.rows ? max(64, blocking.depth / 2) : blocking.depth
-        let tiling = Tiling(m: p.m, panels: panels, k: p.k, threads: cpu.threadCount, blocking)
-        cpu.run(tiling.count) { task in
-            let (rows, range) = tiling[task]
-            let first = range.lowerBound * columns
-            let width = min(p.n, range.upperBound * columns) - first
-            var block = ck_gemm_block_t()
-            block.n = Int64(width)
-            block.format = p.weights.plainFormat!
-            (block.b_row, block.b_panel) = (Int64(columns), Int64(columns * p.k))
-            let target = out + (rows.lowerBound * p.n + first) * p.outputs.blockByteCount
-            let isWide = p.outputs == .f32
-            // 16-bit results are summed in f32 beside the block and narrowed once.
-            cpu.scratch.withTemporary(Float.self, isWide ? 0 : rows.count * width) { sums in
-                block.c = isWide ? target.assumingMemoryBound(to: Float.self) : sums
-                block.ldc = Int64(isWide ? p.n : width)
-                for k0 in stride(from: 0, to: p.k, by: depth) {
-                    let k = min(depth, p.k - k0)
-                    block.b = UnsafeRawPointer(
-                        w + range.lowerBound * panelBytes + k0 * columns * p.weights.blockByteCount)
-                    block.accumulate = k0 > 0
-                    let from = x + (rows.lowerBound * aRow + k0) * p.activations.blockByteCount
-                    withFloats(p.activations, from, rows.count, k, aRow, cpu.scratch) { at in
-                        runBlock(&block, rows.count, k, at, cpu.scratch)
-                    }
-                }
-                if !isWide {
-                    for r in 0..<rows.count {
-                        let to = target + r * p.n * 2
-                        narrow(p.outputs, sums + r * width, to.assumingMemoryBound(to: UInt16.self), width)
-                    }
-                }
-            }
-        }
-    }
-
-    /// Rows of `a` as f32: in place, or widened into scratch memory.
-    private static func withFloats(
-        _ dtype: DType, _ from: UnsafeRawPointer, _ rows: Int, _ k: Int, _ row: Int, _ scratch: ScratchMemory,
-        _ body: (Operand) -> Void
-    ) {
-        if dtype == .f32 {
-            let floats = UnsafeMutablePointer(mutating: from.assumingMemoryBound(to: Float.self))
-            return body(Operand(floats, row, 1))
-        }
-        scratch.withTemporary(Float.self, rows * k) { wide in
-            for r in 0..<rows {
-                widen(dtype, from + 2 * r * row, UnsafeMutableBufferPointer(start: wide + r * k, count: k))
-            }
-            body(Operand(wide, k, 1))
-        }
-    }
-
-    private static func narrow(
-        _ dtype: DType, _ from: UnsafePointer<Float>, _ to: UnsafeMutablePointer<UInt16>, _ count: Int
-    ) {
-        dtype == .f16 ? ck_narrow_f16(from, to, Int64(count)) : ck_narrow_bf16(from, to, Int64(count))
     }
 
     private static func runBytes(
@@ -141,18 +83,27 @@ extension GEMM {
         nonisolated(unsafe) let out = c.hostPointer(as: Int32.self)
         let aRow = a.strides[0]
         let blocking = Blocking.machine
-        let (columns, fours) = (blocking.columns, (p.k + 3) / 4)
+        let (columns, whole) = (blocking.columns, (p.k + 3) / 4 * 4)
+        // Rows are read in fours where they lie, unless they end between or lie whole pages apart.
+        let copies = whole != p.k || aRow % 4096 == 0 && p.m > 1
+        let pitch = copies ? whole + 64 : aRow
         let panels = (p.n + columns - 1) / columns
         let tiling = Tiling(m: p.m, panels: panels, k: p.k, threads: cpu.threadCount, blocking)
         cpu.run(tiling.count) { task in
             let (rows, range) = tiling[task]
             let first = range.lowerBound * columns
-            cpu.scratch.withTemporary(Int32.self, rows.count * (1 + fours)) { scratch in
+            cpu.scratch.withTemporary(Int32.self, rows.count * (copies ? 1 + pitch / 4 : 1)) { scratch in
                 var block = ck_gemm_i8_block_t()
                 block.m = Int64(rows.count)
                 (block.n, block.k) = (Int64(min(p.n, range.upperBound * columns) - first), Int64(p.k))
-                (block.a, block.a_row) = (UnsafePointer(x + rows.lowerBound * aRow), Int64(aRow))
-                block.b = UnsafePointer(w + first * fours * 4)
+                (block.a, block.a_row) = (UnsafePointer(x + rows.lowerBound * aRow), Int64(pitch))
+                if copies {
+                    let copy = UnsafeMutableRawPointer(scratch + rows.count)
+                    memset(copy, 0, rows.count * pitch)
+                    for r in rows { memcpy(copy + (r - rows.lowerBound) * pitch, x + r * aRow, p.k) }
+                    block.a = UnsafePointer(copy.assumingMemoryBound(to: Int8.self))
+                }
+                block.b = UnsafePointer(w + first * whole)
                 (block.c, block.ldc) = (out + rows.lowerBound * p.n + first, Int64(p.n))
                 block.scratch = scratch
                 ck_gemm_i8_block(&block)
@@ -163,30 +114,63 @@ extension GEMM {
     /// Rows of one task and elements of one pass: activations in the second-level cache, a panel's pass in the first.
     private static let (quantRows, quantDepth) = (96, 1024)
 
+    /// Activations rounded for weights of one layout: rows of quants and of what belongs to them, in borrowed memory.
+    private struct QuantisedRows: @unchecked Sendable {
+        let layout: ck_quant_layout_t
+        let k, pitch, blocks, subs: Int
+        let quants: UnsafeMutablePointer<Int8>
+        let scales, downs: UnsafeMutablePointer<Float>
+        let starts: UnsafeMutablePointer<Int32>
+
+        static func byteCount(_ m: Int, _ k: Int, _ layout: ck_quant_layout_t) -> Int {
+            m * (k + 64 + 4 * (k / 32) + 8 * (k / Int(layout.sub)))
+        }
+
+        init(_ memory: UnsafeMutablePointer<UInt8>, m: Int, k: Int, _ layout: ck_quant_layout_t) {
+            (self.layout, self.k) = (layout, k)
+            // A line more than k, so that rows fall into different cache sets.
+            (pitch, blocks, subs) = (k + 64, k / 32, k / Int(layout.sub))
+            let base = UnsafeMutableRawPointer(memory)
+            quants = base.assumingMemoryBound(to: Int8.self)
+            scales = (base + m * pitch).assumingMemoryBound(to: Float.self)
+            downs = scales + m * blocks
+            starts = UnsafeMutableRawPointer(downs + m * subs).assumingMemoryBound(to: Int32.self)
+        }
+
+        func fill(_ r: Int, from x: UnsafePointer<Float>) {
+            var layout = layout
+            ck_quantise_row(
+                &layout, x, Int64(k), quants + r * pitch, scales + r * blocks, starts + r * subs, downs + r * subs)
+        }
+
+        /// Sets what a block needs of rows from `r` on and elements from `k0` on.
+        func place(_ r: Int, _ k0: Int, _ block: inout ck_quant_block_t) {
+            block.layout = layout
+            (block.x, block.x_row) = (UnsafePointer(quants + r * pitch + k0), Int64(pitch))
+            (block.x_scale, block.x_scale_row) = (UnsafePointer(scales + r * blocks + k0 / 32), Int64(blocks))
+            let sub = r * subs + k0 / Int(layout.sub)
+            (block.x_start, block.x_down, block.x_sub_row) = (
+                UnsafePointer(starts + sub), UnsafePointer(downs + sub), Int64(subs)
+            )
+        }
+    }
+
     private static func runQuantised(
-        _ p: Problem, _ a: Operand, _ weights: UnsafeMutablePointer<UInt8>, _ c: UnsafeMutablePointer<Float>,
-        _ cpu: CPUDevice
+        _ p: Problem, _ a: Tensor, _ weights: UnsafeMutablePointer<UInt8>, _ c: Out, _ cpu: CPUDevice
     ) {
-        nonisolated(unsafe) let (w, out) = (weights, c)
+        nonisolated(unsafe) let w = weights
+        nonisolated(unsafe) let x = a.hostPointer(as: Float.self)
+        nonisolated(unsafe) let out = c.pointer.assumingMemoryBound(to: Float.self)
+        let aRow = a.strides[0]
         let format = p.weights.quantFormat!
         let layout = ck_quant_layout(format)
         let columns = Int(ck_quant_panel_columns())
         let panels = (p.n + columns - 1) / columns
         let panelBytes = Int(ck_quant_panel_bytes(format, Int64(p.k)))
-        let blocks = p.k / 32
-        // A line more than k, so that rows fall into different cache sets.
-        let pitch = p.k + 64
-        cpu.scratch.withTemporary(UInt8.self, p.m * (pitch + 12 * blocks)) { scratch in
-            nonisolated(unsafe) let quants = UnsafeMutableRawPointer(scratch).assumingMemoryBound(to: Int8.self)
-            let afterQuants = UnsafeMutableRawPointer(scratch + p.m * pitch)
-            nonisolated(unsafe) let scales = afterQuants.assumingMemoryBound(to: Float.self)
-            nonisolated(unsafe) let sums = (afterQuants + 4 * p.m * blocks).assumingMemoryBound(to: Int32.self)
+        cpu.scratch.withTemporary(UInt8.self, QuantisedRows.byteCount(p.m, p.k, layout)) { scratch in
+            let rounded = QuantisedRows(scratch, m: p.m, k: p.k, layout)
             cpu.parallel(p.m, grain: max(1, 65536 / p.k)) { rows in
-                for r in rows {
-                    ck_quantise_row(
-                        a.pointer + r * a.row, Int64(p.k), quants + r * pitch, scales + r * blocks,
-                        sums + r * 2 * blocks)
-                }
+                for r in rows { rounded.fill(r, from: x + r * aRow) }
             }
             let rowTasks = (p.m + quantRows - 1) / quantRows
             let panelTasks = min(panels, max(4 * cpu.threadCount, panels / 8))
@@ -197,19 +181,19 @@ extension GEMM {
                 let first = range.lowerBound * columns
                 var block = ck_quant_block_t()
                 (block.m, block.n) = (Int64(rows.count), Int64(min(p.n, range.upperBound * columns) - first))
-                (block.x_row, block.x_scale_row, block.layout) = (Int64(pitch), Int64(blocks), layout)
                 block.w_panel = Int64(panelBytes)
                 (block.c, block.ldc) = (out + rows.lowerBound * p.n + first, Int64(p.n))
                 let depth = rows.count > 1 ? quantDepth : p.k
                 for k0 in stride(from: 0, to: p.k, by: depth) {
                     block.k = Int64(min(depth, p.k - k0))
-                    block.x = UnsafePointer(quants + rows.lowerBound * pitch + k0)
-                    block.x_scale = UnsafePointer(scales + rows.lowerBound * blocks + k0 / 32)
-                    block.x_sum = UnsafePointer(sums + rows.lowerBound * 2 * blocks + k0 / 16)
+                    rounded.place(rows.lowerBound, k0, &block)
                     block.w = UnsafePointer(w + range.lowerBound * panelBytes + panelBytes * k0 / p.k)
                     block.accumulate = k0 > 0
                     ck_quant_block(&block)
                 }
+                var epilogue = c.epilogue
+                if let bias = epilogue.bias { epilogue.bias = bias + first }
+                ck_epilogue(&epilogue, block.m, block.n, block.c, block.ldc)
             }
         }
     }

@@ -45,12 +45,14 @@ public struct PackedWeights: Sendable {
 extension GEMM {
     /// `c[m, n] = sum_k a[m, k] * w[n, k]` with packed weights; otherwise as `encode(_:_:into:_:)`.
     ///
+    /// - Options: all for plain weights (alpha with f32 a, beta with f32 c); bias and activation for quantised; none for i8.
     /// - dtypes: a and c f32, f16 or bf16 for plain weights (f32 accumulation); a i8 and c i32 for i8 weights (exact); a and
     ///   c f32 for quantised weights. Elsewhere than on the CPU f32.
     public static func encode(
-        _ a: Tensor, _ weights: PackedWeights, into c: Tensor, _ encoder: inout CommandEncoder
+        _ a: Tensor, _ weights: PackedWeights, _ options: Options = Options(), into c: Tensor,
+        _ encoder: inout CommandEncoder
     ) throws(DeviceError) {
-        if case .tensor(let b) = weights.storage { return try encode(a, b, into: c, &encoder) }
+        if case .tensor(let b) = weights.storage { return try encode(a, b, options, into: c, &encoder) }
         guard case .cpu(let cpu) = encoder.device.backend else {
             throw DeviceError(.invalid, "GEMM: weights packed for the CPU on \(encoder.device.selector)")
         }
@@ -69,7 +71,17 @@ extension GEMM {
             c.isContiguous && (a.strides[1] == 1 || k == 1), "GEMM", "rows of a and c are contiguous")
         let problem = Problem(
             m: a.shape[0], n: n, k: k, weights: weights.dtype, activations: a.dtype, outputs: c.dtype)
-        if problem.m > 0, n > 0 { runPacked(problem, a, weights.storage, c, cpu) }
+        try options.validate(problem, c)
+        switch weights.storage {
+        case .bytes: try require(options.isPlain, "GEMM", "i8 weights take no options")
+        case .quantised:
+            try require(
+                options.alpha == 1 && options.beta == 0, "GEMM", "\(weights.dtype) weights take no alpha or beta")
+        default:
+            try require(
+                options.alpha == 1 || a.dtype == .f32, "GEMM", "\(a.dtype) activations take no alpha")
+        }
+        if problem.m > 0, n > 0 { runPacked(problem, a, weights.storage, c, options, cpu) }
         encoder.note(name(weights.dtype), cost(problem))
     }
 }

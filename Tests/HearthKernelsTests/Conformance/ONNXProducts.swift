@@ -20,7 +20,7 @@ enum ONNXProducts {
             let w = isB ? try device.tensor(b) : try device.tensor(b).transposed
             let out = try device.tensor(ONNXTensor(shape: [m, n], start))
             try device.run { (e) throws(DeviceError) in
-                try GEMM.encode(x, w, alpha: alpha, beta: beta, into: out, &e)
+                try GEMM.encode(x, w, GEMM.Options(alpha: alpha, beta: beta), into: out, &e)
             }
             return [(0, try out.doubles())]
         }

@@ -1,0 +1,316 @@
+// One level's product of a few rows with panels of B: C[m, n] (+)= A B. A is read row by row where it lies; a panel of B
+// is two vectors wide. Every element of C is one chain of multiply-adds over k in ascending order, whatever the tile and
+// however k is blocked: results do not depend on the shape of the tile, the batch or the number of threads.
+#include "vectors.h"
+//
+#include "epilogue.h"
+
+#define CK_NR (2 * CK_LANES)
+// Panels side by side: enough independent chains to hide the latency of two multiply-add units.
+#define CK_PANELS(rows) ((rows) == 1 ? 4 : (rows) == 2 ? 3 : (rows) <= (CK_LANES == 16 ? 6 : 2) ? 2 : 1)
+// Rows of a panel that two strips share while they are in the first-level cache.
+#define CK_SHARED_DEPTH 128
+#define CK_WIDE_DEPTH 512
+
+// Elements of A and how many of its columns one step takes: pairs of bf16 where the machine multiplies them.
+#if defined(CK_IS_DOT)
+#define CK_A uint16_t
+#else
+#define CK_A float
+#endif
+
+typedef struct {
+    const CK_A *a;
+    int64_t a_row;
+    const void *b;
+    int64_t b_row, b_panel;
+    int64_t k;
+    float *c;
+    int64_t ldc, columns;
+    bool accumulate;
+    const char *ahead;  // what comes next: one line of each row, so many bytes apart, is asked for
+    int64_t ahead_row;
+} CK_FN(tile_t);
+
+// Row l of `panels` panels as f32. bf16 lies in pairs of rows: the odd one in the upper halves of 32-bit words.
+CK_INLINE void CK_FN(panel_row)(const int panels, const ck_format_t format, const void *b, int64_t at, int64_t b_panel,
+                                const int odd, CK_FN(vf) *w) {
+#pragma clang loop unroll(full)
+    for (int j = 0; j < 2 * panels; j++) {
+        const int64_t index = at + (j / 2) * b_panel + (j % 2) * CK_LANES * (format == CK_BF16 ? 2 : 1);
+        if (format == CK_BF16) {
+            CK_FN(vu) pair = (CK_FN(vu)) * (const CK_FN(viu) *)((const uint16_t *)b + index);
+            w[j] = (CK_FN(vf))(odd ? pair & 0xffff0000u : pair << 16);
+        } else {
+            w[j] = CK_FN(load_as)(format, b, index);
+        }
+    }
+}
+
+// The registers of one step: acc += a[rows][l] * w. Rows lie three to a base, so that few registers address them all.
+CK_INLINE void CK_FN(step)(const int rows, const int panels, CK_FN(vf) acc[CK_MR][8], const CK_A *const *bases,
+                           int64_t a_row, int64_t l, const CK_FN(vf) *w) {
+#pragma clang loop unroll(full)
+    for (int i = 0; i < rows; i++) {
+        CK_FN(vf) x = CK_FN(splat)(bases[i / 3][(i % 3) * a_row + l]);
+#pragma clang loop unroll(full)
+        for (int j = 0; j < 2 * panels; j++) acc[i][j] += x * w[j];
+    }
+}
+
+#if defined(CK_IS_DOT)
+// Two columns of A with a pair of rows of B; `single`: the second column is past the end.
+CK_INLINE void CK_FN(dot_step)(const int rows, const int panels, const bool single, CK_FN(vf) acc[CK_MR][8],
+                               const CK_A *const *bases, int64_t a_row, int64_t l, const void *b, int64_t at,
+                               int64_t b_panel) {
+    __m512bh w[8];
+#pragma clang loop unroll(full)
+    for (int j = 0; j < 2 * panels; j++)
+        w[j] = (__m512bh)_mm512_loadu_si512((const uint16_t *)b + at + (j / 2) * b_panel + (j % 2) * 2 * CK_LANES);
+#pragma clang loop unroll(full)
+    for (int i = 0; i < rows; i++) {
+        const CK_A *p = bases[i / 3] + (i % 3) * a_row + l;
+        int32_t pair = *p;
+        if (!single) __builtin_memcpy(&pair, p, 4);
+        __m512bh x = (__m512bh)_mm512_set1_epi32(pair);
+#pragma clang loop unroll(full)
+        for (int j = 0; j < 2 * panels; j++) acc[i][j] = (CK_FN(vf))_mm512_dpbf16_ps((__m512)acc[i][j], x, w[j]);
+    }
+}
+#endif
+
+// A tile that streams alone over its panels asks for their lines sixteen rows ahead.
+CK_INLINE void CK_FN(tile)(const int rows, const int panels, const ck_format_t format, const bool streams,
+                           CK_FN(tile_t) t) {
+    // Of constant size, so that they live in registers.
+    CK_FN(vf) acc[CK_MR][8];
+    const CK_A *bases[(CK_MR + 2) / 3];
+    float edge[CK_MR * CK_NR];
+    const bool whole = t.columns >= panels * CK_NR;
+    float *out = t.c;
+    int64_t ld = t.ldc;
+    if (!whole) {
+        for (int i = 0; i < rows; i++)
+            for (int64_t j = 0; j < CK_NR; j++)
+                edge[i * CK_NR + j] = t.accumulate && j < t.columns ? t.c[i * t.ldc + j] : 0;
+        out = edge;
+        ld = CK_NR;
+    }
+#pragma clang loop unroll(full)
+    for (int i = 0; i < rows; i += 3) bases[i / 3] = t.a + i * t.a_row;
+#pragma clang loop unroll(full)
+    for (int i = 0; i < rows; i++)
+#pragma clang loop unroll(full)
+        for (int j = 0; j < 2 * panels; j++)
+            acc[i][j] = t.accumulate ? CK_FN(load)(out + i * ld + j * CK_LANES) : (CK_FN(vf)){0};
+    const int each = format == CK_BF16 ? 2 : 1;  // rows of one load
+    int64_t at = 0, l = 0;
+#if !defined(CK_IS_DOT)
+    CK_FN(vf) w[8];
+#endif
+    // Unrolled, the compiler gathers neighbours in a row and shuffles them.
+#pragma clang loop unroll(disable)
+    for (; l + each <= t.k; l += each, at += each * t.b_row) {
+        if (!streams) {
+            __builtin_prefetch(t.ahead, 0, 2);
+            t.ahead += t.ahead_row;
+        } else if (rows > 2) {  // one or two rows leave the processor's own prefetcher time enough
+#pragma clang loop unroll(full)
+            for (int j = 0; j < panels; j++) {
+                const char *line =
+                    (const char *)t.b + (at + j * t.b_panel + 16 * t.b_row) * (format == CK_F32 ? 4 : 2);
+                __builtin_prefetch(line);
+                if (format != CK_F16) __builtin_prefetch(line + 4 * CK_LANES);
+            }
+        }
+#if defined(CK_IS_DOT)
+        CK_FN(dot_step)(rows, panels, false, acc, bases, t.a_row, l, t.b, at, t.b_panel);
+#else
+        CK_FN(panel_row)(panels, format, t.b, at, t.b_panel, 0, w);
+        CK_FN(step)(rows, panels, acc, bases, t.a_row, l, w);
+        if (format == CK_BF16) {
+            CK_FN(panel_row)(panels, format, t.b, at, t.b_panel, 1, w);
+            CK_FN(step)(rows, panels, acc, bases, t.a_row, l + 1, w);
+        }
+#endif
+    }
+    if (l < t.k) {
+#if defined(CK_IS_DOT)
+        CK_FN(dot_step)(rows, panels, true, acc, bases, t.a_row, l, t.b, at, t.b_panel);
+#else
+        CK_FN(panel_row)(panels, format, t.b, at, t.b_panel, 0, w);
+        CK_FN(step)(rows, panels, acc, bases, t.a_row, l, w);
+#endif
+    }
+#pragma clang loop unroll(full)
+    for (int i = 0; i < rows; i++)
+#pragma clang loop unroll(full)
+        for (int j = 0; j < 2 * panels; j++) CK_FN(store)(out + i * ld + j * CK_LANES, acc[i][j]);
+    if (!whole)
+        for (int i = 0; i < rows; i++)
+            for (int64_t j = 0; j < t.columns; j++) t.c[i * t.ldc + j] = edge[i * CK_NR + j];
+}
+
+#define CK_BYTES(format) ((format) == CK_F32 ? 4 : 2)
+
+// One strip of rows over every panel of t.columns.
+CK_INLINE void CK_FN(stream)(const int rows, const ck_format_t format, CK_FN(tile_t) t) {
+    const int panels = CK_PANELS(rows);
+    const int64_t n = t.columns;
+    int64_t j = 0;
+    for (; j + panels * CK_NR <= n; j += panels * CK_NR) {
+        t.columns = panels * CK_NR;
+        CK_FN(tile)(rows, panels, format, true, t);
+        t.b = (const char *)t.b + panels * t.b_panel * CK_BYTES(format);
+        t.c += t.columns;
+    }
+    for (; j < n; j += CK_NR) {
+        t.columns = n - j;
+        CK_FN(tile)(rows, 1, format, true, t);
+        t.b = (const char *)t.b + t.b_panel * CK_BYTES(format);
+        t.c += CK_NR;
+    }
+}
+
+#if defined(CK_IS_DOT)
+#define CK_STREAM(rows, format, t) \
+    (void)format;                  \
+    CK_FN(stream)(rows, CK_BF16, t)
+#define CK_TILE_FORMAT CK_BF16
+#else
+#define CK_STREAM(rows, format, t)               \
+    if (format == CK_F16)                        \
+        CK_FN(stream)(rows, CK_F16, t);          \
+    else if (format == CK_BF16)                  \
+        CK_FN(stream)(rows, CK_BF16, t);         \
+    else                                         \
+        CK_FN(stream)(rows, CK_F32, t)
+#define CK_TILE_FORMAT CK_F32  // others are widened before several strips meet them
+#endif
+#define CK_ROWS(rows)                                                                             \
+    static void CK_FN(stream_##rows)(ck_format_t format, CK_FN(tile_t) t) { CK_STREAM(rows, format, t); } \
+    static void CK_FN(tile_##rows)(CK_FN(tile_t) t) { CK_FN(tile)(rows, 1, CK_TILE_FORMAT, false, t); }
+#define CK_TABLE(name)                                                                                         \
+    {NULL,           CK_FN(name##_1), CK_FN(name##_2), CK_FN(name##_3), CK_FN(name##_4), CK_FN(name##_5), \
+     CK_FN(name##_6), CK_MORE(name)}
+CK_ROWS(1)
+CK_ROWS(2)
+CK_ROWS(3)
+CK_ROWS(4)
+CK_ROWS(5)
+CK_ROWS(6)
+#define CK_MORE(name)
+#if CK_MR > 6
+CK_ROWS(7)
+CK_ROWS(8)
+CK_ROWS(9)
+CK_ROWS(10)
+CK_ROWS(11)
+CK_ROWS(12)
+#undef CK_MORE
+#define CK_MORE(name) \
+    CK_FN(name##_7), CK_FN(name##_8), CK_FN(name##_9), CK_FN(name##_10), CK_FN(name##_11), CK_FN(name##_12)
+#endif
+#if CK_MR > 12
+CK_ROWS(13)
+CK_ROWS(14)
+#undef CK_MORE
+#define CK_MORE(name)                                                                                         \
+    CK_FN(name##_7), CK_FN(name##_8), CK_FN(name##_9), CK_FN(name##_10), CK_FN(name##_11), CK_FN(name##_12), \
+        CK_FN(name##_13), CK_FN(name##_14)
+#endif
+static void (*const CK_FN(streams)[])(ck_format_t, CK_FN(tile_t)) = CK_TABLE(stream);
+static void (*const CK_FN(tiles)[])(CK_FN(tile_t)) = CK_TABLE(tile);
+
+// Rows [*first, *next) of strip s: dealt evenly, so that no strip is left with a row or two.
+CK_INLINE void CK_FN(strip_rows_of)(int64_t m, int64_t s, int64_t strips, int64_t *first, int64_t *next) {
+    *first = m * s / strips;
+    *next = m * (s + 1) / strips;
+}
+
+// Part `index` of `parts` of what is read after the block.
+CK_INLINE void CK_FN(fetch_next)(const ck_gemm_block_t *g, int64_t index, int64_t parts) {
+    for (int i = 0; i < 2; i++) {
+        const char *p = g->next[i];
+        int64_t bytes = g->next_bytes[i];
+        for (int64_t at = bytes * index / parts / 64 * 64; at < bytes * (index + 1) / parts; at += 64)
+            __builtin_prefetch(p + at, 0, 2);
+    }
+}
+
+// Every strip of rows over one panel, a piece of k after the other. Meanwhile the next piece comes into the second-level
+// cache, or of the next panel, `step` bytes on, the first.
+CK_INLINE void CK_FN(panel)(const ck_gemm_block_t *g, const char *b, int64_t column, int64_t columns, int64_t strips,
+                            int64_t step) {
+    const int64_t row_bytes = g->b_row * CK_BYTES(g->format);
+    const bool widens = g->format != CK_TILE_FORMAT;
+    const int64_t most = strips == 2 ? CK_SHARED_DEPTH : widens ? CK_WIDE_DEPTH : g->k;
+    _Alignas(64) float wide[widens ? CK_WIDE_DEPTH * CK_NR : 1];
+    for (int64_t k0 = 0; k0 < g->k; k0 += most) {
+        const char *here = b + k0 * row_bytes;
+        CK_FN(tile_t)
+        t = {.a = (const CK_A *)g->a + k0,
+             .a_row = g->a_row,
+             .b = here,
+             .b_row = g->b_row,
+             .k = g->k - k0 < most ? g->k - k0 : most,
+             .ldc = g->ldc,
+             .columns = columns - column,
+             .accumulate = k0 > 0 || g->accumulate,
+             .ahead_row = row_bytes};
+        const char *ahead = k0 + most < g->k ? here + most * row_bytes : b + step;
+        if (widens) {
+            for (int64_t l = 0; l < t.k; l++) {
+                CK_FN(vf) w[2];
+                const bool odd = g->format == CK_BF16 && l % 2;
+                CK_FN(panel_row)(1, g->format, here, (l - odd) * g->b_row, 0, odd, w);
+                for (int j = 0; j < 2; j++) CK_FN(store)(wide + l * CK_NR + j * CK_LANES, w[j]);
+            }
+            t.b = wide;
+            t.b_row = CK_NR;
+        }
+        for (int64_t s = 0; s < strips; s++) {
+            int64_t first, end;
+            CK_FN(strip_rows_of)(g->m, s, strips, &first, &end);
+            CK_FN(tile_t) strip = t;
+            strip.a += first * g->a_row;
+            strip.c = g->c + first * g->ldc;
+            strip.ahead = ahead + s % 2 * 4 * CK_LANES;
+            if (g->next_bytes[0]) CK_FN(fetch_next)(g, column / CK_NR * strips + s, (columns + CK_NR - 1) / CK_NR * strips);
+            CK_FN(tiles)[end - first](strip);
+        }
+    }
+}
+
+static void CK_FN(gemm_block)(const ck_gemm_block_t *g) {
+    const int64_t strips = (g->m + CK_MR - 1) / CK_MR, step = CK_BYTES(g->format) * g->b_panel;
+    if (strips == 1) {
+        CK_FN(streams)
+        [g->m](g->format, (CK_FN(tile_t)){.a = g->a, .a_row = g->a_row, .b = g->b, .b_row = g->b_row,
+                                          .b_panel = g->b_panel, .k = g->k, .c = g->c, .ldc = g->ldc,
+                                          .columns = g->n, .accumulate = g->accumulate});
+        CK_FN(epilogue)(&g->epilogue, g->m, g->n, g->c, g->ldc);
+        return;
+    }
+    ck_gemm_block_t panel = *g;
+    for (int64_t j = 0; j < g->n; j += CK_NR) {
+        const char *b = (const char *)g->b + j / CK_NR * step;
+        CK_FN(panel)(&panel, b, j, g->n, strips, step);
+        ck_epilogue_t epilogue = g->epilogue;
+        if (epilogue.bias) epilogue.bias += j;
+        CK_FN(epilogue)(&epilogue, g->m, g->n - j < CK_NR ? g->n - j : CK_NR, panel.c, g->ldc);
+        panel.c += CK_NR;
+    }
+}
+
+#undef CK_A
+#undef CK_STREAM
+#undef CK_TILE_FORMAT
+#undef CK_ROWS
+#undef CK_TABLE
+#undef CK_MORE
+#undef CK_BYTES
+#undef CK_PANELS
+#undef CK_SHARED_DEPTH
+#undef CK_WIDE_DEPTH
+#undef CK_NR

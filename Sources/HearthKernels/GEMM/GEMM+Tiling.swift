@@ -1,0 +1,77 @@
+import CKernels
+import HearthCompute
+import Synchronization
+
+extension GEMM {
+    /// Tile sizes of this machine's level and the blocking that fits its caches.
+    struct Blocking {
+        let rows = Int(ck_gemm_strip_rows())
+        let columns = Int(ck_gemm_panel_columns())
+        /// Depth of a block: a strip of A and the panel of B that meets it share the second-level cache with ease.
+        let depth: Int
+        /// Rows of a task: its part of A takes half of the second-level cache.
+        let height: Int
+        /// Panels of a task: its part of C stays near.
+        let width: Int
+
+        private init() {
+            let l2 = Int(ck_cache_bytes(2))
+            depth = l2 >= 512 << 10 ? 512 : 256
+            height = (l2 / 2 / (4 * depth) + rows - 1) / rows * rows
+            width = 1024 / columns
+        }
+        /// One a level: tests change it.
+        private static let levels = Mutex<[Int32: Blocking]>([:])
+        static var machine: Blocking {
+            levels.withLock { known in
+                let level = ck_level_index()
+                if let blocking = known[level] { return blocking }
+                known[level] = Blocking()
+                return known[level]!
+            }
+        }
+    }
+}
+
+/// C cut into tasks of whole strips and panels: enough of them to keep every thread busy to the end. Where the borders lie
+/// does not change any result.
+struct Tiling: Sendable {
+    private let m, strips, panels, rowTasks, panelTasks: Int
+
+    /// Multiply-adds below which a second thread costs more than it brings, and those of a task that is worth handing out:
+    /// of a few rows, whose weights must be read once, and of many.
+    private static let (alone, thinTask, thickTask) = (1 << 17, 1 << 20, 1 << 26)
+    private static let (fewStrips, fewPanels) = (4, 8)
+
+    init(m: Int, panels: Int, k: Int, threads: Int, _ blocking: GEMM.Blocking) {
+        (self.m, self.panels) = (m, panels)
+        strips = max(1, (m + blocking.rows - 1) / blocking.rows)
+        let work = m * panels * blocking.columns * k
+        let isThin = strips <= Self.fewStrips
+        let most = isThin ? min(8 * threads, work / Self.thinTask) : min(4 * threads, work / Self.thickTask)
+        let wanted = threads == 1 || work < Self.alone ? 1 : max(threads, most)
+        if isThin {
+            // One pass over B, which is what must be read only once.
+            rowTasks = panels >= wanted ? 1 : min(strips, wanted)
+            panelTasks = max(1, min(panels, (wanted + rowTasks - 1) / rowTasks))
+        } else {
+            // As tall as the cache allows, since a panel may have to be packed by every task that meets it.
+            let heights = (m + blocking.height - 1) / blocking.height
+            let widths = (panels + blocking.width - 1) / blocking.width
+            let narrowest = max(widths, panels / Self.fewPanels, 1)
+            panelTasks = min(narrowest, max(widths, (wanted + heights - 1) / heights))
+            let rows = max(heights, min(strips, (wanted + panelTasks - 1) / panelTasks))
+            // The same number for every thread.
+            let even = (rows + threads - 1) / threads * threads
+            rowTasks = rows * panelTasks % threads != 0 && even <= strips && rows < 4 * threads ? even : rows
+        }
+    }
+
+    var count: Int { rowTasks * panelTasks }
+
+    subscript(task: Int) -> (rows: Range<Int>, panels: Range<Int>) {
+        let (r, p) = (task / panelTasks, task % panelTasks)
+        func row(_ border: Int) -> Int { m * (strips * border / rowTasks) / strips }
+        return (row(r)..<row(r + 1), panels * p / panelTasks..<panels * (p + 1) / panelTasks)
+    }
+}
