@@ -1,5 +1,6 @@
-// The CPU backend's threads. A run hands out task numbers; workers that are asleep are not waited for: whoever has not
-// joined by the time the tasks are out stays out.
+// The CPU backend's threads. A run hands out task numbers: each thread has its own share, the same from run to run, so that
+// what it worked on is still in its cache, and takes from the others' when that is done. Workers that are asleep are not
+// waited for: whoever has not joined by the time the tasks are out stays out.
 #define _GNU_SOURCE
 #include <linux/futex.h>
 #include <pthread.h>
@@ -14,13 +15,17 @@
 // Spinning bridges the gap between the kernels of one pass; a futex holds a worker through anything longer.
 enum { SPINS = 2000, OPEN = 1, JOINED = 2 };
 
+typedef struct {
+    _Alignas(64) atomic_llong next;  // task of a thread's share
+} share_t;
+
 struct ck_pool {
     int32_t threads;
+    share_t *shares;  // one a thread
     pthread_mutex_t running;
     void (*task)(void *, int64_t);
     void *context;
     int64_t tasks;
-    _Alignas(64) atomic_llong next;
     _Alignas(64) atomic_uint generation;
     atomic_int sleepers;
     _Alignas(64) atomic_uint state;  // OPEN bit, then how many have joined
@@ -35,11 +40,17 @@ static void relax(void) {
 #endif
 }
 
-static void work(ck_pool *pool) {
-    for (;;) {
-        long long task = atomic_fetch_add_explicit(&pool->next, 1, memory_order_relaxed);
-        if (task >= pool->tasks) return;
-        pool->task(pool->context, task);
+static int64_t first_task(const ck_pool *pool, int32_t thread) { return pool->tasks * thread / pool->threads; }
+
+static void work(ck_pool *pool, int32_t thread) {
+    for (int32_t i = 0; i < pool->threads; i++) {
+        const int32_t owner = (thread + i) % pool->threads;
+        const int64_t end = first_task(pool, owner + 1);
+        for (;;) {
+            int64_t task = atomic_fetch_add_explicit(&pool->shares[owner].next, 1, memory_order_relaxed);
+            if (task >= end) break;
+            pool->task(pool->context, task);
+        }
     }
 }
 
@@ -52,8 +63,15 @@ static bool join(ck_pool *pool) {
     return false;
 }
 
+typedef struct {
+    ck_pool *pool;
+    int32_t thread;
+} worker_t;
+
 static void *worker(void *argument) {
-    ck_pool *pool = argument;
+    ck_pool *pool = ((worker_t *)argument)->pool;
+    const int32_t thread = ((worker_t *)argument)->thread;
+    free(argument);
     unsigned seen = 0;
     for (;;) {
         unsigned now = atomic_load_explicit(&pool->generation, memory_order_acquire);
@@ -69,7 +87,7 @@ static void *worker(void *argument) {
         }
         seen = now;
         if (!join(pool)) continue;
-        work(pool);
+        work(pool, thread);
         atomic_fetch_add_explicit(&pool->left, 1, memory_order_release);
     }
     return NULL;
@@ -79,6 +97,11 @@ ck_pool *ck_pool_create(int32_t threads, bool pinned) {
     ck_pool *pool = aligned_alloc(64, (sizeof(ck_pool) + 63) / 64 * 64);
     if (!pool) return NULL;
     *pool = (ck_pool){.threads = 1};
+    pool->shares = aligned_alloc(64, sizeof(share_t) * (size_t)(threads > 1 ? threads : 1));
+    if (!pool->shares) {
+        free(pool);
+        return NULL;
+    }
     pthread_mutex_init(&pool->running, NULL);
     cpu_set_t allowed;
     sched_getaffinity(0, sizeof allowed, &allowed);
@@ -101,7 +124,12 @@ ck_pool *ck_pool_create(int32_t threads, bool pinned) {
             pthread_attr_setaffinity_np(&attributes, sizeof one, &one);
         }
         // A machine that gives no more threads computes with those it gave.
-        if (pthread_create(&thread, &attributes, worker, pool) == 0) pool->threads++;
+        worker_t *self = malloc(sizeof *self);
+        if (self) *self = (worker_t){.pool = pool, .thread = pool->threads};
+        if (self && pthread_create(&thread, &attributes, worker, self) == 0)
+            pool->threads++;
+        else
+            free(self);
         pthread_attr_destroy(&attributes);
     }
     return pool;
@@ -116,13 +144,14 @@ void ck_pool_run(ck_pool *pool, int64_t tasks, void (*task)(void *, int64_t), vo
     pool->task = task;
     pool->context = context;
     pool->tasks = tasks;
-    atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
+    for (int32_t i = 0; i < pool->threads; i++)
+        atomic_store_explicit(&pool->shares[i].next, first_task(pool, i), memory_order_relaxed);
     atomic_store_explicit(&pool->left, 0, memory_order_relaxed);
     atomic_store_explicit(&pool->state, OPEN, memory_order_release);
     atomic_fetch_add(&pool->generation, 1);
     if (atomic_load(&pool->sleepers) > 0)
         syscall(SYS_futex, &pool->generation, FUTEX_WAKE_PRIVATE, (int)tasks - 1, NULL, NULL, 0);
-    work(pool);
+    work(pool, 0);
     unsigned joined = atomic_fetch_and_explicit(&pool->state, ~(unsigned)OPEN, memory_order_acq_rel) / JOINED;
     for (int spin = 0; atomic_load_explicit(&pool->left, memory_order_acquire) != joined; spin++)
         if (spin < SPINS)

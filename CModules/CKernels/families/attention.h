@@ -3,35 +3,45 @@
 #include "vectors.h"
 //
 #include "exp2.h"
-#include "scores.h"
 #include "transpose.h"
 
 #define CK_NR (2 * CK_LANES)
 // Keys of one block, and the row stride of their scores: one line more, so that rows fall into different cache sets.
 #define CK_KEYS 256
 #define CK_SCORES (CK_KEYS + 16)
+// A strip's entries in an array of rows: whole vectors.
+#define CK_STRIP ((CK_MR + CK_LANES - 1) / CK_LANES * CK_LANES)
+#include "scores.h"
+
 #define CK_QUERIES (CK_MR * 16)
+// What lies between rows of queries beside their elements.
+#define CK_PITCH 16
 
 static int64_t CK_FN(attention_queries)(void) { return CK_QUERIES; }
 
+// Scores of a strip, scaled queries, outputs, maxima and sums, packed keys, widened values, rows to be packed.
 static int64_t CK_FN(attention_scratch)(int64_t d) {
     int64_t padded = (d + CK_NR - 1) / CK_NR * CK_NR;
-    return CK_QUERIES * (CK_SCORES + d + padded + 4) + CK_KEYS * (2 * padded + d) + 256;
+    return CK_MR * CK_SCORES + CK_QUERIES * (2 * padded + CK_PITCH + CK_LANES) + (CK_QUERIES / CK_MR) * CK_STRIP +
+           CK_KEYS * 2 * padded + CK_NR * d + 128;
 }
 
-// c[rows, two vectors] (+)= a[rows][k] b[k][two vectors]; `a` has constant strides.
-CK_INLINE void CK_FN(product)(const int rows, const int64_t a_row, const int64_t a_col, const float *a, const float *b,
-                              int64_t b_row, int64_t k, float *c, int64_t ldc, const bool accumulate) {
+// c[rows, two vectors] (+)= a[rows][k] b[k][two vectors]. Rows of a lie three to a base register.
+CK_INLINE void CK_FN(product)(const int rows, const float *a, int64_t a_row, const float *b, int64_t b_row, int64_t k,
+                              float *c, int64_t ldc, const bool accumulate) {
     CK_FN(vf) acc[CK_MR][2];
+    const float *bases[(CK_MR + 2) / 3];
+#pragma clang loop unroll(full)
+    for (int i = 0; i < rows; i += 3) bases[i / 3] = a + i * a_row;
 #pragma clang loop unroll(full)
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < 2; j++) acc[i][j] = accumulate ? CK_FN(load)(c + i * ldc + j * CK_LANES) : (CK_FN(vf)){0};
-#pragma clang loop unroll_count(2)
-    for (int64_t l = 0; l < k; l++, a += a_col, b += b_row) {
+#pragma clang loop unroll(disable)
+    for (int64_t l = 0; l < k; l++, b += b_row) {
         CK_FN(vf) w0 = CK_FN(load)(b), w1 = CK_FN(load)(b + CK_LANES);
 #pragma clang loop unroll(full)
         for (int i = 0; i < rows; i++) {
-            CK_FN(vf) x = CK_FN(splat)(a[i * a_row]);
+            CK_FN(vf) x = CK_FN(splat)(bases[i / 3][(i % 3) * a_row + l]);
             acc[i][0] += x * w0;
             acc[i][1] += x * w1;
         }
@@ -43,12 +53,11 @@ CK_INLINE void CK_FN(product)(const int rows, const int64_t a_row, const int64_t
 
 // Rows of a strip: whole strips have CK_MR, the last one any number below it, padded by the caller to an even one.
 #define CK_ROWS(rows)                                                                                       \
-    static void CK_FN(scores_##rows)(const float *q, const float *k, int64_t d, float *s) {                 \
-        CK_FN(product)(rows, 1, rows, q, k, CK_NR, d, s, CK_SCORES, false);                                 \
+    static void CK_FN(scores_##rows)(const float *q, int64_t q_row, const float *k, int64_t d, float *s) {  \
+        CK_FN(product)(rows, q, q_row, k, CK_NR, d, s, CK_SCORES, false);                                   \
     }                                                                                                       \
-    static void CK_FN(values_##rows)(const float *p, const float *v, int64_t v_row, int64_t keys, float *o, \
-                                     int64_t ldo) {                                                         \
-        CK_FN(product)(rows, CK_SCORES, 1, p, v, v_row, keys, o, ldo, true);                                \
+    static void CK_FN(values_##rows)(const float *p, const float *v, int64_t keys, float *o, int64_t ldo) { \
+        CK_FN(product)(rows, p, CK_SCORES, v, CK_NR, keys, o, ldo, true);                                   \
     }
 CK_ROWS(2)
 CK_ROWS(4)
@@ -61,8 +70,8 @@ CK_ROWS(12)
 #if CK_MR > 12
 CK_ROWS(14)
 #endif
-typedef void (*CK_FN(scores_fn))(const float *, const float *, int64_t, float *);
-typedef void (*CK_FN(values_fn))(const float *, const float *, int64_t, int64_t, float *, int64_t);
+typedef void (*CK_FN(scores_fn))(const float *, int64_t, const float *, int64_t, float *);
+typedef void (*CK_FN(values_fn))(const float *, const float *, int64_t, float *, int64_t);
 static const CK_FN(scores_fn) CK_FN(scores)[] = {
     NULL,
     CK_FN(scores_2),
@@ -113,31 +122,44 @@ static void CK_FN(pack_keys)(const ck_attention_block_t *g, int64_t first, int64
     }
 }
 
+// Panels [padded / NR][CK_KEYS][NR] of V: a panel's rows in V itself lie apart and would compete for few cache sets.
+static void CK_FN(pack_values)(const ck_attention_block_t *g, int64_t first, int64_t count, int64_t padded,
+                               float *out) {
+    for (int64_t l = 0; l < padded; l += CK_NR)
+        for (int64_t j = 0; j < count; j++) {
+            float *to = out + l * CK_KEYS + j * CK_NR;
+            const int64_t at = (first + j) * g->v_row + l;
+            if (l + CK_NR <= g->d)
+                for (int i = 0; i < CK_NR; i += CK_LANES)
+                    CK_FN(store)(to + i, CK_FN(load_as)(g->kv_format, g->v, at + i));
+            else
+                CK_FN(widen_row)(g->kv_format, g->v, at, g->d - l, CK_NR, to);
+        }
+}
+
+// Strips get even numbers of rows, dealt evenly; the last row may be one too many.
+CK_INLINE int64_t CK_FN(strip_first)(int64_t rows, int64_t s, int64_t strips) {
+    return (rows + 1) / 2 * s / strips * 2;
+}
+
 // Rows r of the block are (t, head) = (first_query + r / heads, r % heads): the heads that share K and V go together.
 static void CK_FN(attention_block)(const ck_attention_block_t *g, int64_t first_query, int64_t queries,
                                    float *scratch) {
     const int64_t d = g->d, padded = (d + CK_NR - 1) / CK_NR * CK_NR, rows = queries * g->heads;
-    const int64_t strips = (rows + CK_MR - 1) / CK_MR;
-    float *scores = scratch, *packed_q = scores + CK_QUERIES * CK_SCORES, *o = packed_q + CK_QUERIES * d + 64;
-    float *maxima = o + CK_QUERIES * padded, *sums = maxima + CK_QUERIES, *packed_k = sums + CK_QUERIES;
-    float *wide_v = packed_k + CK_KEYS * padded + 64, *line = wide_v + CK_KEYS * padded;
+    const int64_t strips = (rows + CK_MR - 1) / CK_MR, q_row = padded + CK_PITCH;
+    float *scores = scratch, *scaled_q = scores + CK_MR * CK_SCORES, *o = scaled_q + CK_QUERIES * q_row;
+    float *maxima = o + CK_QUERIES * padded, *sums = maxima + strips * CK_STRIP;
+    float *packed_k = sums + CK_QUERIES * CK_LANES;
+    float *packed_v = packed_k + CK_KEYS * padded + 64, *line = packed_v + CK_KEYS * padded;
     const float scale = g->scale * 1.44269504f;
-    // The scores' memory holds the strip's rows until they are transposed.
-    for (int64_t s = 0; s < strips; s++) {
-        int64_t first = s * CK_MR, count = rows - first < CK_MR ? (rows - first + 1) / 2 * 2 : CK_MR;
-        for (int64_t i = 0; i < count; i++) {
-            int64_t r = first + i < rows ? first + i : rows - 1, t = first_query + r / g->heads, h = r % g->heads;
-            CK_FN(widen_row)(g->q_format, g->q, t * g->q_t + h * g->q_h, d, d, scores + i * d);
-        }
-        float *to = packed_q + first * d;
-        if (CK_MR <= CK_LANES)
-            CK_FN(transpose_rows)(scores, d, count, d, scale, count, to);
-        else
-            for (int64_t l = 0; l < d; l++)
-                for (int64_t i = 0; i < count; i++) to[l * count + i] = scores[i * d + l] * scale;
-    }
-    for (int64_t i = 0; i < rows; i++) maxima[i] = -FLT_MAX, sums[i] = 0;
     // The last strip has an even number of rows.
+    for (int64_t r = 0; r < rows + rows % 2; r++) {
+        int64_t from = r < rows ? r : rows - 1, t = first_query + from / g->heads, h = from % g->heads;
+        CK_FN(widen_row)(g->q_format, g->q, t * g->q_t + h * g->q_h, d, d, scaled_q + r * q_row);
+        for (int64_t l = 0; l < d; l++) scaled_q[r * q_row + l] *= scale;
+    }
+    for (int64_t i = 0; i < strips * CK_STRIP; i++) maxima[i] = -FLT_MAX;
+    __builtin_memset(sums, 0, (size_t)((rows + rows % 2) * CK_LANES) * 4);
     __builtin_memset(o, 0, (size_t)((rows + rows % 2) * padded) * 4);
 
     int64_t low, high, unused;
@@ -146,16 +168,10 @@ static void CK_FN(attention_block)(const ck_attention_block_t *g, int64_t first_
     for (int64_t start = low / CK_NR * CK_NR; start < high; start += CK_KEYS) {
         const int64_t keys = high - start < CK_KEYS ? high - start : CK_KEYS;
         CK_FN(pack_keys)(g, start, keys, line, packed_k);
-        const float *v = (const float *)g->v + start * g->v_row;
-        int64_t v_row = g->v_row;
-        if (g->kv_format != CK_F32 || padded != d) {
-            for (int64_t j = 0; j < keys; j++)
-                CK_FN(widen_row)(g->kv_format, g->v, (start + j) * g->v_row, d, padded, wide_v + j * padded);
-            v = wide_v;
-            v_row = padded;
-        }
+        CK_FN(pack_values)(g, start, keys, padded, packed_v);
         for (int64_t s = 0; s < strips; s++) {
-            const int64_t first = s * CK_MR, count = rows - first < CK_MR ? (rows - first + 1) / 2 * 2 : CK_MR;
+            const int64_t first = CK_FN(strip_first)(rows, s, strips);
+            const int64_t count = CK_FN(strip_first)(rows, s + 1, strips) - first;
             const int64_t last = first + count < rows ? first + count - 1 : rows - 1;
             int64_t from, to;
             CK_FN(visible)(g, first_query + first / g->heads, &from, &unused);
@@ -163,39 +179,46 @@ static void CK_FN(attention_block)(const ck_attention_block_t *g, int64_t first_
             from = from > start ? (from - start) / CK_NR * CK_NR : 0;
             to = to - start < keys ? to - start : keys;
             if (to <= from) continue;
-            float *at = scores + first * CK_SCORES;
+            float *at = scores;
             for (int64_t j = from; j < to; j += CK_NR)
-                CK_FN(scores)[count / 2](packed_q + first * d, packed_k + j * d, d, at + j);
-            for (int64_t i = 0; i < count && first + i < rows; i++) {
-                int64_t t = first_query + (first + i) / g->heads, a, b;
+                CK_FN(scores)[count / 2](scaled_q + first * q_row, q_row, packed_k + j * d, d, at + j);
+            const int64_t whole = from + (to - from + CK_NR - 1) / CK_NR * CK_NR;
+            for (int64_t i = 0; i < count; i++) {
+                const int64_t r = first + i < rows ? first + i : rows - 1, t = first_query + r / g->heads;
+                int64_t a, b;
                 CK_FN(visible)(g, t, &a, &b);
                 a = a - start > from ? a - start : from;
                 b = b - start < to ? b - start : to;
+                if (b < a) a = b = from;
                 float *row = at + i * CK_SCORES;
-                if (b <= a) {
-                    for (int64_t j = from; j < to; j++) row[j] = 0;
-                    continue;
-                }
-                if (g->softcap > 0 || g->mask) CK_FN(adjust)(g, t, (first + i) % g->heads, start + a, b - a, row + a);
-                float shrink = CK_FN(softmax_step)(row + a, b - a, maxima + first + i, sums + first + i);
-                for (int64_t j = from; j < a; j++) row[j] = 0;
-                for (int64_t j = b; j < to; j++) row[j] = 0;
-                if (shrink != 1) {
-                    float *out = o + (first + i) * padded;
-                    for (int64_t l = 0; l < padded; l += CK_LANES) CK_FN(store)(out + l, CK_FN(load)(out + l) * shrink);
-                }
+                if (g->softcap > 0 || g->mask) CK_FN(adjust)(g, t, r % g->heads, start + a, b - a, row + a);
+                for (int64_t j = from; j < a; j++) row[j] = -FLT_MAX;
+                for (int64_t j = b; j < whole; j++) row[j] = -FLT_MAX;
             }
+            float shrinks[CK_STRIP];
+            CK_FN(softmax_strip)
+            (at, count, from, whole, maxima + s * CK_STRIP, sums + first * CK_LANES, shrinks);
+            for (int64_t i = 0; i < count; i++)
+                if (shrinks[i] != 1) {
+                    float *out = o + (first + i) * padded;
+                    for (int64_t l = 0; l < padded; l += CK_LANES)
+                        CK_FN(store)(out + l, CK_FN(load)(out + l) * shrinks[i]);
+                }
             for (int64_t l = 0; l < padded; l += CK_NR) CK_FN(values)
-            [count / 2](at + from, v + from * v_row + l, v_row, to - from, o + first * padded + l, padded);
+            [count / 2](at + from, packed_v + l * CK_KEYS + from * CK_NR, to - from, o + first * padded + l, padded);
         }
     }
-    for (int64_t r = 0; r < rows; r++) {
-        int64_t t = first_query + r / g->heads, h = r % g->heads;
-        float inverse = sums[r] > 0 ? 1 / sums[r] : 0;
-        float *to = g->o + t * g->o_t + h * g->o_h;
-        for (int64_t l = 0; l < d; l++) to[l] = o[r * padded + l] * inverse;
-        if (g->lse)
-            g->lse[t * g->lse_t + h * g->lse_h] = sums[r] > 0 ? (maxima[r] + log2f(sums[r])) * 0.693147181f : -FLT_MAX;
+    for (int64_t s = 0; s < strips; s++) {
+        const int64_t first = CK_FN(strip_first)(rows, s, strips), next = CK_FN(strip_first)(rows, s + 1, strips);
+        for (int64_t r = first; r < next && r < rows; r++) {
+            int64_t t = first_query + r / g->heads, h = r % g->heads;
+            float sum = CK_FN(sum_lanes)(CK_FN(load)(sums + r * CK_LANES)), inverse = sum > 0 ? 1 / sum : 0;
+            float *to = g->o + t * g->o_t + h * g->o_h;
+            for (int64_t l = 0; l < d; l++) to[l] = o[r * padded + l] * inverse;
+            if (g->lse)
+                g->lse[t * g->lse_t + h * g->lse_h] =
+                    sum > 0 ? (maxima[s * CK_STRIP + r - first] + log2f(sum)) * 0.693147181f : -FLT_MAX;
+        }
     }
 }
 
@@ -204,5 +227,7 @@ static void CK_FN(attention_block)(const ck_attention_block_t *g, int64_t first_
 #undef CK_NR
 #undef CK_KEYS
 #undef CK_SCORES
+#undef CK_STRIP
 #undef CK_QUERIES
+#undef CK_PITCH
 #undef CK_ROWS

@@ -1,101 +1,145 @@
 // One level's decode step: one query a head in one pass over a run of keys. Part of a family, after scores.h.
-#define CK_DECODE_KEYS 64
-// `heads` query rows q[heads][d] (scaled), states o[heads][d], maxima, sums.
-CK_INLINE void CK_FN(decode_heads)(const int heads, const ck_format_t format, const ck_attention_block_t *g,
-                                   int64_t head, int64_t first, int64_t last, const float *q, float *o, float *maxima,
-                                   float *sums) {
+// Keys of one turn of a KV head, and how far ahead its rows of K are asked for.
+#define CK_DECODE_KEYS 128
+#define CK_DECODE_AHEAD 16
+
+// Scores s[heads][j + i] of `heads` queries (scaled) with a few keys i from j on, as many as make a vector of sums;
+// room past the last key is written too. Rows are asked for ahead, of V too: they lie too far apart for the processor
+// to guess, and a few of them do not keep its queues full as sixteen do.
+CK_INLINE void CK_FN(key_scores)(const int heads, const ck_format_t format, const ck_attention_block_t *g,
+                                 const float *q, int64_t kv, int64_t start, int64_t j, int64_t keys,
+                                 float (*s)[CK_DECODE_KEYS]) {
+    const int across = heads == 1 ? 1 : heads == 2 ? 2 : 4, count = CK_LANES / across, bytes = format == CK_F32 ? 4 : 2;
     const int64_t d = g->d;
-    float s[4][CK_DECODE_KEYS];
-    for (int64_t start = first; start < last; start += CK_DECODE_KEYS) {
-        const int64_t keys = last - start < CK_DECODE_KEYS ? last - start : CK_DECODE_KEYS;
-        for (int64_t j = 0; j < keys; j++) {
-            CK_FN(vf) dot[4];
-            const int64_t at = (start + j) * g->k_row;
-            float rest[4];
-            for (int h = 0; h < heads; h++) dot[h] = (CK_FN(vf)){0}, rest[h] = 0;
-            int64_t l = 0;
-            for (; l + CK_LANES <= d; l += CK_LANES) {
-                CK_FN(vf) k = CK_FN(load_as)(format, g->k, at + l);
+    CK_FN(vf) r[CK_LANES];
+    int64_t rows[CK_LANES];
+    const char *k_ahead = (const char *)g->k + (kv + (start + j + CK_DECODE_AHEAD) * g->k_row) * bytes;
+    const char *v_ahead = (const char *)g->v + (kv + (start + j) * g->v_row) * bytes;
 #pragma clang loop unroll(full)
-                for (int h = 0; h < heads; h++) dot[h] += k * CK_FN(load)(q + h * d + l);
-            }
-            for (; l < d; l++)
-                for (int h = 0; h < heads; h++) rest[h] += CK_FN(widened)(format, g->k, at + l) * q[h * d + l];
+    for (int i = 0; i < CK_LANES; i++) r[i] = (CK_FN(vf)){0};
 #pragma clang loop unroll(full)
-            for (int h = 0; h < heads; h++) s[h][j] = CK_FN(sum_lanes)(dot[h]) + rest[h];
+    // Rows past the end repeat the last one; nobody looks at their scores.
+    for (int i = 0; i < count; i++) rows[i] = kv + (start + (j + i < keys ? j + i : keys - 1)) * g->k_row;
+    int64_t l = 0;
+#pragma clang loop unroll(disable)
+    for (; l + CK_LANES <= d; l += CK_LANES) {
+#pragma clang loop unroll(full)
+        for (int i = 0; i < count && heads > 1; i++) {
+            __builtin_prefetch(k_ahead + (i * g->k_row + l) * bytes, 0, 2);
+            __builtin_prefetch(v_ahead + (i * g->v_row + l) * bytes, 0, 2);
         }
-        for (int h = 0; h < heads; h++) {
-            if (g->softcap > 0 || g->mask) CK_FN(adjust)(g, 0, head + h, start, keys, s[h]);
-            float shrink = CK_FN(softmax_step)(s[h], keys, maxima + h, sums + h);
-            if (shrink != 1)
-                for (int64_t l = 0; l < d; l++) o[h * d + l] *= shrink;
+#pragma clang loop unroll(full)
+        for (int i = 0; i < count; i++) {
+            CK_FN(vf) x = CK_FN(load_as)(format, g->k, rows[i] + l);
+#pragma clang loop unroll(full)
+            for (int h = 0; h < heads; h++) r[h * count + i] += x * CK_FN(load)(q + h * d + l);
         }
-        int64_t l = 0;
-        for (; l + 4 * CK_LANES <= d; l += 4 * CK_LANES) {
-            CK_FN(vf) acc[4][4];
-#pragma clang loop unroll(full)
-            for (int h = 0; h < heads; h++)
-                for (int t = 0; t < 4; t++) acc[h][t] = CK_FN(load)(o + h * d + l + t * CK_LANES);
-            for (int64_t j = 0; j < keys; j++) {
-                const int64_t at = (start + j) * g->v_row + l;
-                CK_FN(vf) v[4];
-#pragma clang loop unroll(full)
-                for (int t = 0; t < 4; t++) v[t] = CK_FN(load_as)(format, g->v, at + t * CK_LANES);
-#pragma clang loop unroll(full)
-                for (int h = 0; h < heads; h++)
-                    for (int t = 0; t < 4; t++) acc[h][t] += CK_FN(splat)(s[h][j]) * v[t];
-            }
-#pragma clang loop unroll(full)
-            for (int h = 0; h < heads; h++)
-                for (int t = 0; t < 4; t++) CK_FN(store)(o + h * d + l + t * CK_LANES, acc[h][t]);
-        }
-        for (; l < d; l++)
-            for (int h = 0; h < heads; h++) {
-                float sum = o[h * d + l];
-                for (int64_t j = 0; j < keys; j++)
-                    sum += s[h][j] * CK_FN(widened)(format, g->v, (start + j) * g->v_row + l);
-                o[h * d + l] = sum;
-            }
     }
+    CK_FN(transpose)(r);
+#pragma clang loop unroll(full)
+    for (int step = CK_LANES / 2; step > 0; step /= 2)
+#pragma clang loop unroll(full)
+        for (int i = 0; i < step; i++) r[i] += r[i + step];
+    float sums[CK_LANES];
+    CK_FN(store)(sums, r[0]);
+#pragma clang loop unroll(full)
+    for (int h = 0; h < heads; h++) __builtin_memcpy(s[h] + j, sums + h * count, (size_t)count * 4);
+    for (int h = 0; h < heads && l < d; h++)
+        for (int i = 0; i < count; i++)
+            for (int64_t e = l; e < d; e++) s[h][j + i] += CK_FN(widened)(format, g->k, rows[i] + e) * q[h * d + e];
 }
 
-#define CK_DECODE(heads)                                                                                        \
-    static void CK_FN(decode_##heads)(const ck_attention_block_t *g, int64_t head, int64_t first, int64_t last, \
-                                      const float *q, float *o, float *m, float *s) {                           \
-        if (g->kv_format == CK_F32)                                                                             \
-            CK_FN(decode_heads)(heads, CK_F32, g, head, first, last, q, o, m, s);                               \
-        else if (g->kv_format == CK_F16)                                                                        \
-            CK_FN(decode_heads)(heads, CK_F16, g, head, first, last, q, o, m, s);                               \
-        else                                                                                                    \
-            CK_FN(decode_heads)(heads, CK_BF16, g, head, first, last, q, o, m, s);                              \
+// o[heads][d] += p[heads][keys] V.
+CK_INLINE void CK_FN(add_values)(const int heads, const ck_format_t format, const float (*p)[CK_DECODE_KEYS],
+                                 const void *v, int64_t first, int64_t v_row, int64_t keys, int64_t d, float *o) {
+    int64_t l = 0;
+    for (; l + 4 * CK_LANES <= d; l += 4 * CK_LANES) {
+        CK_FN(vf) acc[4][4];
+#pragma clang loop unroll(full)
+        for (int h = 0; h < heads; h++)
+            for (int t = 0; t < 4; t++) acc[h][t] = CK_FN(load)(o + h * d + l + t * CK_LANES);
+        for (int64_t j = 0; j < keys; j++) {
+            const int64_t at = first + j * v_row + l;
+            CK_FN(vf) row[4];
+#pragma clang loop unroll(full)
+            for (int t = 0; t < 4; t++) row[t] = CK_FN(load_as)(format, v, at + t * CK_LANES);
+#pragma clang loop unroll(full)
+            for (int h = 0; h < heads; h++)
+                for (int t = 0; t < 4; t++) acc[h][t] += CK_FN(splat)(p[h][j]) * row[t];
+        }
+#pragma clang loop unroll(full)
+        for (int h = 0; h < heads; h++)
+            for (int t = 0; t < 4; t++) CK_FN(store)(o + h * d + l + t * CK_LANES, acc[h][t]);
+    }
+    for (; l < d; l++)
+        for (int h = 0; h < heads; h++) {
+            float sum = o[h * d + l];
+            for (int64_t j = 0; j < keys; j++) sum += p[h][j] * CK_FN(widened)(format, v, first + j * v_row + l);
+            o[h * d + l] = sum;
+        }
+}
+
+// `heads` query heads of one KV head, whose rows begin at element `kv`, over keys start..<start + keys.
+CK_INLINE void CK_FN(decode_turn)(const int heads, const ck_format_t format, const ck_attention_block_t *g,
+                                  int64_t head, int64_t kv, int64_t start, int64_t keys, const float *q, float *o,
+                                  float *maxima, float *sums) {
+    const int64_t d = g->d;
+    float s[4][CK_DECODE_KEYS];
+    const int across = heads == 1 ? 1 : heads == 2 ? 2 : 4;
+    for (int64_t j = 0; j < keys; j += CK_LANES / across) CK_FN(key_scores)(heads, format, g, q, kv, start, j, keys, s);
+    for (int h = 0; h < heads; h++) {
+        if (g->softcap > 0 || g->mask) CK_FN(adjust)(g, 0, head + h, start, keys, s[h]);
+        float shrink = CK_FN(softmax_step)(s[h], keys, maxima + h, sums + h);
+        if (shrink != 1)
+            for (int64_t l = 0; l < d; l++) o[h * d + l] *= shrink;
+    }
+    CK_FN(add_values)(heads, format, s, g->v, kv + start * g->v_row, g->v_row, keys, d, o);
+}
+
+#define CK_DECODE(heads)                                                                                      \
+    static void CK_FN(decode_##heads)(const ck_attention_block_t *g, int64_t head, int64_t kv, int64_t start, \
+                                      int64_t keys, const float *q, float *o, float *m, float *s) {           \
+        if (g->kv_format == CK_F32)                                                                           \
+            CK_FN(decode_turn)(heads, CK_F32, g, head, kv, start, keys, q, o, m, s);                          \
+        else if (g->kv_format == CK_F16)                                                                      \
+            CK_FN(decode_turn)(heads, CK_F16, g, head, kv, start, keys, q, o, m, s);                          \
+        else                                                                                                  \
+            CK_FN(decode_turn)(heads, CK_BF16, g, head, kv, start, keys, q, o, m, s);                         \
     }
 CK_DECODE(1)
 CK_DECODE(2)
 CK_DECODE(3)
 CK_DECODE(4)
+static void (*const CK_FN(decodes)[])(const ck_attention_block_t *, int64_t, int64_t, int64_t, int64_t, const float *,
+                                      float *, float *, float *) = {
+    NULL, CK_FN(decode_1), CK_FN(decode_2), CK_FN(decode_3), CK_FN(decode_4),
+};
 
-static void CK_FN(attention_decode)(const ck_attention_block_t *g, int64_t first, int64_t last, float *o,
-                                    float *state) {
+static void CK_FN(attention_decode)(const ck_attention_block_t *g, int64_t kv_heads, int64_t kv_h, int64_t first,
+                                    int64_t last, float *scratch, float *o, float *state) {
     int64_t low, high;
+    const int64_t heads = kv_heads * g->heads, d = g->d;
     CK_FN(visible)(g, 0, &low, &high);
     low = low > first ? low : first;
     high = high < last ? high : last;
-    float q[4 * CK_MAX_HEAD_DIM];
-    for (int64_t h = 0; h < g->heads; h += 4) {
-        const int count = g->heads - h < 4 ? (int)(g->heads - h) : 4;
-        float *out = o + h * g->d, *m = state + h, *s = state + g->heads + h;
-        for (int i = 0; i < count; i++) {
-            CK_FN(widen_row)(g->q_format, g->q, (h + i) * g->q_h, g->d, g->d, q + i * g->d);
-            for (int64_t l = 0; l < g->d; l++) q[i * g->d + l] *= g->scale * 1.44269504f;
-            m[i] = -FLT_MAX;
-            s[i] = 0;
+    for (int64_t h = 0; h < heads; h++) {
+        CK_FN(widen_row)(g->q_format, g->q, h * g->q_h, d, d, scratch + h * d);
+        for (int64_t l = 0; l < d; l++) scratch[h * d + l] *= g->scale * 1.44269504f;
+        state[h] = -FLT_MAX;
+        state[heads + h] = 0;
+    }
+    __builtin_memset(o, 0, (size_t)(heads * d) * 4);
+    for (int64_t start = low; start < high; start += CK_DECODE_KEYS) {
+        const int64_t end = start + CK_DECODE_KEYS < high ? start + CK_DECODE_KEYS : high;
+        for (int64_t kv = 0; kv < kv_heads; kv++) {
+            for (int64_t i = 0; i < g->heads; i += 4) {
+                const int64_t count = g->heads - i < 4 ? g->heads - i : 4, h = kv * g->heads + i;
+                CK_FN(decodes)
+                [count](g, h, kv * kv_h, start, end - start, scratch + h * d, o + h * d, state + h, state + heads + h);
+            }
         }
-        __builtin_memset(out, 0, (size_t)(count * g->d) * 4);
-        if (count == 1) CK_FN(decode_1)(g, h, low, high, q, out, m, s);
-        if (count == 2) CK_FN(decode_2)(g, h, low, high, q, out, m, s);
-        if (count == 3) CK_FN(decode_3)(g, h, low, high, q, out, m, s);
-        if (count == 4) CK_FN(decode_4)(g, h, low, high, q, out, m, s);
     }
 }
 #undef CK_DECODE
 #undef CK_DECODE_KEYS
+#undef CK_DECODE_AHEAD

@@ -67,6 +67,49 @@ CK_INLINE float CK_FN(max_lanes)(CK_FN(vf) v) {
     return __builtin_fmaxf(__builtin_fmaxf(four[0], four[2]), __builtin_fmaxf(four[1], four[3]));
 }
 
+// Scores of a strip of rows, CK_SCORES apart, to probabilities relative to each row's running maximum. Columns
+// from..<to are whole vectors, -FLT_MAX where a row sees no key. `sums` are kept a vector a row; `shrinks`: what the
+// rows' earlier results are scaled by. The arrays of rows are padded to whole vectors.
+CK_INLINE void CK_FN(softmax_strip)(float *s, int64_t rows, int64_t from, int64_t to, float *maxima, float *sums,
+                                    float *shrinks) {
+    for (int64_t first = 0; first < rows; first += CK_LANES) {
+        CK_FN(vf) r[CK_LANES];
+        for (int64_t i = 0; i < CK_LANES; i++) {
+            const float *row = s + (first + i < rows ? first + i : rows - 1) * CK_SCORES;
+            CK_FN(vf) m = CK_FN(load)(row + from), m2 = CK_FN(load)(row + from + CK_LANES);
+            for (int64_t j = from + 2 * CK_LANES; j < to; j += 2 * CK_LANES) {
+                m = __builtin_elementwise_max(m, CK_FN(load)(row + j));
+                m2 = __builtin_elementwise_max(m2, CK_FN(load)(row + j + CK_LANES));
+            }
+            r[i] = __builtin_elementwise_max(m, m2);
+        }
+        CK_FN(transpose)(r);
+        CK_FN(vf) old = CK_FN(load)(maxima + first), top = old;
+#pragma clang loop unroll(full)
+        for (int i = 0; i < CK_LANES; i++) top = __builtin_elementwise_max(top, r[i]);
+        CK_FN(store)(maxima + first, top);
+        // A row whose keys are all hidden weighs nothing.
+        CK_FN(vf) down = (CK_FN(vf))((CK_FN(vi))top & (top > -FLT_MAX));
+        CK_FN(store)(shrinks + first, CK_FN(exp2)(old - down));
+        float downs[CK_LANES];
+        CK_FN(store)(downs, down);
+        for (int64_t i = first; i < rows && i < first + CK_LANES; i++) {
+            float *row = s + i * CK_SCORES;
+            CK_FN(vf) d = CK_FN(splat)(downs[i - first]), all = {0}, all2 = {0};
+            for (int64_t j = from; j < to; j += 2 * CK_LANES) {
+                CK_FN(vf)
+                p = CK_FN(exp2)(CK_FN(load)(row + j) - d),
+                p2 = CK_FN(exp2)(CK_FN(load)(row + j + CK_LANES) - d);
+                CK_FN(store)(row + j, p);
+                CK_FN(store)(row + j + CK_LANES, p2);
+                all += p;
+                all2 += p2;
+            }
+            CK_FN(store)(sums + i * CK_LANES, CK_FN(load)(sums + i * CK_LANES) * shrinks[i] + (all + all2));
+        }
+    }
+}
+
 // Scores to probabilities relative to the row's running maximum; returns what the row's earlier sums are scaled by.
 CK_INLINE float CK_FN(softmax_step)(float *s, int64_t count, float *maximum, float *sum) {
     CK_FN(vf) m = CK_FN(splat)(*maximum), m2 = m;

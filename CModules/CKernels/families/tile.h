@@ -1,6 +1,6 @@
-// One level's product of a few rows with panels of B: C[m, n] (+)= A B. A is read row by row where it lies; a panel of B
-// is two vectors wide. Every element of C is one chain of multiply-adds over k in ascending order, whatever the tile and
-// however k is blocked: results do not depend on the shape of the tile, the batch or the number of threads.
+// One level's product of a few rows with panels of B: C[m, n] (+)= A B. A is read row by row where it lies; a panel of
+// B is two vectors wide. Every element of C is one chain of multiply-adds over k in ascending order, whatever the tile
+// and however k is blocked: results do not depend on the shape of the tile, the batch or the number of threads.
 #include "vectors.h"
 //
 #include "epilogue.h"
@@ -34,7 +34,7 @@ typedef struct {
 
 // Row l of `panels` panels as f32. bf16 lies in pairs of rows: the odd one in the upper halves of 32-bit words.
 CK_INLINE void CK_FN(panel_row)(const int panels, const ck_format_t format, const void *b, int64_t at, int64_t b_panel,
-                                const int odd, CK_FN(vf) *w) {
+                                const int odd, CK_FN(vf) * w) {
 #pragma clang loop unroll(full)
     for (int j = 0; j < 2 * panels; j++) {
         const int64_t index = at + (j / 2) * b_panel + (j % 2) * CK_LANES * (format == CK_BF16 ? 2 : 1);
@@ -49,7 +49,7 @@ CK_INLINE void CK_FN(panel_row)(const int panels, const ck_format_t format, cons
 
 // The registers of one step: acc += a[rows][l] * w. Rows lie three to a base, so that few registers address them all.
 CK_INLINE void CK_FN(step)(const int rows, const int panels, CK_FN(vf) acc[CK_MR][8], const CK_A *const *bases,
-                           int64_t a_row, int64_t l, const CK_FN(vf) *w) {
+                           int64_t a_row, int64_t l, const CK_FN(vf) * w) {
 #pragma clang loop unroll(full)
     for (int i = 0; i < rows; i++) {
         CK_FN(vf) x = CK_FN(splat)(bases[i / 3][(i % 3) * a_row + l]);
@@ -117,8 +117,7 @@ CK_INLINE void CK_FN(tile)(const int rows, const int panels, const ck_format_t f
         } else if (rows > 2) {  // one or two rows leave the processor's own prefetcher time enough
 #pragma clang loop unroll(full)
             for (int j = 0; j < panels; j++) {
-                const char *line =
-                    (const char *)t.b + (at + j * t.b_panel + 16 * t.b_row) * (format == CK_F32 ? 4 : 2);
+                const char *line = (const char *)t.b + (at + j * t.b_panel + 16 * t.b_row) * (format == CK_F32 ? 4 : 2);
                 __builtin_prefetch(line);
                 if (format != CK_F16) __builtin_prefetch(line + 4 * CK_LANES);
             }
@@ -178,21 +177,23 @@ CK_INLINE void CK_FN(stream)(const int rows, const ck_format_t format, CK_FN(til
     CK_FN(stream)(rows, CK_BF16, t)
 #define CK_TILE_FORMAT CK_BF16
 #else
-#define CK_STREAM(rows, format, t)               \
-    if (format == CK_F16)                        \
-        CK_FN(stream)(rows, CK_F16, t);          \
-    else if (format == CK_BF16)                  \
-        CK_FN(stream)(rows, CK_BF16, t);         \
-    else                                         \
+#define CK_STREAM(rows, format, t)       \
+    if (format == CK_F16)                \
+        CK_FN(stream)(rows, CK_F16, t);  \
+    else if (format == CK_BF16)          \
+        CK_FN(stream)(rows, CK_BF16, t); \
+    else                                 \
         CK_FN(stream)(rows, CK_F32, t)
 #define CK_TILE_FORMAT CK_F32  // others are widened before several strips meet them
 #endif
-#define CK_ROWS(rows)                                                                             \
+#define CK_ROWS(rows)                                                                                     \
     static void CK_FN(stream_##rows)(ck_format_t format, CK_FN(tile_t) t) { CK_STREAM(rows, format, t); } \
     static void CK_FN(tile_##rows)(CK_FN(tile_t) t) { CK_FN(tile)(rows, 1, CK_TILE_FORMAT, false, t); }
-#define CK_TABLE(name)                                                                                         \
-    {NULL,           CK_FN(name##_1), CK_FN(name##_2), CK_FN(name##_3), CK_FN(name##_4), CK_FN(name##_5), \
-     CK_FN(name##_6), CK_MORE(name)}
+#define CK_TABLE(name)                                                                                              \
+    {                                                                                                               \
+        NULL, CK_FN(name##_1), CK_FN(name##_2), CK_FN(name##_3), CK_FN(name##_4), CK_FN(name##_5), CK_FN(name##_6), \
+            CK_MORE(name)                                                                                           \
+    }
 CK_ROWS(1)
 CK_ROWS(2)
 CK_ROWS(3)
@@ -215,7 +216,7 @@ CK_ROWS(12)
 CK_ROWS(13)
 CK_ROWS(14)
 #undef CK_MORE
-#define CK_MORE(name)                                                                                         \
+#define CK_MORE(name)                                                                                        \
     CK_FN(name##_7), CK_FN(name##_8), CK_FN(name##_9), CK_FN(name##_10), CK_FN(name##_11), CK_FN(name##_12), \
         CK_FN(name##_13), CK_FN(name##_14)
 #endif
@@ -238,8 +239,8 @@ CK_INLINE void CK_FN(fetch_next)(const ck_gemm_block_t *g, int64_t index, int64_
     }
 }
 
-// Every strip of rows over one panel, a piece of k after the other. Meanwhile the next piece comes into the second-level
-// cache, or of the next panel, `step` bytes on, the first.
+// Every strip of rows over one panel, a piece of k after the other. Meanwhile the next piece comes into the
+// second-level cache, or of the next panel, `step` bytes on, the first.
 CK_INLINE void CK_FN(panel)(const ck_gemm_block_t *g, const char *b, int64_t column, int64_t columns, int64_t strips,
                             int64_t step) {
     const int64_t row_bytes = g->b_row * CK_BYTES(g->format);
@@ -276,7 +277,8 @@ CK_INLINE void CK_FN(panel)(const ck_gemm_block_t *g, const char *b, int64_t col
             strip.a += first * g->a_row;
             strip.c = g->c + first * g->ldc;
             strip.ahead = ahead + s % 2 * 4 * CK_LANES;
-            if (g->next_bytes[0]) CK_FN(fetch_next)(g, column / CK_NR * strips + s, (columns + CK_NR - 1) / CK_NR * strips);
+            if (g->next_bytes[0])
+                CK_FN(fetch_next)(g, column / CK_NR * strips + s, (columns + CK_NR - 1) / CK_NR * strips);
             CK_FN(tiles)[end - first](strip);
         }
     }
@@ -286,9 +288,16 @@ static void CK_FN(gemm_block)(const ck_gemm_block_t *g) {
     const int64_t strips = (g->m + CK_MR - 1) / CK_MR, step = CK_BYTES(g->format) * g->b_panel;
     if (strips == 1) {
         CK_FN(streams)
-        [g->m](g->format, (CK_FN(tile_t)){.a = g->a, .a_row = g->a_row, .b = g->b, .b_row = g->b_row,
-                                          .b_panel = g->b_panel, .k = g->k, .c = g->c, .ldc = g->ldc,
-                                          .columns = g->n, .accumulate = g->accumulate});
+        [g->m](g->format, (CK_FN(tile_t)){.a = g->a,
+                                          .a_row = g->a_row,
+                                          .b = g->b,
+                                          .b_row = g->b_row,
+                                          .b_panel = g->b_panel,
+                                          .k = g->k,
+                                          .c = g->c,
+                                          .ldc = g->ldc,
+                                          .columns = g->n,
+                                          .accumulate = g->accumulate});
         CK_FN(epilogue)(&g->epilogue, g->m, g->n, g->c, g->ldc);
         return;
     }

@@ -168,10 +168,14 @@ typedef struct {
 int64_t ck_attention_block_rows(void);
 int64_t ck_attention_scratch(int64_t d);
 void ck_attention_block(const ck_attention_block_t *block, int64_t first_query, int64_t queries, float *scratch);
-// Query 0 of every head over keys first..<last: o[heads][d] not yet divided by the sums, state[2][heads]: maxima, sums.
-void ck_attention_decode(const ck_attention_block_t *block, int64_t first, int64_t last, float *o, float *state);
-// Joins `parts` such results, o[parts][heads][d] and state[parts][2][heads], into block->o and block->lse.
-void ck_attention_combine(const ck_attention_block_t *block, int64_t parts, const float *o, const float *state);
+// Query 0 over keys first..<last: of `kv_heads` KV heads that lie kv_h elements apart, and of their g->heads query
+// heads each, H in all. o[H][d] is not yet divided by the sums; state[2][H]: maxima, sums. `scratch` holds H * d
+// floats.
+void ck_attention_decode(const ck_attention_block_t *block, int64_t kv_heads, int64_t kv_h, int64_t first, int64_t last,
+                         float *scratch, float *o, float *state);
+// Joins `parts` such results, o[parts][H][d] and state[parts][2][H], into block->o and block->lse.
+void ck_attention_combine(const ck_attention_block_t *block, int64_t heads, int64_t parts, const float *o,
+                          const float *state);
 
 // ---- elementwise and rows ------------------------------------------------------------------------------------------
 void ck_rms_norm(const float *x, const float *weight, float *y, int64_t n, float epsilon);

@@ -6,9 +6,9 @@ extension Attention {
     private static let keysPerSplit = 512
 
     /// Prefill: a task is a block of queries of the heads that share one KV head. Decode (Tq = 1): a task is a run of keys
-    /// of one KV head, and the runs are joined afterwards.
+    /// of some KV heads, all of them where there are keys enough; the runs are joined afterwards.
     static func runCPU(
-        _ p: Problem, _ q: Tensor, _ k: Tensor, _ v: Tensor, _ options: Options, _ o: Tensor, _ lse: Tensor,
+        _ p: Problem, _ q: Tensor, _ k: Tensor, _ v: Tensor, _ options: Options, _ o: Tensor, _ lse: Tensor?,
         _ cpu: CPUDevice
     ) {
         let group = p.hq / p.hkv
@@ -19,7 +19,7 @@ extension Attention {
         )
         let (sizeQ, sizeKV) = (q.dtype.blockByteCount, k.dtype.blockByteCount)
         let (formatQ, formatKV) = (q.dtype.plainFormat!, k.dtype.plainFormat!)
-        nonisolated(unsafe) let (os, ls) = (o.hostPointer(as: Float.self), lse.hostPointer(as: Float.self))
+        nonisolated(unsafe) let (os, ls) = (o.hostPointer(as: Float.self), lse?.hostPointer(as: Float.self))
         /// Query heads `heads` of KV head `pair % Hkv` in sequence `pair / Hkv`.
         @Sendable func block(_ pair: Int, _ headsRange: Range<Int>) -> ck_attention_block_t {
             let (b, h) = (pair / p.hkv, pair % p.hkv)
@@ -32,7 +32,7 @@ extension Attention {
             (block.q_t, block.q_h) = (Int64(p.hq * p.d), Int64(p.d))
             (block.k_row, block.v_row) = (Int64(p.hkv * p.d), Int64(p.hkv * p.d))
             (block.o, block.o_t, block.o_h) = (os + row * p.d, Int64(p.hq * p.d), Int64(p.d))
-            (block.lse, block.lse_t, block.lse_h) = (ls + row, Int64(p.hq), 1)
+            (block.lse, block.lse_t, block.lse_h) = (ls.map { $0 + row }, Int64(p.hq), 1)
             (block.scale, block.softcap) = (options.scale ?? 1 / Float(p.d).squareRoot(), options.softcap ?? 0)
             (block.is_causal, block.offset, block.window) = (p.isCausal, Int64(p.offset), Int64(p.window ?? 0))
             if let mask = options.mask {
@@ -79,24 +79,33 @@ extension Attention {
     private static func decode(
         _ p: Problem, _ group: Int, _ cpu: CPUDevice, _ block: @Sendable (Int) -> ck_attention_block_t
     ) {
-        let pairs = p.b * p.hkv
         let parts = max(1, (p.tk + keysPerSplit - 1) / keysPerSplit)
-        let size = group * (p.d + 2)
-        cpu.scratch.withTemporary(Float.self, pairs * parts * size) { partial in
-            nonisolated(unsafe) let partial = partial
-            let states = pairs * parts * group * p.d
-            cpu.run(pairs * parts) { task in
-                var block = block(task / parts)
-                let first = task % parts * keysPerSplit
-                ck_attention_decode(
-                    &block, Int64(first), Int64(min(p.tk, first + keysPerSplit)), partial + task * group * p.d,
-                    partial + states + task * 2 * group)
+        // KV heads of a task: all of them, whose rows lie together, or a share where there would be too few tasks.
+        let shares = min(p.hkv, max(1, 2 * cpu.threadCount / (p.b * parts)))
+        let all = p.b * p.hq * parts
+        cpu.scratch.withTemporary(Float.self, all * (2 * p.d + 2)) { memory in
+            nonisolated(unsafe) let (sums, states, queries) = (memory, memory + all * p.d, memory + all * (p.d + 2))
+            /// The KV heads of share `index % shares` in sequence `index / shares`, and the rows of memory before theirs.
+            @Sendable func share(_ index: Int) -> (kvHeads: Range<Int>, rows: Int) {
+                let (b, s) = (index / shares, index % shares)
+                let kvHeads = b * p.hkv + p.hkv * s / shares..<b * p.hkv + p.hkv * (s + 1) / shares
+                return (kvHeads, kvHeads.lowerBound * group * parts)
             }
-            for pair in 0..<pairs {
-                var block = block(pair)
+            cpu.run(p.b * shares * parts) { task in
+                let (kvHeads, before) = share(task / parts)
+                let part = task % parts
+                var block = block(kvHeads.lowerBound)
+                let row = before + part * kvHeads.count * group
+                ck_attention_decode(
+                    &block, Int64(kvHeads.count), Int64(p.d), Int64(part * keysPerSplit),
+                    Int64(min(p.tk, (part + 1) * keysPerSplit)), queries + row * p.d, sums + row * p.d,
+                    states + row * 2)
+            }
+            for index in 0..<p.b * shares {
+                let (kvHeads, before) = share(index)
+                var block = block(kvHeads.lowerBound)
                 ck_attention_combine(
-                    &block, Int64(parts), partial + pair * parts * group * p.d,
-                    partial + states + pair * parts * 2 * group)
+                    &block, Int64(kvHeads.count * group), Int64(parts), sums + before * p.d, states + before * 2)
             }
         }
     }

@@ -4,7 +4,7 @@ import HearthRoofline
 /// Scaled dot-product attention, forward: `o = softmax(q k^T * scale + mask) v`, softmax online in blocks of keys.
 ///
 /// - Shapes: q and o `[B, Tq, Hq, D]`; k and v `[B, C, Hkv, D]` of which the first `Tk <= C` rows are keys (a KV cache of
-///   capacity C); `Hq` is a multiple of `Hkv`, and query head h reads KV head `h / (Hq / Hkv)`. lse `[B, Tq, Hq]`.
+///   capacity C); `Hq` is a multiple of `Hkv`, and query head h reads KV head `h / (Hq / Hkv)`. lse `[B, Tq, Hq]`, if asked for.
 /// - Mask: none, or causal aligned to the bottom right; with Tq = 3 and Tk = 5 (x = attended):
 ///
 ///       x x x . .
@@ -57,7 +57,7 @@ public enum Attention {
     ///   - scale: nil means `1 / sqrt(D)`.
     public static func encode(
         q: Tensor, k: Tensor, v: Tensor, keyCount: Int? = nil, isCausal: Bool, scale: Float? = nil, into o: Tensor,
-        lse: Tensor, _ encoder: inout CommandEncoder
+        lse: Tensor? = nil, _ encoder: inout CommandEncoder
     ) throws(DeviceError) {
         var options = Options()
         (options.isCausal, options.scale) = (isCausal, scale)
@@ -65,7 +65,7 @@ public enum Attention {
     }
 
     public static func encode(
-        q: Tensor, k: Tensor, v: Tensor, keyCount: Int? = nil, _ options: Options, into o: Tensor, lse: Tensor,
+        q: Tensor, k: Tensor, v: Tensor, keyCount: Int? = nil, _ options: Options, into o: Tensor, lse: Tensor? = nil,
         _ encoder: inout CommandEncoder
     ) throws(DeviceError) {
         let problem = try validate(q, k, v, keyCount, options, o, lse)
@@ -78,14 +78,16 @@ public enum Attention {
                     options.mask == nil && options.softcap == nil && options.window == nil && q.dtype == .f32
                         && k.dtype == .f32 && (!options.isCausal || problem.offset == problem.tk - problem.tq),
                     "Attention", "masks, windows, soft caps, other alignments and 16-bit inputs need the CPU backend")
-                try encodeVulkan(problem, q, k, v, factor, o, lse, &encoder)
+                var saved = lse
+                if saved == nil { saved = try encoder.device.makeTensor(.f32, [problem.b, problem.tq, problem.hq]) }
+                try encodeVulkan(problem, q, k, v, factor, o, saved!, &encoder)
             }
         }
         encoder.note("attention", cost(problem))
     }
 
     private static func validate(
-        _ q: Tensor, _ k: Tensor, _ v: Tensor, _ keyCount: Int?, _ options: Options, _ o: Tensor, _ lse: Tensor
+        _ q: Tensor, _ k: Tensor, _ v: Tensor, _ keyCount: Int?, _ options: Options, _ o: Tensor, _ lse: Tensor?
     ) throws(DeviceError) -> Problem {
         try require([q, k, v, o].allSatisfy { $0.shape.count == 4 }, "Attention", "q, k, v and o have four dimensions")
         let (b, tq, hq, d) = (q.shape[0], q.shape[1], q.shape[2], q.shape[3])
@@ -94,13 +96,17 @@ public enum Attention {
         try require(k.shape == [b, capacity, hkv, d], "Attention", "q is \(q.shape) but k is \(k.shape)")
         try require(v.shape == k.shape, "Attention", "k is \(k.shape) but v is \(v.shape)")
         try require(o.shape == q.shape, "Attention", "o is \(o.shape), expected \(q.shape)")
-        try require(lse.shape == [b, tq, hq], "Attention", "lse is \(lse.shape), expected [\(b), \(tq), \(hq)]")
+        if let lse {
+            try require(
+                lse.shape == [b, tq, hq] && lse.dtype == .f32 && lse.isContiguous, "Attention",
+                "lse is \(lse.dtype) \(lse.shape), expected f32 [\(b), \(tq), \(hq)]")
+        }
         try require(hkv > 0 && hq % hkv == 0, "Attention", "\(hq) query heads are no multiple of \(hkv) KV heads")
         try require(0 <= tk && tk <= capacity, "Attention", "\(tk) keys of a cache of \(capacity)")
         try require(d >= 1 && d <= 512, "Attention", "head dimension \(d) is not in 1...512")
         try require(
-            q.dtype.plainFormat != nil && k.dtype.plainFormat != nil && v.dtype == k.dtype && o.dtype == .f32
-                && lse.dtype == .f32, "Attention", "q, k and v are f32, f16 or bf16, o and lse f32")
+            q.dtype.plainFormat != nil && k.dtype.plainFormat != nil && v.dtype == k.dtype && o.dtype == .f32,
+            "Attention", "q, k and v are f32, f16 or bf16, o f32")
         if let mask = options.mask {
             try require(
                 mask.shape.count == 4 && [1, b].contains(mask.shape[0]) && [1, hq].contains(mask.shape[1])
@@ -110,7 +116,7 @@ public enum Attention {
         }
         try require(
             (options.window ?? 1) > 0 && (options.softcap ?? 1) > 0, "Attention", "window and soft cap are positive")
-        try require([q, k, v, o, lse].allSatisfy(\.isContiguous), "Attention", "all tensors are contiguous")
+        try require([q, k, v, o].allSatisfy(\.isContiguous), "Attention", "all tensors are contiguous")
         return Problem(
             b: b, tq: tq, tk: tk, hq: hq, hkv: hkv, d: d, isCausal: options.isCausal,
             offset: options.alignment.offset(tq: tq, tk: tk), window: options.window)
