@@ -17,11 +17,15 @@ enum { SPINS = 2000, OPEN = 1, JOINED = 2 };
 
 typedef struct {
     _Alignas(64) atomic_llong next;  // task of a thread's share
+    pthread_t thread;                // of a worker
 } share_t;
 
 struct ck_pool {
     int32_t threads;
-    share_t *shares;  // one a thread
+    share_t *shares;      // one a thread
+    cpu_set_t allowed;    // processors of the process
+    int avoided;          // the one that workers are kept off; -1: none
+    bool pinned;
     pthread_mutex_t running;
     void (*task)(void *, int64_t);
     void *context;
@@ -103,11 +107,11 @@ ck_pool *ck_pool_create(int32_t threads, bool pinned) {
         return NULL;
     }
     pthread_mutex_init(&pool->running, NULL);
-    cpu_set_t allowed;
-    sched_getaffinity(0, sizeof allowed, &allowed);
+    sched_getaffinity(0, sizeof pool->allowed, &pool->allowed);
+    pool->avoided = -1;
+    pool->pinned = pinned;
     int cpu = -1;
     for (int32_t i = 1; i < threads; i++) {
-        pthread_t thread;
         pthread_attr_t attributes;
         pthread_attr_init(&attributes);
         pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
@@ -115,9 +119,9 @@ ck_pool *ck_pool_create(int32_t threads, bool pinned) {
             // The caller keeps the first processor it may use; workers take the others in turn.
             if (cpu < 0) do
                     cpu++;
-                while (!CPU_ISSET(cpu, &allowed));
+                while (!CPU_ISSET(cpu, &pool->allowed));
             do cpu = (cpu + 1) % CPU_SETSIZE;
-            while (!CPU_ISSET(cpu, &allowed));
+            while (!CPU_ISSET(cpu, &pool->allowed));
             cpu_set_t one;
             CPU_ZERO(&one);
             CPU_SET(cpu, &one);
@@ -126,13 +130,31 @@ ck_pool *ck_pool_create(int32_t threads, bool pinned) {
         // A machine that gives no more threads computes with those it gave.
         worker_t *self = malloc(sizeof *self);
         if (self) *self = (worker_t){.pool = pool, .thread = pool->threads};
-        if (self && pthread_create(&thread, &attributes, worker, self) == 0)
+        if (self && pthread_create(&pool->shares[pool->threads].thread, &attributes, worker, self) == 0)
             pool->threads++;
         else
             free(self);
         pthread_attr_destroy(&attributes);
     }
     return pool;
+}
+
+// A sleeping worker that the kernel queues behind the caller, who never sleeps, waits for milliseconds: it may run anywhere
+// but there.
+static void keep_off(ck_pool *pool, int cpu) {
+    cpu_set_t others = pool->allowed;
+    if (cpu < 0 || cpu >= CPU_SETSIZE || !CPU_ISSET(cpu, &others)) return;
+    CPU_CLR(cpu, &others);
+    if (CPU_COUNT(&others) == 0) return;
+    for (int32_t i = 1; i < pool->threads; i++)
+        pthread_setaffinity_np(pool->shares[i].thread, sizeof others, &others);
+    pool->avoided = cpu;
+}
+
+static void wake(ck_pool *pool, int64_t count) {
+    int cpu = sched_getcpu();
+    if (!pool->pinned && cpu != pool->avoided) keep_off(pool, cpu);
+    syscall(SYS_futex, &pool->generation, FUTEX_WAKE_PRIVATE, count < INT32_MAX ? (int)count : INT32_MAX, NULL, NULL, 0);
 }
 
 void ck_pool_run(ck_pool *pool, int64_t tasks, void (*task)(void *, int64_t), void *context) {
@@ -149,8 +171,7 @@ void ck_pool_run(ck_pool *pool, int64_t tasks, void (*task)(void *, int64_t), vo
     atomic_store_explicit(&pool->left, 0, memory_order_relaxed);
     atomic_store_explicit(&pool->state, OPEN, memory_order_release);
     atomic_fetch_add(&pool->generation, 1);
-    if (atomic_load(&pool->sleepers) > 0)
-        syscall(SYS_futex, &pool->generation, FUTEX_WAKE_PRIVATE, (int)tasks - 1, NULL, NULL, 0);
+    if (atomic_load(&pool->sleepers) > 0) wake(pool, tasks - 1);
     work(pool, 0);
     unsigned joined = atomic_fetch_and_explicit(&pool->state, ~(unsigned)OPEN, memory_order_acq_rel) / JOINED;
     for (int spin = 0; atomic_load_explicit(&pool->left, memory_order_acquire) != joined; spin++)

@@ -33,10 +33,10 @@ extension GEMM {
     }
 }
 
-/// C cut into tasks of whole strips and panels: enough of them to keep every thread busy to the end. Where the borders lie
-/// does not change any result.
+/// C cut into tasks of rows and whole panels: enough of them to keep every thread busy to the end. Where the borders lie does
+/// not change any result.
 struct Tiling: Sendable {
-    private let m, strips, panels, rowTasks, panelTasks: Int
+    private let m, panels, rowTasks, panelTasks: Int
 
     /// Multiply-adds below which a second thread costs more than it brings, and those of a task that is worth handing out:
     /// of a few rows, whose weights must be read once, and of many.
@@ -45,7 +45,7 @@ struct Tiling: Sendable {
 
     init(m: Int, panels: Int, k: Int, threads: Int, _ blocking: GEMM.Blocking) {
         (self.m, self.panels) = (m, panels)
-        strips = max(1, (m + blocking.rows - 1) / blocking.rows)
+        let strips = max(1, (m + blocking.rows - 1) / blocking.rows)
         let work = m * panels * blocking.columns * k
         let isThin = strips <= Self.fewStrips
         let most = isThin ? min(8 * threads, work / Self.thinTask) : min(4 * threads, work / Self.thickTask)
@@ -71,7 +71,6 @@ struct Tiling: Sendable {
 
     subscript(task: Int) -> (rows: Range<Int>, panels: Range<Int>) {
         let (r, p) = (task / panelTasks, task % panelTasks)
-        func row(_ border: Int) -> Int { m * (strips * border / rowTasks) / strips }
-        return (row(r)..<row(r + 1), panels * p / panelTasks..<panels * (p + 1) / panelTasks)
+        return (m * r / rowTasks..<m * (r + 1) / rowTasks, panels * p / panelTasks..<panels * (p + 1) / panelTasks)
     }
 }
