@@ -25,7 +25,7 @@ package final class CPUDevice: Sendable {
         run((count + grain - 1) / grain) { body($0 * grain..<min(count, ($0 + 1) * grain)) }
     }
 
-    static func describe() -> DeviceDescription {
+    package static func describe() -> DeviceDescription {
         let memory = HostMemory.read()
         return DeviceDescription(
             selector: "cpu", kind: .cpu, name: modelName(), driver: "hearth \(String(cString: ck_level_name()))",

@@ -43,8 +43,9 @@ public enum GEMMChoice {
     private static let reach = 4.0
 
     private static func file(threads: Int) -> URL {
-        let driver = Device.list().devices.last?.driver ?? ""
-        let name = "\(driver) t\(threads)".map { $0.isLetter || $0.isNumber ? $0 : "-" }
+        // Not Device.list(), which starts every Vulkan driver. The processor's name, for home folders that machines share.
+        let cpu = CPUDevice.describe()
+        let name = "\(cpu.name) \(cpu.driver) t\(threads)".map { $0.isLetter || $0.isNumber ? $0 : "-" }
         return CacheFolder.url.appending(path: "choices/gemm-\(String(name)).json")
     }
 
