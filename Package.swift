@@ -7,6 +7,8 @@ let package = Package(
     products: [
         .executable(name: "hearth", targets: ["hearth"]),
         .library(name: "HearthKernels", targets: ["HearthCompute", "HearthKernels", "HearthRoofline"]),
+        // cblas_sgemm for C programs.
+        .library(name: "hearth_blas", type: .dynamic, targets: ["HearthBLAS"]),
         .library(name: "HearthInference", targets: ["HearthFormats", "HearthModels", "HearthInference"]),
     ],
     dependencies: [
@@ -27,6 +29,7 @@ let package = Package(
         .target(name: "CVulkan", path: "CModules/CVulkan"),
         .target(name: "COpenBLAS", path: "CModules/COpenBLAS"),
         .target(name: "CKernels", path: "CModules/CKernels", cSettings: [.unsafeFlags(["-O3"])]),
+        .target(name: "CBLAS", path: "CModules/CBLAS"),
         .target(
             name: "CShaders", path: "CModules/CShaders",
             cSettings: [.unsafeFlags(["-Wno-c23-extensions"])]),
@@ -39,6 +42,7 @@ let package = Package(
         .target(
             name: "HearthKernels",
             dependencies: ["HearthCompute", "HearthRoofline", "CKernels", "CShaders", "COpenBLAS"]),
+        .target(name: "HearthBLAS", dependencies: ["HearthKernels", "HearthCompute", "CBLAS"]),
         .target(
             name: "HearthFormats", dependencies: [.product(name: "HeapModule", package: "swift-collections")]),
         .target(name: "HearthModels", dependencies: ["HearthKernels", "HearthFormats"]),

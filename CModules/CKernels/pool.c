@@ -1,6 +1,6 @@
-// The CPU backend's threads. A run hands out task numbers: each thread has its own share, the same from run to run, so that
-// what it worked on is still in its cache, and takes from the others' when that is done. Workers that are asleep are not
-// waited for: whoever has not joined by the time the tasks are out stays out.
+// The CPU backend's threads. A run hands out task numbers: each thread has its own share, the same from run to run, so
+// that what it worked on is still in its cache, and takes from the others' when that is done. Workers that are asleep
+// are not waited for: whoever has not joined by the time the tasks are out stays out.
 #define _GNU_SOURCE
 #include <linux/futex.h>
 #include <pthread.h>
@@ -22,9 +22,9 @@ typedef struct {
 
 struct ck_pool {
     int32_t threads;
-    share_t *shares;      // one a thread
-    cpu_set_t allowed;    // processors of the process
-    int avoided;          // the one that workers are kept off; -1: none
+    share_t *shares;    // one a thread
+    cpu_set_t allowed;  // processors of the process
+    int avoided;        // the one that workers are kept off; -1: none
     bool pinned;
     pthread_mutex_t running;
     void (*task)(void *, int64_t);
@@ -139,22 +139,22 @@ ck_pool *ck_pool_create(int32_t threads, bool pinned) {
     return pool;
 }
 
-// A sleeping worker that the kernel queues behind the caller, who never sleeps, waits for milliseconds: it may run anywhere
-// but there.
+// A sleeping worker that the kernel queues behind the caller, who never sleeps, waits for milliseconds: it may run
+// anywhere but there.
 static void keep_off(ck_pool *pool, int cpu) {
     cpu_set_t others = pool->allowed;
     if (cpu < 0 || cpu >= CPU_SETSIZE || !CPU_ISSET(cpu, &others)) return;
     CPU_CLR(cpu, &others);
     if (CPU_COUNT(&others) == 0) return;
-    for (int32_t i = 1; i < pool->threads; i++)
-        pthread_setaffinity_np(pool->shares[i].thread, sizeof others, &others);
+    for (int32_t i = 1; i < pool->threads; i++) pthread_setaffinity_np(pool->shares[i].thread, sizeof others, &others);
     pool->avoided = cpu;
 }
 
 static void wake(ck_pool *pool, int64_t count) {
     int cpu = sched_getcpu();
     if (!pool->pinned && cpu != pool->avoided) keep_off(pool, cpu);
-    syscall(SYS_futex, &pool->generation, FUTEX_WAKE_PRIVATE, count < INT32_MAX ? (int)count : INT32_MAX, NULL, NULL, 0);
+    syscall(SYS_futex, &pool->generation, FUTEX_WAKE_PRIVATE, count < INT32_MAX ? (int)count : INT32_MAX, NULL, NULL,
+            0);
 }
 
 void ck_pool_run(ck_pool *pool, int64_t tasks, void (*task)(void *, int64_t), void *context) {

@@ -41,7 +41,10 @@ public struct PeerBench {
             for c in PeerCases.attention
             where ["att_1024_full", "att_4096_full", "att_4096_causal"].contains(c.name) && isChosen(c.name) {
                 let call = try attention(c)
-                try emit(Line(case: c.name, variant: "", mib: (try ProcessMemory.peakGrowth { try call(1) } * 10).rounded() / 10))
+                try emit(
+                    Line(
+                        case: c.name, variant: "",
+                        mib: (try ProcessMemory.peakGrowth { try call(1) } * 10).rounded() / 10))
             }
         case "cold":
             let start = ContinuousClock.now

@@ -9,6 +9,7 @@ import Testing
     static let layers: [String: Set<String>] = [
         "HearthRoofline": [], "HearthFormats": [], "HearthCompute": ["HearthRoofline", "CVulkan", "CKernels"],
         "HearthKernels": ["HearthCompute", "HearthRoofline", "CKernels", "CShaders", "COpenBLAS"],
+        "HearthBLAS": ["HearthKernels", "HearthCompute", "CBLAS"],
         "HearthModels": ["HearthKernels", "HearthCompute", "HearthFormats", "HearthRoofline"],
         "HearthInference": ["HearthModels", "HearthKernels", "HearthCompute", "HearthFormats", "HearthRoofline"],
         "HearthBench": ["HearthKernels", "HearthCompute", "HearthRoofline"], "HearthFleet": ["HearthRoofline"],
@@ -37,7 +38,7 @@ import Testing
                     let module = String(line.dropFirst(7))
                     let isOurs =
                         module.hasPrefix("Hearth")
-                        || ["CVulkan", "CKernels", "CShaders", "COpenBLAS", "CProcess"].contains(module)
+                        || ["CVulkan", "CKernels", "CShaders", "COpenBLAS", "CBLAS", "CProcess"].contains(module)
                     #expect(
                         !isOurs || Self.layers[target]!.contains(module), "\(file.lastPathComponent) imports \(module)")
                 }

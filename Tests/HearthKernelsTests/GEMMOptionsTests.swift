@@ -31,7 +31,7 @@ import Testing
             random.floats(m * k), random.floats(n * k), random.floats(m * n), random.floats(n)
         )
         let product = GEMM.reference(a, b, m: m, n: n, k: k)
-        for (alpha, beta) in [(Float(1), Float(0)), (0.5, 0), (-1.5, 1), (0, 0.25)] {
+        for (alpha, beta) in [(Float(1), Float(0)), (0.5, 0), (-1.5, 1), (0, 0.25), (0, 0)] {
             // beta 0 must not read c.
             let c = try device.makeTensor(beta == 0 ? [Float](repeating: .nan, count: m * n) : c0, [m, n])
             let options = GEMM.Options(

@@ -98,8 +98,7 @@ CK_INLINE void CK_FN(softmax_strip)(float *s, int64_t rows, int64_t from, int64_
             CK_FN(vf) d = CK_FN(splat)(downs[i - first]), all = {0}, all2 = {0};
             for (int64_t j = from; j < to; j += 2 * CK_LANES) {
                 CK_FN(vf)
-                p = CK_FN(exp2)(CK_FN(load)(row + j) - d),
-                p2 = CK_FN(exp2)(CK_FN(load)(row + j + CK_LANES) - d);
+                p = CK_FN(exp2)(CK_FN(load)(row + j) - d), p2 = CK_FN(exp2)(CK_FN(load)(row + j + CK_LANES) - d);
                 CK_FN(store)(row + j, p);
                 CK_FN(store)(row + j + CK_LANES, p2);
                 all += p;

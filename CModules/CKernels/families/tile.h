@@ -245,9 +245,9 @@ CK_INLINE void CK_FN(panel)(const ck_gemm_block_t *g, const char *b, int64_t col
                             int64_t step) {
     const int64_t row_bytes = g->b_row * CK_BYTES(g->format);
     const bool widens = g->format != CK_TILE_FORMAT;
-    const int64_t most = strips == 2 ? CK_SHARED_DEPTH : widens ? CK_WIDE_DEPTH : g->k;
+    const int64_t most = strips == 2 ? CK_SHARED_DEPTH : widens ? CK_WIDE_DEPTH : g->k > 0 ? g->k : 1;
     _Alignas(64) float wide[widens ? CK_WIDE_DEPTH * CK_NR : 1];
-    for (int64_t k0 = 0; k0 < g->k; k0 += most) {
+    for (int64_t k0 = 0; k0 == 0 || k0 < g->k; k0 += most) {
         const char *here = b + k0 * row_bytes;
         CK_FN(tile_t)
         t = {.a = (const CK_A *)g->a + k0,
