@@ -50,6 +50,36 @@ double ck_probe_fma(int64_t iterations) {
 }
 #endif
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+// As FMA_LOOP: `ops` a lane and step.
+#define DOT_LOOP(type, zero, step, ops)                                       \
+    type c[CHAINS];                                                           \
+    for (int i = 0; i < CHAINS; i++) c[i] = zero;                             \
+    for (int64_t n = 0; n < iterations; n++) {                                \
+        _Pragma("clang loop unroll(full)") for (int i = 0; i < CHAINS; i++) { \
+            c[i] = step;                                                      \
+            __asm__ volatile("" : "+x"(c[i]));                                \
+        }                                                                     \
+    }                                                                         \
+    return (double)iterations * CHAINS * (ops);
+
+CK_TARGET_AVX512 static double int8_avx512(int64_t iterations) {
+    const __m512i a = _mm512_set1_epi8(3), b = _mm512_set1_epi8(-2);
+    DOT_LOOP(__m512i, _mm512_setzero_si512(), _mm512_dpbusd_epi32(c[i], a, b), 128)
+}
+CK_TARGET_AVX512_BF16 static double bf16_avx512(int64_t iterations) {
+    const __m512bh a = (__m512bh)_mm512_set1_epi32(0x3c003c00);
+    DOT_LOOP(__m512, _mm512_setzero_ps(), _mm512_dpbf16_ps(c[i], a, a), 64)
+}
+double ck_probe_int8(int64_t iterations) { return ck_level() == CK_AVX512 ? int8_avx512(iterations) : 0; }
+double ck_probe_bf16(int64_t iterations) { return ck_bf16_dot_available() ? bf16_avx512(iterations) : 0; }
+#else
+double ck_probe_int8(int64_t iterations) { return iterations < 0; }
+double ck_probe_bf16(int64_t iterations) { return iterations < 0; }
+#endif
+
 // Streaming stores: a copy that is not read again soon need not pass through the caches.
 CK_INLINE void ck_probe_copy_body(const float *a, float *c, int64_t n) {
     typedef float vector __attribute__((vector_size(32), aligned(4)));

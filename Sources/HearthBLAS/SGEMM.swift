@@ -27,8 +27,10 @@ public func sgemm(
     guard transposes.contains(transB) else { return refuse(3, "\(transB) is no CBLAS_TRANSPOSE") }
     // Rows first: the product of the transposes, whose operands change places.
     let isRowMajor = layout == CblasRowMajor.rawValue
-    let first = ColumnMajor(isRowMajor ? b : a, isRowMajor ? ldb : lda, (isRowMajor ? transB : transA) != CblasNoTrans.rawValue)
-    let second = ColumnMajor(isRowMajor ? a : b, isRowMajor ? lda : ldb, (isRowMajor ? transA : transB) != CblasNoTrans.rawValue)
+    let first = ColumnMajor(
+        isRowMajor ? b : a, isRowMajor ? ldb : lda, (isRowMajor ? transB : transA) != CblasNoTrans.rawValue)
+    let second = ColumnMajor(
+        isRowMajor ? a : b, isRowMajor ? lda : ldb, (isRowMajor ? transA : transB) != CblasNoTrans.rawValue)
     let (rows, columns) = isRowMajor ? (n, m) : (m, n)
     if rows < 0 { return refuse(4, "m is \(rows)") }
     if columns < 0 { return refuse(5, "n is \(columns)") }

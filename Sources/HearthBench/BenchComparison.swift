@@ -21,7 +21,10 @@ public struct BenchComparison {
 
     /// A difference counts when the two interquartile ranges do not overlap.
     public init(before: [KernelBench.Result], after: [KernelBench.Result]) {
-        func key(_ result: KernelBench.Result) -> String { "\(result.device) \(result.kernel) \(result.shape)" }
+        func key(_ result: KernelBench.Result) -> String {
+            [result.device, result.kernel, result.shape, result.threads.map { "t\($0)" }, result.cache]
+                .compactMap(\.self).joined(separator: " ")
+        }
         let old = Dictionary(before.map { (key($0), $0) }, uniquingKeysWith: { $1 })
         let new = Dictionary(after.map { (key($0), $0) }, uniquingKeysWith: { $1 })
         rows = after.compactMap { result in

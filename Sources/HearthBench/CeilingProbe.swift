@@ -17,7 +17,9 @@ public struct CeilingProbe {
 
     public func run() throws -> Ceilings {
         progress("f32 multiply-add")
-        let flops = try measureFlops()
+        guard let flops = try measureFlops(.f32) else { throw DeviceError(.invalid, "no f32 multiply-add") }
+        progress("bf16 and int8 dot products")
+        let (bf16, int8) = (try measureFlops(.bf16), try measureFlops(.int8))
         // 128 MiB: four times a server's share of last-level cache, and inside every driver's storage range.
         let count = 32 << 20
         let a = try device.makeTensor([Float](repeating: 1, count: count), [count])
@@ -38,7 +40,8 @@ public struct CeilingProbe {
             device: device.selector, deviceName: device.description.name, driver: device.description.driver,
             measuredAt: Date().timeIntervalSince1970, f32FlopsPerSecond: flops, copyBytesPerSecond: copy,
             readBytesPerSecond: read, triadBytesPerSecond: triad, hostToDeviceBytesPerSecond: toDevice,
-            deviceToHostBytesPerSecond: toHost, emptySubmitSeconds: submit)
+            deviceToHostBytesPerSecond: toHost, emptySubmitSeconds: submit, bf16FlopsPerSecond: bf16,
+            int8OpsPerSecond: int8)
     }
 
     private func samples(_ body: () throws -> Double) throws -> MeasuredValue {
@@ -46,17 +49,19 @@ public struct CeilingProbe {
         return MeasuredValue(samples: try (0..<sampleCount).map { _ in try body() })!
     }
 
-    private func measureFlops() throws -> MeasuredValue {
+    /// nil where the device has none of this arithmetic.
+    private func measureFlops(_ arithmetic: Arithmetic) throws -> MeasuredValue? {
         let scratch = try device.makeTensor(.f32, [1 << 16])
         func once(_ rounds: Int) throws -> (flops: Double, seconds: Double) {
             var encoder = try device.makeEncoder()
-            try Probe.encodeFMA(rounds: rounds, scratch: scratch, &encoder)
+            try Probe.encodeMultiply(arithmetic, rounds: rounds, scratch: scratch, &encoder)
             let submission = try encoder.submit()
             let seconds = try submission.wait().seconds
             return (submission.cost.flops, seconds)
         }
         // Grow until one sample takes long enough for the clock and the clock rate to settle.
         var rounds = 64
+        if try once(rounds).flops == 0 { return nil }
         while try once(rounds).seconds < 0.03, rounds < 1 << 28 { rounds *= 2 }
         return try samples {
             let result = try once(rounds)

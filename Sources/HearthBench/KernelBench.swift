@@ -10,6 +10,12 @@ public struct KernelBench {
         public let device: String
         /// The way the CPU took where it has several.
         public let path: String?
+        /// Of the CPU device; nil elsewhere.
+        public let threads: Int?
+        /// `warm` or `cold`: whether operands were in the caches.
+        public let cache: String?
+        /// MiB by which the first call lifted the resident set: results and scratch memory. CPU only.
+        public let peakMebibytes: Double?
         public let seconds: MeasuredValue
         public let cost: Cost
         public let achieved: Achievement
@@ -35,109 +41,159 @@ public struct KernelBench {
     }
 
     /// Runs every case of `workloads`, reporting each as it ends.
-    public func run(_ workloads: [String], onResult: (Result) -> Void) throws {
+    public func run(
+        _ workloads: [String], _ selection: BenchSelection = .init(), onResult: (Result) -> Void
+    ) throws {
         for workload in workloads {
-            switch workload {
-            case "gemm":
-                for size in [128, 256, 512] { onResult(try gemm(m: size, n: size, k: size)) }
-                if !isSoftware { onResult(try gemm(m: 1024, n: 1024, k: 1024)) }
-            case "gemv":
-                for dtype in [DType.f32, .f16, .bf16, .q8_0, .q4_1, .q4_0, .q4_k] where runs(dtype) {
-                    onResult(try linear(m: 1, n: 5632, k: 2048, dtype))
+            let shapes = selection.shapes ?? defaultShapes(workload)
+            let dtypes = (selection.dtypes ?? defaultTypes(workload)).filter { runs($0, workload) }
+            for shape in shapes {
+                switch workload {
+                case "gemm", "quant":
+                    for dtype in dtypes { onResult(try product(shape[0], shape[1], shape[2], dtype, selection)) }
+                case "gemv": for dtype in dtypes { onResult(try linear(1, shape[0], shape[1], dtype, selection)) }
+                case "attention": for dtype in dtypes { onResult(try attention(shape, dtype, selection)) }
+                case "norm": onResult(try norm(rows: shape[0], n: shape[1], selection))
+                case "memory":
+                    for stream in [Probe.Stream.copy, .read, .triad] {
+                        onResult(try memory(stream, mebibytes: shape[0], selection))
+                    }
+                default: preconditionFailure("checked against KernelBench.workloads")
                 }
-            case "quant":
-                for dtype in [DType.q8_0, .q4_1, .q4_0, .q4_k] where runs(dtype) {
-                    onResult(try linear(m: 64, n: 1536, k: 768, dtype))
-                    if !isSoftware { onResult(try linear(m: 512, n: 2048, k: 2048, dtype)) }
-                }
-            case "attention":
-                onResult(try attention(tq: 128, tk: 128))
-                if !isSoftware { onResult(try attention(tq: 1024, tk: 1024)) }
-                onResult(try attention(tq: 1, tk: 2048))
-            case "norm": onResult(try norm(rows: 512, n: 2048))
-            case "memory": for stream in [Probe.Stream.copy, .read, .triad] { onResult(try memory(stream)) }
-            default: preconditionFailure("checked against KernelBench.workloads")
             }
         }
     }
 
     private var isSoftware: Bool { device.description.kind == .software }
 
-    /// Vulkan has shaders for some of the weight types.
-    private func runs(_ dtype: DType) -> Bool {
-        device.description.kind == .cpu || [.f32, .f16, .q4_1, .q8_0].contains(dtype)
+    private func defaultShapes(_ workload: String) -> [[Int]] {
+        switch workload {
+        case "gemm": [[128, 128, 128], [256, 256, 256], [512, 512, 512]] + (isSoftware ? [] : [[1024, 1024, 1024]])
+        case "gemv": [[5632, 2048]]
+        case "quant": [[64, 1536, 768]] + (isSoftware ? [] : [[512, 2048, 2048]])
+        case "attention":
+            [[128, 128, 9, 3, 64]] + (isSoftware ? [] : [[1024, 1024, 9, 3, 64]]) + [[1, 2048, 9, 3, 64]]
+        case "norm": [[512, 2048]]
+        default: [[64]]
+        }
+    }
+
+    private func defaultTypes(_ workload: String) -> [DType] {
+        switch workload {
+        case "gemv": [.f32, .f16, .bf16, .q8_0, .q4_1, .q4_0, .q4_k]
+        case "quant": [.q8_0, .q4_1, .q4_0, .q4_k]
+        default: [.f32]
+        }
+    }
+
+    /// Vulkan has shaders for some of the types; attention takes plain ones.
+    private func runs(_ dtype: DType, _ workload: String) -> Bool {
+        if dtype == .i32 || workload == "attention" && (dtype.isQuantised || dtype == .i8) { return false }
+        if device.description.kind == .cpu { return true }
+        return workload == "attention" || workload == "gemm"
+            ? dtype == .f32 : [.f32, .f16, .q4_1, .q8_0].contains(dtype)
     }
 
     private func time(
-        _ kernel: String, _ shape: String, path: String? = nil, _ encode: (inout CommandEncoder) throws -> Void
-    ) throws
-        -> Result
-    {
-        var cost = Cost.zero
-        func once() throws -> Double {
+        _ kernel: String, _ shape: String, path: String? = nil, _ selection: BenchSelection,
+        _ encode: (inout CommandEncoder) throws -> Void
+    ) throws -> Result {
+        let isCPU = device.description.kind == .cpu
+        var kernels: [KernelCost] = []
+        func seconds(_ count: Int) throws -> Double {
             var encoder = try device.makeEncoder()
-            try encode(&encoder)
+            for _ in 0..<count { try encode(&encoder) }
             let submission = try encoder.submit()
-            cost = submission.cost
-            return try submission.wait().seconds
+            kernels = submission.kernels
+            return try submission.wait().seconds / Double(count)
         }
-        _ = try once()
+        // The first call is where scratch memory is taken.
+        var peak: Double?
+        if isCPU {
+            peak = try? ProcessMemory.peakGrowth { _ = try seconds(1) }
+        }
+        let one = try seconds(1)
+        // Calls shorter than the clock likes come in groups; cold ones never, since the second would be warm.
+        let group = isCPU && !selection.isCold ? max(1, min(1000, Int(2e-4 / max(one, 1e-7)))) : 1
+        let evictor = selection.isCold ? CacheEvictor() : nil
         var samples: [Double] = []
         let start = ContinuousClock.now
-        while samples.count < 5 || (ContinuousClock.now - start).seconds < minimumSeconds { samples.append(try once()) }
-        let seconds = MeasuredValue(samples: samples)!
+        while samples.count < 5 || (ContinuousClock.now - start).seconds < minimumSeconds {
+            evictor?.evict()
+            samples.append(try seconds(group))
+        }
+        let measured = MeasuredValue(samples: samples)!
+        let launches = Array(kernels.prefix(kernels.count / group))
+        let cost = launches.reduce(Cost.zero) { $0 + $1.cost }
         return Result(
-            kernel: kernel, shape: shape, device: device.selector, path: path, seconds: seconds, cost: cost,
-            achieved: Achievement(cost: cost, seconds: seconds.median, ceilings: ceilings),
-            predictedSeconds: ceilings.seconds(for: cost))
+            kernel: kernel, shape: shape, device: device.selector, path: path, threads: device.cpuThreadCount,
+            cache: selection.isCold ? "cold" : "warm", peakMebibytes: peak.map { ($0 * 10).rounded() / 10 },
+            seconds: measured, cost: cost,
+            achieved: Achievement(kernels: launches, seconds: measured.median, ceilings: ceilings),
+            predictedSeconds: launches.reduce(0) { $0 + ceilings.seconds(for: $1.cost, arithmetic: $1.arithmetic) })
     }
 
-    private func gemm(m: Int, n: Int, k: Int) throws -> Result {
+    /// f32 with weights stored by rows, the way `GEMMChoice` says; other types as `linear`.
+    private func product(_ m: Int, _ n: Int, _ k: Int, _ dtype: DType, _ selection: BenchSelection) throws -> Result {
+        if dtype != .f32 { return try linear(m, n, k, dtype, selection) }
         let a = try device.makeTensor([Float](repeating: 0.5, count: m * k), [m, k])
         let b = try device.makeTensor([Float](repeating: 0.25, count: n * k), [n, k])
         let c = try device.makeTensor(.f32, [m, n])
-        return try time("gemm.f32", "\(m)x\(n)x\(k)", path: GEMM.explain(a, b)?.path.rawValue) {
+        return try time("gemm.f32", "\(m)x\(n)x\(k)", path: GEMM.explain(a, b)?.path.rawValue, selection) {
             try GEMM.encode(a, b, into: c, &$0)
         }
     }
 
-    /// Weights as a model holds them: packed where the device packs.
-    private func linear(m: Int, n: Int, k: Int, _ dtype: DType) throws -> Result {
-        let a = try device.makeTensor([Float](repeating: 0.5, count: m * k), [m, k])
+    /// Weights as a model holds them: packed where the device packs. f16, bf16 and i8 meet activations of their own type.
+    private func linear(_ m: Int, _ n: Int, _ k: Int, _ dtype: DType, _ selection: BenchSelection) throws -> Result {
+        let isCPU = device.description.kind == .cpu
+        if dtype.isQuantised, k % dtype.blockLength != 0 {
+            throw DeviceError(.invalid, "\(m)x\(n)x\(k): k is not whole \(dtype) blocks of \(dtype.blockLength)")
+        }
+        let activations = isCPU && [.f16, .bf16, .i8].contains(dtype) ? dtype : .f32
+        let a = try device.makeTensor(activations, [m, k])
+        try a.write([UInt8](repeating: 0x11, count: a.byteCount))
         let b = try device.makeTensor(dtype, [n, k])
         try b.write([UInt8](repeating: 0x11, count: b.byteCount))
         let weights = try PackedWeights(b)
-        let c = try device.makeTensor(.f32, [m, n])
-        let path = device.description.kind == .cpu ? "packed" : nil
-        return try time(m == 1 ? "gemv.\(dtype)" : "gemm.\(dtype)", "\(m)x\(n)x\(k)", path: path) {
+        let c = try device.makeTensor(activations == .i8 ? .i32 : activations, [m, n])
+        let name = m == 1 ? "gemv.\(dtype)" : "gemm.\(dtype)"
+        return try time(name, "\(m)x\(n)x\(k)", path: isCPU ? "packed" : nil, selection) {
             try GEMM.encode(a, weights, into: c, &$0)
         }
     }
 
-    private func memory(_ stream: Probe.Stream) throws -> Result {
-        let count = 16 << 20
+    private func memory(_ stream: Probe.Stream, mebibytes: Int, _ selection: BenchSelection) throws -> Result {
+        let count = mebibytes << 18
         let tensors = try (0..<3).map { _ in try device.makeTensor([Float](repeating: 1, count: count), [count]) }
-        return try time("memory.\(stream.rawValue)", "\(count / 262_144) MiB") {
+        return try time("memory.\(stream.rawValue)", "\(mebibytes) MiB", selection) {
             try Probe.encode(stream, tensors[0], tensors[1], into: tensors[2], &$0)
         }
     }
 
-    private func attention(tq: Int, tk: Int) throws -> Result {
-        let (heads, kvHeads, d) = (9, 3, 64)
-        let q = try device.makeTensor([Float](repeating: 0.1, count: tq * heads * d), [1, tq, heads, d])
-        let k = try device.makeTensor([Float](repeating: 0.1, count: tk * kvHeads * d), [1, tk, kvHeads, d])
+    /// Causal, query heads sharing KV heads; f16 and bf16 inputs on the CPU.
+    private func attention(_ shape: [Int], _ dtype: DType, _ selection: BenchSelection) throws -> Result {
+        let (tq, tk, heads, kvHeads, d) = (shape[0], shape[1], shape[2], shape[3], shape[4])
+        func tensor(_ shape: [Int]) throws -> Tensor {
+            let tensor = try device.makeTensor(dtype, shape)
+            try tensor.write([UInt8](repeating: 0x11, count: tensor.byteCount))
+            return tensor
+        }
+        let (q, k, v) = (
+            try tensor([1, tq, heads, d]), try tensor([1, tk, kvHeads, d]), try tensor([1, tk, kvHeads, d])
+        )
         let o = try device.makeTensor(.f32, q.shape)
-        let lse = try device.makeTensor(.f32, [1, tq, heads])
-        return try time("attention", "Tq=\(tq) Tk=\(tk) H=\(heads)/\(kvHeads) D=\(d)") {
-            try Attention.encode(q: q, k: k, v: k, isCausal: true, into: o, lse: lse, &$0)
+        let name = dtype == .f32 ? "attention" : "attention.\(dtype)"
+        return try time(name, "Tq=\(tq) Tk=\(tk) H=\(heads)/\(kvHeads) D=\(d)", selection) {
+            try Attention.encode(q: q, k: k, v: v, isCausal: true, into: o, &$0)
         }
     }
 
-    private func norm(rows: Int, n: Int) throws -> Result {
+    private func norm(rows: Int, n: Int, _ selection: BenchSelection) throws -> Result {
         let x = try device.makeTensor([Float](repeating: 0.5, count: rows * n), [rows, n])
         let weight = try device.makeTensor([Float](repeating: 1, count: n), [n])
         let y = try device.makeTensor(.f32, [rows, n])
-        return try time("rms_norm", "\(rows)x\(n)") {
+        return try time("rms_norm", "\(rows)x\(n)", selection) {
             try RMSNorm.encode(x, weight: weight, epsilon: 1e-5, into: y, &$0)
         }
     }

@@ -17,16 +17,17 @@ public struct RooflinePage {
         <style>
         body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;color:#1c2733}
         table{border-collapse:collapse;width:100%}td,th{padding:.3rem .6rem;text-align:right;border-bottom:1px solid #dde3e8}
-        td:nth-child(-n+3),th:nth-child(-n+3){text-align:left}th{cursor:pointer}svg{width:100%;height:auto}
-        svg text{font-size:11px;fill:#40505e}.grid{stroke:#e3e8ec}.roof{stroke:#c2571a;stroke-width:2;fill:none}
+        td:nth-child(-n+5),th:nth-child(-n+5){text-align:left}th{cursor:pointer}svg{width:100%;height:auto}
+        svg text{font-size:11px;fill:#40505e}.grid{stroke:#e3e8ec}.roof{stroke:#c2571a;stroke-width:2;fill:none}.other{stroke-dasharray:6 4;stroke-width:1.2}
         </style></head><body>
         <h1>Kernels beside this machine's measured ceilings</h1>
         <p>\(Self.escape(ceilings.deviceName)), \(Self.escape(ceilings.device)), \(Self.escape(ceilings.driver)). Measured
         \(Self.escape(Self.date(ceilings.measuredAt))): \(Self.figure(ceilings.f32FlopsPerSecond.median / 1e9)) GFLOP/s of f32
-        multiply-adds, \(Self.figure(ceilings.bytesPerSecond / 1e9)) GB/s of memory. Bytes are compulsory traffic: kernels whose
-        operands stay in a cache may stand above the slope, and integer products above the roof.</p>
+        multiply-adds\(otherRoofs.map { ", \(Self.figure($0.peak)) of \($0.name)" }.joined()), \
+        \(Self.figure(ceilings.bytesPerSecond / 1e9)) GB/s of memory. Bytes are compulsory traffic: kernels whose operands stay
+        in a cache may stand above the slope. A kernel's % peak is of the roof of its own arithmetic.</p>
         \(plot)
-        <table id="t"><thead><tr><th>kernel<th>shape<th>path<th>median ms<th>spread %<th>FLOP/byte<th>GFLOP/s<th>% peak<th>GB/s<th>%
+        <table id="t"><thead><tr><th>kernel<th>shape<th>path<th>threads<th>cache<th>median ms<th>spread %<th>FLOP/byte<th>GFLOP/s<th>% peak<th>GB/s<th>%
         bandwidth</tr></thead><tbody>
         \(results.map(row).joined(separator: "\n"))
         </tbody></table>
@@ -41,12 +42,19 @@ public struct RooflinePage {
     private func row(_ r: KernelBench.Result) -> String {
         let a = r.achieved
         let cells =
-            [r.kernel, r.shape, r.path ?? "-"].map(Self.escape)
+            [r.kernel, r.shape, r.path ?? "-", r.threads.map(String.init) ?? "-", r.cache ?? "-"].map(Self.escape)
             + [
                 r.seconds.median * 1e3, r.seconds.spread * 100, r.cost.arithmeticIntensity, a.flopsPerSecond / 1e9,
                 (a.shareOfFlops ?? 0) * 100, a.bytesPerSecond / 1e9, (a.shareOfBandwidth ?? 0) * 100,
             ].map(Self.figure)
         return "<tr>" + cells.map { "<td>\($0)" }.joined() + "</tr>"
+    }
+
+    /// Roofs beside f32's, in GFLOP/s.
+    private var otherRoofs: [(name: String, peak: Double)] {
+        [("bf16", ceilings.bf16FlopsPerSecond), ("int8", ceilings.int8OpsPerSecond)].compactMap { name, value in
+            value.map { (name, $0.median / 1e9) }
+        }
     }
 
     // ---- the plot: log-log, FLOP/byte to the right, GFLOP/s upwards
@@ -71,7 +79,7 @@ public struct RooflinePage {
         let (peak, slope) = (ceilings.f32FlopsPerSecond.median / 1e9, ceilings.bytesPerSecond / 1e9)
         let ridge = peak / slope
         let intensities = points.map(\.cost.arithmeticIntensity) + [ridge, 0.1]
-        let rates = points.map { $0.achieved.flopsPerSecond / 1e9 } + [peak, peak / 1000]
+        let rates = points.map { $0.achieved.flopsPerSecond / 1e9 } + [peak, peak / 1000] + otherRoofs.map(\.peak)
         let axes = Axes(
             x: floor(log10(intensities.min()!))...ceil(log10(intensities.max()!)),
             y: floor(log10(rates.min()!))...ceil(log10(rates.max()! * 1.05)))
@@ -96,6 +104,17 @@ public struct RooflinePage {
         ]
         let line = ends.map { "\(Self.figure($0.0)),\(Self.figure($0.1))" }.joined(separator: " ")
         out += "<polyline class=\"roof\" points=\"\(line)\"/>"
+        for roof in otherRoofs {
+            let (start, end) = (
+                axes.place(roof.peak / slope, roof.peak), axes.place(pow(10, axes.x.upperBound), roof.peak)
+            )
+            let corner = axes.place(ridge, peak)
+            out += """
+                <polyline class="roof other" points="\(Self.figure(corner.0)),\(Self.figure(corner.1)) \
+                \(Self.figure(start.0)),\(Self.figure(start.1)) \(Self.figure(end.0)),\(Self.figure(end.1))"/>\
+                <text x="\(Self.width - Self.right - 4)" y="\(Self.figure(end.1 - 5))" text-anchor="end">\(roof.name)</text>
+                """
+        }
         let kinds = Array(Set(points.map { Self.kind($0) })).sorted()
         for point in points {
             let (x, y) = axes.place(point.cost.arithmeticIntensity, point.achieved.flopsPerSecond / 1e9)

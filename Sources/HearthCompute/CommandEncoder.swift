@@ -20,8 +20,8 @@ public struct CommandEncoder: ~Copyable {
     }
 
     /// Notes what a launcher has just encoded.
-    package mutating func note(_ kernel: String, _ cost: Cost) {
-        kernels.append(KernelCost(kernel: kernel, cost: cost))
+    package mutating func note(_ kernel: String, _ cost: Cost, _ arithmetic: Arithmetic = .f32) {
+        kernels.append(KernelCost(kernel: kernel, cost: cost, arithmetic: arithmetic))
     }
 
     /// Encodes one Vulkan dispatch. Bindings are `reads`, then `writes`, in that order; a tensor that is updated in

@@ -70,6 +70,11 @@ public final class Device: Sendable {
 
     public var selector: String { description.selector }
 
+    /// Threads that kernels are shared out to; nil on other devices than the CPU.
+    public var cpuThreadCount: Int? {
+        if case .cpu(let cpu) = backend { cpu.threadCount } else { nil }
+    }
+
     /// Allocates uninitialised memory of the device. - Throws: `outOfMemory` with what was asked, free and there.
     public func makeBuffer(byteCount: Int) throws(DeviceError) -> DeviceBuffer {
         switch backend {

@@ -33,7 +33,7 @@ public struct PhaseReport: Sendable, Codable, Hashable {
         seconds = usage.seconds
         tokensPerSecond = usage.seconds > 0 ? Double(tokens) / usage.seconds : 0
         cost = usage.cost
-        achieved = Achievement(cost: usage.cost, seconds: usage.seconds, ceilings: ceilings)
+        achieved = Achievement(kernels: usage.kernels, seconds: usage.seconds, ceilings: ceilings)
         predictedSeconds = ceilings?.predictedSeconds(for: usage.kernels, submissions: usage.submissions)
     }
 }

@@ -8,6 +8,9 @@ public struct Ceilings: Sendable, Hashable, Codable {
     public var measuredAt: Double
 
     public var f32FlopsPerSecond: MeasuredValue
+    /// Of bf16 pairs and of int8 fours; nil where the device has no instruction for them, or was not asked.
+    public var bf16FlopsPerSecond: MeasuredValue?
+    public var int8OpsPerSecond: MeasuredValue?
     /// Bytes read plus bytes written a second, c = a.
     public var copyBytesPerSecond: MeasuredValue
     public var readBytesPerSecond: MeasuredValue
@@ -22,7 +25,8 @@ public struct Ceilings: Sendable, Hashable, Codable {
         device: String, deviceName: String, driver: String, measuredAt: Double, f32FlopsPerSecond: MeasuredValue,
         copyBytesPerSecond: MeasuredValue, readBytesPerSecond: MeasuredValue, triadBytesPerSecond: MeasuredValue,
         hostToDeviceBytesPerSecond: MeasuredValue, deviceToHostBytesPerSecond: MeasuredValue,
-        emptySubmitSeconds: MeasuredValue
+        emptySubmitSeconds: MeasuredValue, bf16FlopsPerSecond: MeasuredValue? = nil,
+        int8OpsPerSecond: MeasuredValue? = nil
     ) {
         self.device = device
         self.deviceName = deviceName
@@ -35,6 +39,17 @@ public struct Ceilings: Sendable, Hashable, Codable {
         self.hostToDeviceBytesPerSecond = hostToDeviceBytesPerSecond
         self.deviceToHostBytesPerSecond = deviceToHostBytesPerSecond
         self.emptySubmitSeconds = emptySubmitSeconds
+        self.bf16FlopsPerSecond = bf16FlopsPerSecond
+        self.int8OpsPerSecond = int8OpsPerSecond
+    }
+
+    /// The compute roof of a kind of arithmetic; f32's where it was not measured.
+    public func flopsPerSecond(_ arithmetic: Arithmetic) -> MeasuredValue {
+        switch arithmetic {
+        case .f32: f32FlopsPerSecond
+        case .bf16: bf16FlopsPerSecond ?? f32FlopsPerSecond
+        case .int8: int8OpsPerSecond ?? f32FlopsPerSecond
+        }
     }
 
     /// The memory roof: the best of the three measured bandwidths.

@@ -38,9 +38,12 @@ public struct Cost: Sendable, Hashable, Codable {
 public struct KernelCost: Sendable, Hashable, Codable {
     public var kernel: String
     public var cost: Cost
+    /// Whose ceiling its FLOPs are held against.
+    public var arithmetic: Arithmetic
 
-    public init(kernel: String, cost: Cost) {
+    public init(kernel: String, cost: Cost, arithmetic: Arithmetic = .f32) {
         self.kernel = kernel
         self.cost = cost
+        self.arithmetic = arithmetic
     }
 }

@@ -65,6 +65,45 @@ import Testing
         #expect(kernels.isSuperset(of: some))
     }
 
+    @Test func shapesAreParsedAndRefusedWithWhatIsExpected() throws {
+        #expect(try BenchSelection.parse("512x2048x64", workload: "gemm") == [512, 2048, 64])
+        #expect(try BenchSelection.parse("1x4096x32/8x128", workload: "attention") == [1, 4096, 32, 8, 128])
+        #expect(try BenchSelection.parse("64", workload: "memory") == [64])
+        let wrong = [
+            ("512x2048", "gemm"), ("", "gemm"), ("0x1x1", "gemm"), ("1x1x-1", "quant"), ("1xx1", "gemm"),
+            ("99999999999999999999x1x1", "gemm"), ("4x4x8x2x64", "attention"), ("4x4x8/3x64", "attention"),
+            ("4x4x8/8x513", "attention"), ("4/4", "gemv"), ("4", "nothing"),
+        ]
+        for (text, workload) in wrong {
+            #expect(throws: BenchSelection.MalformedShape.self, "\(workload) \(text)") {
+                try BenchSelection.parse(text, workload: workload)
+            }
+        }
+    }
+
+    @Test func selectionsChooseShapesTypesAndColdCaches() throws {
+        let device = try Device.open(.cpu, threadCount: 1)
+        let value = MeasuredValue(samples: [1e9])!
+        let ceilings = Ceilings(
+            device: "cpu", deviceName: "", driver: "", measuredAt: 0, f32FlopsPerSecond: value,
+            copyBytesPerSecond: value, readBytesPerSecond: value, triadBytesPerSecond: value,
+            hostToDeviceBytesPerSecond: value, deviceToHostBytesPerSecond: value, emptySubmitSeconds: value,
+            int8OpsPerSecond: MeasuredValue(samples: [4e9])!)
+        var selection = BenchSelection()
+        (selection.shapes, selection.dtypes, selection.isCold) = (
+            [[3, 64, 256]], [.f32, .f16, .bf16, .i8, .q4_k], true
+        )
+        var results: [KernelBench.Result] = []
+        try KernelBench(device, ceilings: ceilings, minimumSeconds: 0.001).run(["gemm"], selection) {
+            results.append($0)
+        }
+        #expect(results.map(\.kernel) == ["gemm.f32", "gemm.f16", "gemm.bf16", "gemm.i8", "gemm.q4_k"])
+        #expect(results.allSatisfy { $0.shape == "3x64x256" && $0.cache == "cold" && $0.threads == 1 })
+        // An integer product is held against the integer roof.
+        let i8 = results[3]
+        #expect(abs(i8.achieved.shareOfFlops! - i8.achieved.flopsPerSecond / 4e9) < 1e-12)
+    }
+
     @Test func peerLinesSpeakTheProtocol() throws {
         var lines: [String] = []
         let bench = try PeerBench(threadCount: 2, cases: ["sq_64", "bat_512x64"], minimumSeconds: 0.001) {

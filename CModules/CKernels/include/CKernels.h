@@ -201,6 +201,9 @@ int64_t ck_argmax(const float *x, int64_t n);
 // ---- ceilings ------------------------------------------------------------------------------------------------------
 // Runs `iterations` rounds of independent multiply-adds in registers; returns the FLOPs done.
 double ck_probe_fma(int64_t iterations);
+// The same with dot products of int8 fours and of bf16 pairs; 0 where the level has no instruction for them.
+double ck_probe_int8(int64_t iterations);
+double ck_probe_bf16(int64_t iterations);
 void ck_probe_copy(const float *a, float *c, int64_t n);
 float ck_probe_read(const float *a, int64_t n);
 void ck_probe_triad(const float *a, const float *b, float *c, float s, int64_t n);

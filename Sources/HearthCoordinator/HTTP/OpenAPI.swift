@@ -122,6 +122,8 @@ package enum OpenAPI {
                 driver: {type: string}
                 measuredAt: {type: number}
                 f32FlopsPerSecond: {$ref: '#/components/schemas/MeasuredValue'}
+                bf16FlopsPerSecond: {$ref: '#/components/schemas/MeasuredValue'}
+                int8OpsPerSecond: {$ref: '#/components/schemas/MeasuredValue'}
                 copyBytesPerSecond: {$ref: '#/components/schemas/MeasuredValue'}
                 readBytesPerSecond: {$ref: '#/components/schemas/MeasuredValue'}
                 triadBytesPerSecond: {$ref: '#/components/schemas/MeasuredValue'}

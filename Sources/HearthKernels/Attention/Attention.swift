@@ -24,10 +24,14 @@ public enum Attention {
         /// A causal query t sees keys up to `t + offset`, and with a window the last `window` of them.
         public let offset: Int
         public let window: Int?
+        /// Element types of q, and of k and v.
+        public let queries, keys: DType
 
         package init(
-            b: Int, tq: Int, tk: Int, hq: Int, hkv: Int, d: Int, isCausal: Bool, offset: Int? = nil, window: Int? = nil
+            b: Int, tq: Int, tk: Int, hq: Int, hkv: Int, d: Int, isCausal: Bool, offset: Int? = nil,
+            window: Int? = nil, queries: DType = .f32, keys: DType = .f32
         ) {
+            (self.queries, self.keys) = (queries, keys)
             (self.b, self.tq, self.tk, self.hq, self.hkv, self.d) = (b, tq, tk, hq, hkv, d)
             (self.isCausal, self.offset, self.window) = (isCausal, offset ?? tk - tq, window)
         }
@@ -119,7 +123,7 @@ public enum Attention {
         try require([q, k, v, o].allSatisfy(\.isContiguous), "Attention", "all tensors are contiguous")
         return Problem(
             b: b, tq: tq, tk: tk, hq: hq, hkv: hkv, d: d, isCausal: options.isCausal,
-            offset: options.alignment.offset(tq: tq, tk: tk), window: options.window)
+            offset: options.alignment.offset(tq: tq, tk: tk), window: options.window, queries: q.dtype, keys: k.dtype)
     }
 }
 

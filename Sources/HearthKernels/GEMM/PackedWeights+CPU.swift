@@ -1,6 +1,7 @@
 import CKernels
 import Foundation
 import HearthCompute
+import HearthRoofline
 
 extension PackedWeights {
     static func pack(_ weights: Tensor, _ activations: Activations, _ cpu: CPUDevice) throws(DeviceError) -> Storage {
@@ -59,6 +60,12 @@ extension GEMM {
         Blocking.machine.columns * (dtype == .bf16 ? (k + 1) / 2 * 2 : k)
     }
 
+    /// What packed weights are multiplied with on this machine.
+    static func arithmetic(_ p: Problem) -> Arithmetic {
+        if p.weights.isQuantised || p.weights == .i8 { return .int8 }
+        return p.weights == .bf16 && p.activations == .bf16 && ck_bf16_dot_available() ? .bf16 : .f32
+    }
+
     static func runPacked(
         _ p: Problem, _ a: Tensor, _ storage: PackedWeights.Storage, _ c: Tensor, _ options: Options, _ cpu: CPUDevice
     ) {
@@ -68,7 +75,7 @@ extension GEMM {
             let weights = UnsafeRawPointer(buffer.hostPointer(as: UInt8.self))
             var left = Left(a)
             left.scale = options.alpha
-            left.isDotted = p.weights == .bf16 && p.activations == .bf16 && ck_bf16_dot_available()
+            left.isDotted = arithmetic(p) == .bf16
             let panels = Right.Layout.panels(p.weights.plainFormat!, size: panelSize(p.weights, k: p.k))
             multiply(m: p.m, n: p.n, k: p.k, left, Right(weights, panels), Out(c, options), cpu)
         case .bytes(let buffer): runBytes(p, a, buffer.hostPointer(as: UInt8.self), c, cpu)

@@ -82,6 +82,6 @@ extension GEMM {
                 options.alpha == 1 || a.dtype == .f32, "GEMM", "\(a.dtype) activations take no alpha")
         }
         if problem.m > 0, n > 0 { runPacked(problem, a, weights.storage, c, options, cpu) }
-        encoder.note(name(weights.dtype), cost(problem))
+        encoder.note(name(weights.dtype), cost(problem), arithmetic(problem))
     }
 }

@@ -1,14 +1,21 @@
 import CKernels
 import HearthCompute
+import HearthRoofline
 import Synchronization
 
 extension Probe {
     /// Every thread runs `rounds` in pieces, so that none waits for another at the end.
-    static func fmaCPU(_ rounds: Int, _ cpu: CPUDevice) -> Double {
+    static func multiplyCPU(_ arithmetic: Arithmetic, _ rounds: Int, _ cpu: CPUDevice) -> Double {
+        let probe =
+            switch arithmetic {
+            case .f32: ck_probe_fma
+            case .bf16: ck_probe_bf16
+            case .int8: ck_probe_int8
+            }
         let pieces = 8 * cpu.threadCount
         let flops = Mutex(0.0)
         cpu.parallel(pieces, grain: 1) { range in
-            let done = ck_probe_fma(Int64(rounds / 8 * range.count))
+            let done = probe(Int64(rounds / 8 * range.count))
             flops.withLock { $0 += done }
         }
         return flops.withLock { $0 }

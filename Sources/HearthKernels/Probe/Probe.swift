@@ -3,11 +3,14 @@ import HearthRoofline
 
 /// Kernels that do nothing useful as fast as the device can: what its ceilings are measured with.
 package enum Probe {
-    /// FLOPs of `fma` for one round on this device.
-    package static func encodeFMA(rounds: Int, scratch: Tensor, _ encoder: inout CommandEncoder) throws(DeviceError) {
+    /// `rounds` of independent multiply-adds; a cost of 0 where the device has none of this arithmetic.
+    package static func encodeMultiply(
+        _ arithmetic: Arithmetic, rounds: Int, scratch: Tensor, _ encoder: inout CommandEncoder
+    ) throws(DeviceError) {
         let flops: Double
         switch encoder.device.backend {
-        case .cpu(let cpu): flops = fmaCPU(rounds, cpu)
+        case .cpu(let cpu): flops = multiplyCPU(arithmetic, rounds, cpu)
+        case .vulkan where arithmetic != .f32: flops = 0
         case .vulkan:
             let invocations = scratch.elementCount
             try encoder.dispatch(
@@ -15,7 +18,7 @@ package enum Probe {
                 groups: (invocations / 64, 1, 1))
             flops = Double(invocations) * Double(rounds) * 64  // 8 chains of 4 lanes, 2 FLOPs each
         }
-        encoder.note("probe.fma", Cost(flops: flops))
+        encoder.note("probe.\(arithmetic)", Cost(flops: flops), arithmetic)
     }
 
     package enum Stream: String, Sendable { case copy, triad, read }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import HearthBench
+import HearthCompute
 import HearthRoofline
 
 struct Bench: ParsableCommand {
@@ -15,31 +16,94 @@ struct BenchKernels: ParsableCommand {
 
     @Argument(help: "\(KernelBench.workloads.joined(separator: ", ")), or suite for all of them.")
     var workloads: [String] = ["suite"]
-    @OptionGroup var options: DeviceOptions
+    @Option(help: "auto, cpu, vulkan or vulkan:INDEX. Software Vulkan devices are used only when named by index.")
+    var device = "auto"
+    @Option(help: "Threads of the CPU device, or several numbers with commas between; all cores when left out.")
+    var threads: String?
+    @Option(
+        help:
+            "Shapes with commas between, for one workload: gemm, quant MxNxK; gemv NxK; attention TQxTKxHQ/HKVxD; norm ROWSxN; memory MIB."
+    )
+    var shapes: String?
+    @Option(
+        help:
+            "Types with commas between: \(DType.allCases.filter { $0 != .i32 }.map(\.rawValue).joined(separator: ", "))."
+    )
+    var dtypes: String?
+    @Option(help: "warm, or cold: operands are driven out of the caches before every sample (CPU).")
+    var cache = CacheMode.warm
     @Option(help: "Seconds a case is repeated for.") var seconds = 1.0
     @Option(help: "table, jsonl (one result a line, for compare), csv or md.") var format = BenchFormat.table
     @Option(help: "Also write a page with the roofline to this file.") var report: String?
     @Flag(help: "Say which way each f32 product takes on the CPU, and why.") var explain = false
 
+    enum CacheMode: String, ExpressibleByArgument, CaseIterable { case warm, cold }
+
+    private var threadCounts: [Int?] {
+        get throws {
+            guard let threads else { return [nil] }
+            return try threads.split(separator: ",", omittingEmptySubsequences: false).map { text in
+                guard let count = Int(text), (1...1024).contains(count) else {
+                    throw ValidationError("--threads '\(text)' is not in 1...1024")
+                }
+                return count
+            }
+        }
+    }
+
+    private var selection: BenchSelection {
+        get throws {
+            var selection = BenchSelection()
+            selection.isCold = cache == .cold
+            if let shapes {
+                guard chosen.count == 1 else { throw ValidationError("--shapes are of one workload; name it") }
+                do {
+                    selection.shapes = try shapes.split(separator: ",", omittingEmptySubsequences: false).map {
+                        try BenchSelection.parse(String($0), workload: chosen[0])
+                    }
+                } catch { throw ValidationError("--shapes: \(error)") }
+            }
+            selection.dtypes = try dtypes.map { dtypes in
+                try dtypes.split(separator: ",", omittingEmptySubsequences: false).map { text in
+                    guard let dtype = DType(rawValue: String(text)), dtype != .i32 else {
+                        throw ValidationError("--dtypes: no type '\(text)'")
+                    }
+                    return dtype
+                }
+            }
+            return selection
+        }
+    }
+
     private var chosen: [String] { workloads.flatMap { $0 == "suite" ? KernelBench.workloads : [$0] } }
 
     func validate() throws {
         if let problem = KernelBench.problem(in: chosen) { throw ValidationError(problem) }
+        _ = (try threadCounts, try selection)
         if !(seconds > 0 && seconds <= 3600) { throw ValidationError("--seconds \(seconds) is not in (0, 3600]") }
     }
 
     func run() throws {
-        let device = try options.open()
-        let ceilings = try ceilings(of: device)
+        let selection = try selection
         var results: [KernelBench.Result] = []
-        try KernelBench(device, ceilings: ceilings, minimumSeconds: seconds).run(chosen) { result in
-            Terminal.progress("\(result.kernel) \(result.shape): \(Figure.seconds(result.seconds.median))")
-            results.append(result)
+        var last: (device: Device, ceilings: Ceilings)?
+        for count in try threadCounts {
+            let device = try Device.open(DeviceSelector(device), threadCount: count)
+            if selection.isCold, device.cpuThreadCount == nil {
+                throw CommandFailure(
+                    .badInput, "--cache cold: caches are emptied on the CPU only, not on \(device.selector)")
+            }
+            let ceilings = try ceilings(of: device)
+            try KernelBench(device, ceilings: ceilings, minimumSeconds: seconds).run(chosen, selection) { result in
+                Terminal.progress("\(result.kernel) \(result.shape): \(Figure.seconds(result.seconds.median))")
+                results.append(result)
+            }
+            Terminal.endProgress()
+            last = (device, ceilings)
         }
-        Terminal.endProgress()
-        if explain { for line in try KernelBench.explanations(device) { Terminal.out(line) } }
+        if explain, let last { for line in try KernelBench.explanations(last.device) { Terminal.out(line) } }
         Terminal.out(try format.text(results))
-        if let report {
+        if let report, let ceilings = last?.ceilings {
             let page = RooflinePage(results, ceilings: ceilings).html
             do {
                 try Data(page.utf8).write(to: URL(filePath: report), options: .atomic)

@@ -26,9 +26,9 @@ struct DeviceOptions: ParsableArguments {
 
 /// Ceilings as last measured, or measured now when they never were.
 func ceilings(of device: Device) throws -> Ceilings {
-    if let known = CeilingStore.load(device.description) { return known }
+    if let known = CeilingStore.load(device) { return known }
     let measured = try CeilingProbe(device) { Terminal.progress("measuring \(device.selector) (once): \($0)") }.run()
     Terminal.endProgress()
-    try CeilingStore.save(measured, for: device.description)
+    try CeilingStore.save(measured, for: device)
     return measured
 }

@@ -14,7 +14,7 @@ struct ProbeCommand: ParsableCommand {
         let device = try options.open()
         let measured = try CeilingProbe(device) { Terminal.progress("\(device.selector): \($0)") }.run()
         Terminal.endProgress()
-        try CeilingStore.save(measured, for: device.description)
+        try CeilingStore.save(measured, for: device)
         if device.selector == "cpu" {
             try GEMMChoiceProbe(device, threads: options.cpuThreads) { Terminal.progress("cpu: \($0)") }.run()
             Terminal.endProgress()
@@ -28,6 +28,8 @@ struct ProbeCommand: ParsableCommand {
                 Figure.share(value.spread))
         }
         row("f32 multiply-add", measured.f32FlopsPerSecond, Figure.gigaflopsPerSecond)
+        if let bf16 = measured.bf16FlopsPerSecond { row("bf16 dot product", bf16, Figure.gigaflopsPerSecond) }
+        if let int8 = measured.int8OpsPerSecond { row("int8 dot product", int8, Figure.gigaflopsPerSecond) }
         row("memory copy", measured.copyBytesPerSecond, Figure.gigabytesPerSecond)
         row("memory read", measured.readBytesPerSecond, Figure.gigabytesPerSecond)
         row("memory triad", measured.triadBytesPerSecond, Figure.gigabytesPerSecond)

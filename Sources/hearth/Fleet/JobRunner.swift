@@ -75,7 +75,7 @@ struct JobRunner {
 
     private func probe(_ device: Device) throws -> JobOutcome {
         let measured = try CeilingProbe(device) { Terminal.out("\(device.selector): \($0)") }.run()
-        try CeilingStore.save(measured, for: device.description)
+        try CeilingStore.save(measured, for: device)
         var outcome = JobOutcome(exitCode: 0, actualSeconds: 0)
         outcome.ceilings = measured
         outcome.figures["f32_flops_per_second"] = measured.f32FlopsPerSecond.median
