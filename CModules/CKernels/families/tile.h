@@ -28,8 +28,9 @@ typedef struct {
     float *c;
     int64_t ldc, columns;
     bool accumulate;
-    const char *ahead;  // what comes next: one line of each row, so many bytes apart, is asked for
+    const char *ahead;  // what comes next of B: one line of each row, so many bytes apart, is asked for
     int64_t ahead_row;
+    const CK_A *near;  // the rows of A that come next
 } CK_FN(tile_t);
 
 // Row l of `panels` panels as f32. bf16 lies in pairs of rows: the odd one in the upper halves of 32-bit words.
@@ -104,7 +105,7 @@ CK_INLINE void CK_FN(tile)(const int rows, const int panels, const ck_format_t f
         for (int j = 0; j < 2 * panels; j++)
             acc[i][j] = t.accumulate ? CK_FN(load)(out + i * ld + j * CK_LANES) : (CK_FN(vf)){0};
     const int each = format == CK_BF16 ? 2 : 1;  // rows of one load
-    int64_t at = 0, l = 0;
+    int64_t at = 0, l = 0, near_column = 0;
 #if !defined(CK_IS_DOT)
     CK_FN(vf) w[8];
 #endif
@@ -114,6 +115,13 @@ CK_INLINE void CK_FN(tile)(const int rows, const int panels, const ck_format_t f
         if (!streams) {
             __builtin_prefetch(t.ahead, 0, 2);
             t.ahead += t.ahead_row;
+            // Line after line of the next strip of A: sixteen rows by the end.
+            __builtin_prefetch(t.near + near_column);
+            near_column += 64 / (int64_t)sizeof(CK_A);
+            if (near_column >= t.k) {
+                near_column = 0;
+                t.near += t.a_row;
+            }
         } else if (rows > 2) {  // one or two rows leave the processor's own prefetcher time enough
 #pragma clang loop unroll(full)
             for (int j = 0; j < panels; j++) {
@@ -277,6 +285,7 @@ CK_INLINE void CK_FN(panel)(const ck_gemm_block_t *g, const char *b, int64_t col
             strip.a += first * g->a_row;
             strip.c = g->c + first * g->ldc;
             strip.ahead = ahead + s % 2 * 4 * CK_LANES;
+            strip.near = t.a + (s + 1 < strips ? end : 0) * g->a_row;
             if (g->next_bytes[0])
                 CK_FN(fetch_next)(g, column / CK_NR * strips + s, (columns + CK_NR - 1) / CK_NR * strips);
             CK_FN(tiles)[end - first](strip);
