@@ -1,7 +1,7 @@
 // Matrix products on packed panels; blocking over caches and threads is the caller's.
 #include <stddef.h>
 
-#include "exp.h"
+#include "activation.h"
 
 #pragma clang fp contract(fast)
 

@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "exp.h"
+#include "activation.h"
 #include "level.h"
 
 #pragma clang fp contract(fast) reassociate(on)
@@ -76,10 +76,17 @@ CK_INLINE void ck_dequantise_body(const int32_t *x, float *y, int64_t n, float s
 CK_DISPATCH(void, ck_dequantise, (const int32_t *x, float *y, int64_t n, float scale, int32_t zero),
             (x, y, n, scale, zero))
 
-CK_INLINE void ck_swiglu_body(const float *gate, const float *up, float *y, int64_t n) {
-    for (int64_t i = 0; i < n; i++) y[i] = gate[i] / (1 + ck_exp(-gate[i])) * up[i];
+CK_INLINE void gate_with(const ck_activation_t activation, const float *gate, const float *up, float *y, int64_t n) {
+    for (int64_t i = 0; i < n; i++) y[i] = ck_activate(activation, gate[i]) * up[i];
 }
-CK_DISPATCH(void, ck_swiglu, (const float *gate, const float *up, float *y, int64_t n), (gate, up, y, n))
+CK_INLINE void ck_gate_body(ck_activation_t activation, const float *gate, const float *up, float *y, int64_t n) {
+    if (activation == CK_SILU) gate_with(CK_SILU, gate, up, y, n);
+    if (activation == CK_GELU) gate_with(CK_GELU, gate, up, y, n);
+    if (activation == CK_RELU) gate_with(CK_RELU, gate, up, y, n);
+    if (activation == CK_IDENTITY) gate_with(CK_IDENTITY, gate, up, y, n);
+}
+CK_DISPATCH(void, ck_gate, (ck_activation_t activation, const float *gate, const float *up, float *y, int64_t n),
+            (activation, gate, up, y, n))
 
 CK_INLINE void ck_add_body(const float *a, const float *b, float *y, int64_t n) {
     for (int64_t i = 0; i < n; i++) y[i] = a[i] + b[i];

@@ -33,7 +33,8 @@ public struct BenchSelection: Sendable {
         let numbers = parts.compactMap { Int($0) }
         if workload == "attention", numbers[2] % numbers[3] != 0 || numbers[4] > 512 {
             throw MalformedShape(
-                description: "shape '\(text)': \(numbers[3]) KV heads divide \(numbers[2]) query heads; D is at most 512")
+                description:
+                    "shape '\(text)': \(numbers[3]) KV heads divide \(numbers[2]) query heads; D is at most 512")
         }
         return numbers
     }

@@ -7,7 +7,7 @@ import HearthRoofline
 package enum KernelCatalog {
     package static let names = ["GEMM", "Attention", "RMSNorm", "RoPE", "SwiGLU", "Add", "Gather", "ArgMax"] + cpuOnly
     /// Those without a shader so far.
-    package static let cpuOnly = ["LayerNorm", "Softmax", "CrossEntropy", "Quantise"]
+    package static let cpuOnly = ["LayerNorm", "Softmax", "CrossEntropy", "Quantise", "Cast"]
 }
 
 /// Throws `invalid` with the kernel's name in front when `condition` does not hold.

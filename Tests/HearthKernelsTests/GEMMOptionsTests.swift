@@ -1,4 +1,3 @@
-import Foundation
 import HearthCompute
 import HearthKernels
 import Support
@@ -6,15 +5,6 @@ import Testing
 
 /// Scales, bias and activations of products, and the layouts in which operands are read where they lie or copied.
 @Suite struct GEMMOptionsTests {
-    private static func activate(_ activation: GEMM.Activation, _ x: Double) -> Double {
-        switch activation {
-        case .identity: x
-        case .relu: max(x, 0)
-        case .gelu: x / 2 * (1 + tanh((2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)))
-        case .silu: x / (1 + exp(-x))
-        }
-    }
-
     private static func transposed(_ x: [Float], _ rows: Int, _ columns: Int) -> [Float] {
         (0..<columns).flatMap { c in (0..<rows).map { x[$0 * columns + c] } }
     }
@@ -42,7 +32,7 @@ import Testing
             try encoder.submit().wait()
             let expected = product.indices.map { at in
                 let start = Double(alpha) * product[at] + (beta == 0 ? 0 : Double(beta) * Double(c0[at]))
-                return Self.activate(activation, start + Double(bias[at % n]))
+                return GEMM.reference(activation, start + Double(bias[at % n]))
             }
             #expect(largestError(try c.read(as: Float.self), expected) < 4e-6 * Double(k).squareRoot() + 2e-6)
         }
@@ -92,7 +82,7 @@ import Testing
             return try c.read(as: Float.self)
         }
         let plain = try run(GEMM.Options())
-        let expected = plain.indices.map { Self.activate(.silu, Double(plain[$0] + bias[$0 % n])) }
+        let expected = plain.indices.map { GEMM.reference(.silu, Double(plain[$0] + bias[$0 % n])) }
         let got = try run(GEMM.Options(bias: try device.makeTensor(bias, [n]), activation: .silu))
         #expect(largestError(got, expected) < 1e-6 * (expected.map(abs).max() ?? 1))
     }

@@ -54,6 +54,51 @@ import Testing
         #expect(largestError(try sum.read(as: Float.self), Add.reference(a, b)) < 2e-6)
     }
 
+    @Test(arguments: GEMM.Activation.allCases, [1, 15, 16, 17, 16385])
+    func gatesMatchReference(activation: GEMM.Activation, n: Int) throws {
+        let device = try Device.open(.cpu, threadCount: 2)
+        var random = TestRandom(UInt64(n))
+        let (a, b) = (random.floats(n, in: -9...9), random.floats(n))
+        let y = try device.makeTensor(a, [n])
+        var encoder = try device.makeEncoder()
+        // In place, as a model does it.
+        try SwiGLU.encode(
+            gate: y, up: try device.makeTensor(b, [n]), activation: activation, into: y, &encoder)
+        try encoder.submit().wait()
+        let expected = SwiGLU.reference(gate: a, up: b, activation: activation)
+        #expect(largestError(try y.read(as: Float.self), expected) < 4e-6)
+    }
+
+    /// Ties, subnormals, overflow, infinities, NaN, and enough elements for several tasks.
+    @Test func castsRoundToNearestEven() throws {
+        let device = try Device.open(.cpu, threadCount: 2)
+        var random = TestRandom(6)
+        let special: [Float] = [
+            0, -0, 1, -1, 65504, 65520, 1e9, -1e9, 1e-8, 6e-8, 1.00048828125, 1.0014648, 1.00390625, 1.01171875,
+            .infinity,
+            -.infinity, .greatestFiniteMagnitude, .leastNonzeroMagnitude,
+        ]
+        let x = special + random.floats(20_000, in: -100...100)
+        let source = try device.makeTensor(x, [x.count])
+        func cast(_ from: Tensor, _ dtype: DType) throws -> Tensor {
+            let y = try device.makeTensor(dtype, from.shape)
+            var encoder = try device.makeEncoder()
+            try Cast.encode(from, into: y, &encoder)
+            try encoder.submit().wait()
+            return y
+        }
+        let (half, brain) = (try cast(source, .f16), try cast(source, .bf16))
+        #expect(try half.read(as: UInt16.self) == Cast.reference(x))
+        #expect(try brain.read(as: UInt16.self) == x.map(Cast.bfloat16Reference))
+        // Back again nothing is lost.
+        #expect(try cast(half, .f32).read(as: Float.self) == Cast.reference(x).map { Float(Float16(bitPattern: $0)) })
+        let wide = try cast(brain, .f32).read(as: Float.self)
+        #expect(wide == x.map { Float(bitPattern: UInt32(Cast.bfloat16Reference($0)) << 16) })
+        let nan = try cast(try device.makeTensor([Float.nan], [1]), .bf16).read(as: UInt16.self)[0]
+        #expect(Float(bitPattern: UInt32(nan) << 16).isNaN)
+        #expect(throws: DeviceError.self) { try cast(half, .bf16) }
+    }
+
     @Test(arguments: TestDevices.selectors, [DType.f32, .f16, .q4_1, .q8_0])
     func gatherWidensRowsAndZeroesUnknownIds(selector: String, dtype: DType) throws {
         let device = try TestDevices.device(selector)

@@ -187,7 +187,8 @@ void ck_log_softmax(const float *x, float *y, int64_t n);
 // y = clamp(round_half_even(x / scale) + zero, low, high), and back: y = (x - zero) * scale.
 void ck_quantise(const float *x, int32_t *y, int64_t n, float scale, int32_t zero, int32_t low, int32_t high);
 void ck_dequantise(const int32_t *x, float *y, int64_t n, float scale, int32_t zero);
-void ck_swiglu(const float *gate, const float *up, float *y, int64_t n);
+// y = activation(gate) * up; y may be either.
+void ck_gate(ck_activation_t activation, const float *gate, const float *up, float *y, int64_t n);
 void ck_add(const float *a, const float *b, float *y, int64_t n);
 // Rotates one head of d elements by `cos_sin` (d/2 pairs of cosine and sine).
 void ck_rope_interleaved(const float *x, const float *cos_sin, float *y, int64_t d);

@@ -1,7 +1,7 @@
 import Foundation
 
 extension SwiGLU {
-    package static func reference(gate: [Float], up: [Float]) -> [Double] {
-        zip(gate, up).map { Double($0) / (1 + exp(-Double($0))) * Double($1) }
+    package static func reference(gate: [Float], up: [Float], activation: GEMM.Activation = .silu) -> [Double] {
+        zip(gate, up).map { GEMM.reference(activation, Double($0)) * Double($1) }
     }
 }

@@ -1,23 +1,25 @@
 import HearthCompute
 import HearthRoofline
 
-/// Gated activation: `y[i] = silu(gate[i]) * up[i]`, `silu(g) = g / (1 + e^-g)`.
+/// Gated activation: `y[i] = silu(gate[i]) * up[i]`, `silu(g) = g / (1 + e^-g)`; with another activation, GEGLU or ReGLU.
 ///
-/// - Shapes: three contiguous f32 tensors of one shape. Aliasing: y may be gate or up. Errors: `invalid`.
+/// - Shapes: three contiguous f32 tensors of one shape. Aliasing: y may be gate or up. Errors: `invalid`; activations other
+///   than silu run on the CPU.
 /// - Cost: 5 FLOPs an element (the exponential counts as one); both inputs read once.
 /// - Source: Shazeer, arXiv 2002.05202.
 public enum SwiGLU {
-    public static func encode(gate: Tensor, up: Tensor, into y: Tensor, _ encoder: inout CommandEncoder)
-        throws(DeviceError)
-    {
+    public static func encode(
+        gate: Tensor, up: Tensor, activation: GEMM.Activation = .silu, into y: Tensor, _ encoder: inout CommandEncoder
+    ) throws(DeviceError) {
         try require(gate.shape == up.shape && y.shape == gate.shape, "SwiGLU", "\(gate.shape), \(up.shape), \(y.shape)")
         try require(
             [gate, up, y].allSatisfy { $0.dtype == .f32 && $0.isContiguous }, "SwiGLU", "tensors are plain f32")
         let n = y.elementCount
         if n > 0 {
             switch encoder.device.backend {
-            case .cpu(let cpu): runCPU(gate, up, y, cpu)
+            case .cpu(let cpu): runCPU(gate, up, activation, y, cpu)
             case .vulkan:
+                try require(activation == .silu, "SwiGLU", "\(activation) runs on the CPU only")
                 try encoder.dispatch(
                     ShaderCatalog.shader("swiglu"), reads: [gate, up], writes: [y], push: [UInt32(n)],
                     groups: grid((n + 63) / 64))

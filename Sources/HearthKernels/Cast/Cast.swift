@@ -1,0 +1,21 @@
+import HearthCompute
+import HearthRoofline
+
+/// Conversion between element types: `y[i] = x[i]`, to f16 and bf16 rounded to nearest, ties to even.
+///
+/// - Shapes: x and y of one shape, contiguous. dtypes: any type of weights to f32; f32 to f16 or bf16. CPU.
+/// - Values beyond the range of f16 become infinite; a NaN stays one.
+/// - Aliasing: y overlaps no x. Errors: `invalid` when shapes or dtypes do not fit or the device is no CPU.
+/// - Cost: no FLOPs; x read once, y written once.
+public enum Cast {
+    public static func encode(_ x: Tensor, into y: Tensor, _ encoder: inout CommandEncoder) throws(DeviceError) {
+        try require(x.shape == y.shape, "Cast", "x is \(x.shape), y is \(y.shape)")
+        try require(x.isContiguous && y.isContiguous, "Cast", "tensors are contiguous")
+        let widens = x.dtype != .i32 && x.dtype != .i8 && y.dtype == .f32
+        let narrows = x.dtype == .f32 && (y.dtype == .f16 || y.dtype == .bf16)
+        try require(widens || narrows, "Cast", "\(x.dtype) to \(y.dtype) is none of its conversions")
+        let cpu = try requireCPU("Cast", encoder.device)
+        runCPU(x, y, cpu)
+        encoder.note("cast", cost(elements: x.elementCount, from: x.dtype, to: y.dtype))
+    }
+}
