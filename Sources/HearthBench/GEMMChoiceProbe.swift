@@ -30,7 +30,7 @@ public struct GEMMChoiceProbe {
             var seconds: [GEMMChoice.Path: [Double]] = [:]
             // Small products come in rows: as many a sample as make a millisecond.
             let repeats = max(1, Int(2e8 / (2 * Double(m) * Double(n) * Double(k))))
-            // In turns, so that a disturbance meets every way alike.
+            // In turns, and the least disturbed of each: another program must not make the choice.
             for round in 0..<6 {
                 for path in [GEMMChoice.Path.blocked, .openBLAS] {
                     var encoder = try device.makeEncoder()
@@ -46,7 +46,7 @@ public struct GEMMChoiceProbe {
                 }
             }
             measurements.append(
-                .init(m: m, n: n, k: k, isPlain: isPlain, seconds: seconds.mapValues { $0.sorted()[$0.count / 2] }))
+                .init(m: m, n: n, k: k, isPlain: isPlain, seconds: seconds.compactMapValues { $0.min() }))
         }
         try GEMMChoice.save(
             .init(measuredAt: Date().timeIntervalSince1970, measurements: measurements), threads: threads)

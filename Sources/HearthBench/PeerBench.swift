@@ -37,7 +37,8 @@ public struct PeerBench {
         case "lowp": for c in PeerCases.lowPrecision where isChosen(c.name) { try time(c.name, try lowPrecision(c)) }
         case "attn": for c in PeerCases.attention where isChosen(c.name) { try time(c.name, try attention(c)) }
         case "attn_mem":
-            try attention(PeerCases.attention[0])(1)
+            // Small calls, until every thread has had its scratch memory.
+            try attention(PeerCases.attention[0])(20)
             for c in PeerCases.attention
             where ["att_1024_full", "att_4096_full", "att_4096_causal"].contains(c.name) && isChosen(c.name) {
                 let call = try attention(c)
