@@ -16,7 +16,7 @@ public struct RooflinePage {
         <html lang="en"><head><meta charset="utf-8"><title>Hearth kernels on \(Self.escape(ceilings.deviceName))</title>
         <style>
         body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;color:#1c2733}
-        table{border-collapse:collapse;width:100%}td,th{padding:.3rem .6rem;text-align:right;border-bottom:1px solid #dde3e8}
+        table{border-collapse:collapse;width:100%}td,th{padding:.3rem .4rem;font-size:.8rem;text-align:right;border-bottom:1px solid #dde3e8}
         td:nth-child(-n+5),th:nth-child(-n+5){text-align:left}th{cursor:pointer}svg{width:100%;height:auto}
         svg text{font-size:11px;fill:#40505e}.grid{stroke:#e3e8ec}.roof{stroke:#c2571a;stroke-width:2;fill:none}.other{stroke-dasharray:6 4;stroke-width:1.2}
         </style></head><body>
