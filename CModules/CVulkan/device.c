@@ -18,10 +18,11 @@ VkResult cvk_create_device(VkPhysicalDevice physical, uint32_t family, const cvk
                                             .storageBuffer8BitAccess = enable->storage_8bit};
     VkPhysicalDeviceVulkan11Features v11 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES,
                                             .pNext = &v12,
-                                            .storageBuffer16BitAccess = enable->storage_16bit};
+                                            .storageBuffer16BitAccess = enable->storage_16bit,
+                                            .uniformAndStorageBuffer16BitAccess = enable->storage_16bit};
     VkPhysicalDeviceFeatures2 features = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2,
                                           .pNext = &v11,
-                                          .features = {.shaderInt64 = enable->int64}};
+                                          .features = {.shaderInt64 = enable->int64, .shaderInt16 = enable->int16}};
     float priority = 1;
     VkDeviceQueueCreateInfo queue = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
                                      .queueFamilyIndex = family,

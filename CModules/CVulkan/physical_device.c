@@ -45,7 +45,8 @@ static void describe_features(VkPhysicalDevice device, cvk_features *out) {
         .push_descriptor = has(&found, VK_KHR_PUSH_DESCRIPTOR_EXTENSION_NAME),
         .float16 = v12.shaderFloat16,
         .int8 = v12.shaderInt8,
-        .storage_16bit = v11.storageBuffer16BitAccess,
+        .int16 = features.features.shaderInt16,
+        .storage_16bit = v11.storageBuffer16BitAccess && v11.uniformAndStorageBuffer16BitAccess,
         .storage_8bit = v12.storageBuffer8BitAccess,
         .int64 = features.features.shaderInt64,
         .memory_budget = has(&found, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME),
@@ -102,6 +103,9 @@ void cvk_describe(VkPhysicalDevice device, cvk_device_info *info) {
     describe_features(device, &info->features);
     info->features.subgroup_arithmetic = (v11.subgroupSupportedStages & VK_SHADER_STAGE_COMPUTE_BIT) &&
                                          (v11.subgroupSupportedOperations & VK_SUBGROUP_FEATURE_ARITHMETIC_BIT);
+
+    info->features.subgroup_shuffle = (v11.subgroupSupportedStages & VK_SHADER_STAGE_COMPUTE_BIT) &&
+                                      (v11.subgroupSupportedOperations & VK_SUBGROUP_FEATURE_SHUFFLE_BIT);
 
     VkPhysicalDeviceMemoryProperties memory;
     vkGetPhysicalDeviceMemoryProperties(device, &memory);

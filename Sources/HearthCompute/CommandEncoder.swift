@@ -8,7 +8,11 @@ public struct CommandEncoder: ~Copyable {
     public let device: Device
     /// Every kernel encoded so far with its modelled cost.
     public private(set) var kernels: [KernelCost] = []
-    private let recording: VulkanRecording?
+    private var recording: VulkanRecording?
+    /// Modelled work in `recording`, and what has been submitted before it to keep submissions short.
+    private var work = 0.0
+    private var noted = 0.0
+    private var submitted: [VulkanSubmission] = []
     private let start = ContinuousClock.now
 
     init(device: Device) throws(DeviceError) {
@@ -22,16 +26,38 @@ public struct CommandEncoder: ~Copyable {
     /// Notes what a launcher has just encoded.
     package mutating func note(_ kernel: String, _ cost: Cost, _ arithmetic: Arithmetic = .f32) {
         kernels.append(KernelCost(kernel: kernel, cost: cost, arithmetic: arithmetic))
+        // Work that dispatches did not name is known only now.
+        work += max(0, SubmitPace.work(cost) - noted)
+        noted = 0
     }
+
+    /// Modelled work that one dispatch should not exceed, so that a submission ends in time.
+    package var workLimit: Double {
+        guard case .vulkan(let vulkan) = device.backend else { return .infinity }
+        return vulkan.workPerSubmit(device.submitBudget)
+    }
+
+    package static func work(_ cost: Cost) -> Double { SubmitPace.work(cost) }
 
     /// Encodes one Vulkan dispatch. Bindings are `reads`, then `writes`, in that order; a tensor that is updated in
     /// place is a write. Barriers are placed where memory is written and then touched again.
+    ///
+    /// - Parameter cost: of a kernel long enough to be cut into dispatches; others are counted when they are noted.
     package mutating func dispatch(
         _ shader: Shader, constants: [UInt32] = [], reads: [Tensor], writes: [Tensor], push: [UInt32],
-        groups: (x: Int, y: Int, z: Int)
+        groups: (x: Int, y: Int, z: Int), cost: Cost = .zero
     ) throws(DeviceError) {
-        guard let recording else { preconditionFailure("dispatch on a CPU encoder") }
-        try recording.dispatch(shader, constants: constants, reads: reads, writes: writes, push: push, groups: groups)
+        guard case .vulkan(let vulkan) = device.backend, let current = recording else {
+            preconditionFailure("dispatch on a CPU encoder")
+        }
+        let added = SubmitPace.work(cost)
+        if work > 0, work + added > workLimit {
+            submitted.append(try current.submit(work: work))
+            (recording, work) = (try vulkan.beginRecording(), 0)
+        }
+        try recording!.dispatch(shader, constants: constants, reads: reads, writes: writes, push: push, groups: groups)
+        work += added
+        noted += added
     }
 
     /// Hands the work to the device.
@@ -39,6 +65,6 @@ public struct CommandEncoder: ~Copyable {
         guard let recording else {
             return Submission(kernels: kernels, completed: ContinuousClock.now - start)
         }
-        return Submission(kernels: kernels, pending: try recording.submit())
+        return Submission(kernels: kernels, pending: submitted + [try recording.submit(work: work)])
     }
 }

@@ -1,4 +1,5 @@
 import HearthRoofline
+import Synchronization
 
 /// One place that executes kernels: the CPU or a Vulkan device.
 public final class Device: Sendable {
@@ -8,7 +9,22 @@ public final class Device: Sendable {
         case vulkan(VulkanDevice)
     }
 
+    /// What tests and tuning decide in place of the device and the launchers.
+    package struct Forced: Sendable {
+        /// Variants that operations take before all others, where they have them.
+        package var variants: [String] = []
+        /// Bytes of one storage binding, below the device's own limit.
+        package var storageRange: Int?
+        /// Parts that products share k out to.
+        package var splits: Int?
+        /// The longest that one submission should take.
+        package var submitBudget: Duration?
+
+        package init() {}
+    }
+
     package let backend: Backend
+    package let forced = Mutex(Forced())
     public let description: DeviceDescription
 
     init(backend: Backend, description: DeviceDescription) {
@@ -68,7 +84,32 @@ public final class Device: Sendable {
         return Device(backend: .cpu(cpu), description: CPUDevice.describe())
     }
 
+    package var forcedVariants: [String] { forced.withLock { $0.variants } }
+
+    /// The most bytes that one binding of a Vulkan kernel spans; nil elsewhere.
+    package var storageRange: Int? {
+        guard case .vulkan(let vulkan) = backend else { return nil }
+        let limit = Int(clamping: vulkan.physical.info.max_storage_range)
+        return forced.withLock { min(limit, $0.storageRange ?? limit) }
+    }
+
+    /// The longest that one submission should take: drivers reset devices that answer to nobody for seconds.
+    package var submitBudget: Duration { forced.withLock { $0.submitBudget } ?? .milliseconds(100) }
+
     public var selector: String { description.selector }
+
+    /// The same device opened anew: what to do after `deviceLost`. Tensors of the lost one are gone.
+    public func reopen() throws(DeviceError) -> Device {
+        let device = try Device.open(DeviceSelector(selector), threadCount: cpuThreadCount)
+        let settings = forced.withLock { $0 }
+        device.forced.withLock { $0 = settings }
+        return device
+    }
+
+    /// A driver's result that the next such call gives in place of its own; Vulkan only.
+    package func inject(_ result: Int32, at call: VulkanDevice.Call) {
+        if case .vulkan(let vulkan) = backend { vulkan.inject(result, at: call) }
+    }
 
     /// Threads that kernels are shared out to; nil on other devices than the CPU.
     public var cpuThreadCount: Int? {

@@ -6,7 +6,7 @@ public final class Submission: Sendable {
     public let kernels: [KernelCost]
     private enum State {
         case completed(Duration)
-        case pending(VulkanSubmission)
+        case pending([VulkanSubmission])
     }
     private let state: State
 
@@ -15,9 +15,20 @@ public final class Submission: Sendable {
         state = .completed(duration)
     }
 
-    init(kernels: [KernelCost], pending: VulkanSubmission) {
+    init(kernels: [KernelCost], pending: [VulkanSubmission]) {
         self.kernels = kernels
         state = .pending(pending)
+    }
+
+    /// The time each part took on the device; one part unless work was cut to keep submissions short.
+    package func partDurations() throws(DeviceError) -> [Duration] {
+        switch state {
+        case .completed(let duration): return [duration]
+        case .pending(let parts):
+            var durations: [Duration] = []
+            for part in parts { durations.append(try part.wait()) }
+            return durations
+        }
     }
 
     public var cost: Cost { kernels.reduce(.zero) { $0 + $1.cost } }
@@ -27,10 +38,5 @@ public final class Submission: Sendable {
     /// - Returns: the time the work took on the device: GPU timestamps on Vulkan, wall time on the CPU.
     /// - Throws: `deviceLost`, or `timeout` after ten minutes.
     @discardableResult
-    public func wait() throws(DeviceError) -> Duration {
-        switch state {
-        case .completed(let duration): duration
-        case .pending(let submission): try submission.wait()
-        }
-    }
+    public func wait() throws(DeviceError) -> Duration { try partDurations().reduce(.zero, +) }
 }

@@ -5,6 +5,8 @@ import HearthCompute
 public enum TestDevices {
     public static let selectors: [String] = Device.list().devices.filter { $0.unusable == nil }.map(\.selector)
 
+    public static let vulkan = selectors.filter { $0 != "cpu" }
+
     /// Opened once each: opening a device is not what the suites test.
     private static let opened: [String: Device] = {
         var all: [String: Device] = [:]

@@ -28,8 +28,8 @@ bool cvk_has_layer(const char *name);
 
 typedef struct cvk_features {
     bool timeline_semaphore, synchronization2, push_descriptor, subgroup_arithmetic;  // required by Hearth
-    bool float16, int8, storage_16bit, storage_8bit, int64;
-    bool memory_budget, subgroup_size_control, bfloat16;
+    bool float16, int8, int16, storage_16bit, storage_8bit, int64;
+    bool memory_budget, subgroup_size_control, bfloat16, subgroup_shuffle;
     bool cooperative_matrix, cooperative_matrix2, pipeline_executable_properties;
 } cvk_features;
 

@@ -11,6 +11,9 @@ package final class VulkanDevice: @unchecked Sendable {
     private let device: UnsafeMutablePointer<cvk_device>
     private let state = Mutex(State())
 
+    /// The driver calls at which a device may be lost.
+    package enum Call: Sendable { case allocate, submit, wait }
+
     private struct State {
         var submittedValue: UInt64 = 0
         var idle: [cvk_recording] = []
@@ -18,6 +21,13 @@ package final class VulkanDevice: @unchecked Sendable {
         var retired: [(value: UInt64, recording: cvk_recording)] = []
         /// Buffers the device may still be using, by timeline value.
         var inFlight: [(value: UInt64, buffers: [DeviceBuffer])] = []
+        /// Bytes of every live allocation, by its memory's handle.
+        var allocations: [UInt: Int] = [:]
+        /// The call that found the device gone.
+        var lost: DeviceError?
+        /// Results that the driver's next calls give instead of their own, by call: how tests lose a device.
+        var injected: [Call: VkResult] = [:]
+        var pace = SubmitPace()
     }
 
     init(_ physical: VulkanPhysicalDevice) throws(DeviceError) {
@@ -33,6 +43,7 @@ package final class VulkanDevice: @unchecked Sendable {
                 vkResult: result.rawValue)
         }
         pipelines = PipelineLibrary(device, identity: physical.info)
+        state.withLock { $0.pace.isSoftware = physical.description.kind == .software }
     }
 
     deinit {
@@ -52,19 +63,65 @@ package final class VulkanDevice: @unchecked Sendable {
     // MARK: Memory
 
     func allocate(_ byteCount: Int, _ location: cvk_location) throws(DeviceError) -> cvk_buffer {
+        try checkAlive()
+        // Drivers that overcommit would give the memory and lose the device at its first use.
+        if let free = physical.freeByteCount, UInt64(byteCount) > free {
+            throw DeviceError(.outOfMemory, outOfMemory(byteCount, free))
+        }
         var buffer = cvk_buffer()
-        let result = cvk_create_buffer(device, UInt64(byteCount), location, &buffer)
-        if result == VK_SUCCESS { return buffer }
-        let description = physical.description
-        let free = physical.freeByteCount.map { "\($0)" } ?? "an unknown number"
-        try check(
-            result,
-            "allocating \(byteCount) bytes on \(description.selector) (\(free) bytes free of \(description.memoryByteCount))"
-        )
+        let result = outcome(of: .allocate) { cvk_create_buffer(device, UInt64(byteCount), location, &buffer) }
+        if result == VK_SUCCESS {
+            let key = UInt(bitPattern: buffer.memory)
+            state.withLock { $0.allocations[key] = byteCount }
+            return buffer
+        }
+        try note(result, outOfMemory(byteCount, physical.freeByteCount))
         return buffer
     }
 
-    func free(_ buffer: cvk_buffer) { withUnsafePointer(to: buffer) { cvk_destroy_buffer(device, $0) } }
+    func free(_ buffer: cvk_buffer) {
+        let key = UInt(bitPattern: buffer.memory)
+        state.withLock { $0.allocations[key] = nil }
+        withUnsafePointer(to: buffer) { cvk_destroy_buffer(device, $0) }
+    }
+
+    /// What was asked for, used and free, and the largest tensors.
+    private func outOfMemory(_ byteCount: Int, _ free: UInt64?) -> String {
+        let allocations = state.withLock { $0.allocations.values.sorted(by: >) }
+        let largest = allocations.prefix(3).map(String.init).joined(separator: ", ")
+        let description = physical.description
+        return "allocating \(byteCount) bytes on \(description.selector): "
+            + "\(free.map(String.init) ?? "an unknown number of") bytes free of \(description.memoryByteCount), "
+            + "\(allocations.reduce(0, +)) used by \(allocations.count) tensors"
+            + (largest.isEmpty ? "" : ", the largest of \(largest)")
+    }
+
+    // MARK: Loss
+
+    /// What `call` gives, or what a test has injected in its place.
+    private func outcome(of call: Call, _ body: () -> VkResult) -> VkResult {
+        state.withLock { $0.injected.removeValue(forKey: call) } ?? body()
+    }
+
+    package func inject(_ result: Int32, at call: Call) {
+        state.withLock { $0.injected[call] = VkResult(rawValue: result) }
+    }
+
+    /// As `check`; a lost device is remembered, and nothing is asked of it again.
+    private func note(_ result: VkResult, _ call: @autoclosure () -> String) throws(DeviceError) {
+        do throws(DeviceError) { try check(result, call()) } catch {
+            if error.code == .deviceLost { state.withLock { $0.lost = error } }
+            throw error
+        }
+    }
+
+    private func checkAlive() throws(DeviceError) {
+        guard let lost = state.withLock({ $0.lost }) else { return }
+        throw DeviceError(
+            .deviceLost,
+            "\(physical.description.selector) was lost (\(lost.message)): reopen it and make its tensors anew",
+            vkResult: lost.vkResult)
+    }
 
     /// Staging moves at most this much at a time.
     private static let stagingByteCount = 64 << 20
@@ -109,6 +166,7 @@ package final class VulkanDevice: @unchecked Sendable {
     // MARK: Submission
 
     func beginRecording() throws(DeviceError) -> VulkanRecording {
+        try checkAlive()
         reap()
         var raw = state.withLock { $0.idle.popLast() } ?? cvk_recording()
         if raw.pool == nil { try check(cvk_create_recording(device, &raw), "creating a command buffer") }
@@ -118,19 +176,35 @@ package final class VulkanDevice: @unchecked Sendable {
 
     /// Submits and remembers `buffers` until the device is past the returned timeline value.
     func submit(_ raw: cvk_recording, keeping buffers: [DeviceBuffer]) throws(DeviceError) -> UInt64 {
-        try state.withLock { state throws(DeviceError) in
+        try checkAlive()
+        let injected = state.withLock { $0.injected.removeValue(forKey: .submit) }
+        let (result, value) = state.withLock { state in
             let value = state.submittedValue + 1
-            let result = withUnsafePointer(to: raw) { cvk_submit(device, $0, value) }
-            try check(result, "submitting to \(physical.description.selector)")
-            state.submittedValue = value
-            state.inFlight.append((value, buffers))
-            return value
+            let result = injected ?? withUnsafePointer(to: raw) { cvk_submit(device, $0, value) }
+            if result == VK_SUCCESS {
+                state.submittedValue = value
+                state.inFlight.append((value, buffers))
+            }
+            return (result, value)
         }
+        try note(result, "submitting to \(physical.description.selector)")
+        return value
     }
 
     func wait(for value: UInt64) throws(DeviceError) {
         let tenMinutes: UInt64 = 600_000_000_000
-        try check(cvk_wait(device, value, tenMinutes), "waiting for \(physical.description.selector)")
+        try checkAlive()
+        let result = outcome(of: .wait) { cvk_wait(device, value, tenMinutes) }
+        try note(result, "waiting for \(physical.description.selector)")
+    }
+
+    // MARK: Pace
+
+    /// Modelled work that one submission should hold to end within `budget`.
+    func workPerSubmit(_ budget: Duration) -> Double { state.withLock { $0.pace.work(in: budget) } }
+
+    func learnPace(work: Double, took duration: Duration) {
+        state.withLock { $0.pace.learn(work: work, took: duration) }
     }
 
     private func waitIdle() throws(DeviceError) { try wait(for: state.withLock { $0.submittedValue }) }

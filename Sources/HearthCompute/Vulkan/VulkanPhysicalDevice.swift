@@ -43,7 +43,8 @@ package final class VulkanPhysicalDevice: @unchecked Sendable {
             apiVersion: "\(info.api_version >> 22).\((info.api_version >> 12) & 0x3ff).\(info.api_version & 0xfff)",
             memoryByteCount: info.device_local_byte_count,
             freeByteCount: hasBudget ? (budget > usage ? budget - usage : 0) : nil,
-            subgroupSize: Int(info.subgroup_size), features: featureNames(info.features),
+            subgroupSize: Int(info.subgroup_size),
+            features: featureNames(info.features) + (info.subgroup_size >= 8 ? ["subgroup8"] : []),
             matrixShapes: matrixShapes(instance, handle), unusable: unusable(info))
     }
 
@@ -69,8 +70,10 @@ package final class VulkanPhysicalDevice: @unchecked Sendable {
 
     private static func featureNames(_ f: cvk_features) -> [String] {
         let all: [(Bool, String)] = [
-            (f.float16, "f16"), (f.int8, "i8"), (f.storage_16bit, "storage16"), (f.storage_8bit, "storage8"),
-            (f.int64, "i64"), (f.bfloat16, "bf16"), (f.memory_budget, "memory-budget"),
+            (f.float16, "f16"), (f.int8, "i8"), (f.int16, "i16"), (f.storage_16bit, "storage16"),
+            (f.storage_8bit, "storage8"),
+            (f.int64, "i64"), (f.subgroup_shuffle, "subgroup-shuffle"), (f.bfloat16, "bf16"),
+            (f.memory_budget, "memory-budget"),
             (f.subgroup_size_control, "subgroup-size-control"), (f.cooperative_matrix, "cooperative-matrix"),
             (f.cooperative_matrix2, "cooperative-matrix2"),
             (f.pipeline_executable_properties, "pipeline-executable-properties"),

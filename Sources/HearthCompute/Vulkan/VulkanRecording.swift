@@ -55,11 +55,10 @@ final class VulkanRecording: @unchecked Sendable {
         }
         // The last word of a tensor may be half used; buffers are whole words, so it lies inside.
         let range = min((tensor.spannedByteCount + 3) & ~3, Int(buffer.byte_count) - tensor.byteOffset)
-        if UInt64(range) > info.max_storage_range {
+        let limit = tensor.buffer.device.storageRange ?? .max
+        if range > limit {
             throw DeviceError(
-                .invalid,
-                "\(shader.name): \(range) bytes in one tensor exceed maxStorageBufferRange \(info.max_storage_range)"
-            )
+                .invalid, "\(shader.name): \(range) bytes in one tensor exceed the device's storage range \(limit)")
         }
         return cvk_binding(buffer: buffer.handle, offset: UInt64(tensor.byteOffset), range: UInt64(max(range, 4)))
     }
@@ -68,11 +67,12 @@ final class VulkanRecording: @unchecked Sendable {
         cvk_copy(device.handle, &raw, source, UInt64(sourceOffset), target, UInt64(offset), UInt64(count))
     }
 
-    func submit() throws(DeviceError) -> VulkanSubmission {
+    /// - Parameter work: what the device is to do, modelled; 0 where that is not known.
+    func submit(work: Double = 0) throws(DeviceError) -> VulkanSubmission {
         try check(cvk_end(device.handle, &raw), "ending a command buffer")
         let value = try device.submit(raw, keeping: buffers)
         submitted = true
-        return VulkanSubmission(device: device, value: value, raw: raw)
+        return VulkanSubmission(device: device, value: value, raw: raw, work: work)
     }
 }
 

@@ -8,9 +8,11 @@ final class VulkanSubmission: @unchecked Sendable {
     private let device: VulkanDevice
     private let value: UInt64
     private let raw: cvk_recording
+    private let work: Double
     private let duration = Mutex<Duration?>(nil)
 
-    init(device: VulkanDevice, value: UInt64, raw: cvk_recording) {
+    init(device: VulkanDevice, value: UInt64, raw: cvk_recording, work: Double) {
+        self.work = work
         self.device = device
         self.value = value
         self.raw = raw
@@ -25,6 +27,7 @@ final class VulkanSubmission: @unchecked Sendable {
         device.reap()
         let measured = try readTimestamps()
         duration.withLock { $0 = measured }
+        device.learnPace(work: work, took: measured)
         return measured
     }
 
