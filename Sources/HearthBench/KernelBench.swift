@@ -198,6 +198,15 @@ public struct KernelBench {
         }
     }
 
+    /// Makes every kernel that has one of `variants` take it. - Throws: `invalid` naming the variants there are.
+    public static func force(_ variants: [String], on device: Device) throws(DeviceError) {
+        let known = ShaderCatalog.variantNames
+        if let unknown = variants.first(where: { !known.contains($0) }) {
+            throw DeviceError(.invalid, "no variant '\(unknown)'; there are \(known.joined(separator: ", "))")
+        }
+        device.forced.withLock { $0.variants = variants }
+    }
+
     /// One line for each f32 product of the gemm workload, and some of language models.
     public static func explanations(_ device: Device) throws -> [String] {
         try [(128, 128, 128), (256, 256, 256), (512, 512, 512), (1, 2048, 2048), (16, 2048, 2048), (512, 2048, 2048)]

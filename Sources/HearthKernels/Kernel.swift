@@ -5,9 +5,10 @@ import HearthRoofline
 ///
 /// Each has a launcher (`encode`), a backend in `+CPU` and `+Vulkan`, a `+Cost` and a plain `+Reference`.
 package enum KernelCatalog {
-    package static let names = ["GEMM", "Attention", "RMSNorm", "RoPE", "SwiGLU", "Add", "Gather", "ArgMax"] + cpuOnly
-    /// Those without a shader so far.
-    package static let cpuOnly = ["LayerNorm", "Softmax", "CrossEntropy", "Quantise", "Cast"]
+    package static let names = [
+        "GEMM", "Attention", "RMSNorm", "LayerNorm", "RoPE", "SwiGLU", "Add", "Gather", "ArgMax", "Softmax",
+        "CrossEntropy", "Quantise", "Cast",
+    ]
 }
 
 /// Throws `invalid` with the kernel's name in front when `condition` does not hold.
@@ -15,15 +16,8 @@ func require(_ condition: Bool, _ kernel: String, _ message: @autoclosure () -> 
     if !condition { throw DeviceError(.invalid, "\(kernel): \(message())") }
 }
 
-/// The CPU backend, or `invalid` for a kernel that has no shader yet.
-func requireCPU(_ kernel: String, _ device: Device) throws(DeviceError) -> CPUDevice {
-    guard case .cpu(let cpu) = device.backend else {
-        throw DeviceError(.invalid, "\(kernel): runs on the CPU only, not on \(device.selector)")
-    }
-    return cpu
-}
-
-/// Workgroups of a one-dimensional launch, laid over two dimensions of at most 32768 and 65535.
+/// Workgroups of a one-dimensional launch, laid over two dimensions of at most 32768 and 65535; shaders return from those past
+/// the end.
 func grid(_ workgroups: Int) -> (x: Int, y: Int, z: Int) {
     (min(workgroups, 32768), (workgroups + 32767) / 32768, 1)
 }

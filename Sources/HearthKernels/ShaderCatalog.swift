@@ -1,33 +1,99 @@
 import CShaders
 import HearthCompute
+import HearthRoofline
 
-/// The compiled shaders by name; `Shaders/variants.json` is their list.
+/// One way to do an operation on a Vulkan device.
+package struct ShaderVariant: Sendable {
+    /// The subgroups a variant is made for.
+    package enum Width: Int, Sendable { case any, wide, narrow }
+
+    package let operation, name: String
+    /// Beyond Vulkan 1.3 core, by the names of `DeviceDescription.features`.
+    package let features: [String]
+    package let width: Width
+    /// Rows and columns of one workgroup's results; 0 where it has no such.
+    package let tile: (rows: Int, columns: Int)
+    package let constants: [UInt32]
+    package let shader: Shader
+
+    package func runs(on device: Device) -> Bool { features.allSatisfy(device.description.features.contains) }
+}
+
+/// The compiled shaders: operations, each with one or more variants. `Shaders/variants.json` is their list.
 package enum ShaderCatalog {
-    private static let shaders: [String: Shader] = {
+    private static let all: [String: [ShaderVariant]] = {
         let entries = cshaders_entries()!
-        var all: [String: Shader] = [:]
+        var all: [String: [ShaderVariant]] = [:]
         for index in 0..<Int(cshaders_count) {
             let entry = entries[index]
-            let name = String(cString: entry.name)
-            let spirv = UnsafeRawBufferPointer(start: entry.spirv, count: Int(entry.byte_count))
-            all[name] = Shader(
-                name: name, bindingCount: Int(entry.binding_count), pushByteCount: Int(entry.push_byte_count),
-                spirv: spirv)
+            let shader = Shader(
+                name: String(cString: entry.name), bindingCount: Int(entry.binding_count),
+                pushByteCount: Int(entry.push_byte_count),
+                spirv: UnsafeRawBufferPointer(start: entry.spirv, count: Int(entry.byte_count)))
+            let constants = withUnsafeBytes(of: entry.constants) { Array($0.bindMemory(to: UInt32.self)) }
+            let variant = ShaderVariant(
+                operation: String(cString: entry.operation), name: String(cString: entry.variant),
+                features: String(cString: entry.features).split(separator: ",").map(String.init),
+                width: ShaderVariant.Width(rawValue: Int(entry.width))!,
+                tile: (Int(entry.tile.0), Int(entry.tile.1)),
+                constants: Array(constants.prefix(Int(entry.constant_count))), shader: shader)
+            all[variant.operation, default: []].append(variant)
         }
         return all
     }()
 
-    package static var names: [String] { shaders.keys.sorted() }
+    package static var operations: [String] { all.keys.sorted() }
 
-    /// - Precondition: the name is in variants.json; a launcher that asks for another is a programmer's mistake.
-    static func shader(_ name: String) -> Shader {
-        guard let shader = shaders[name] else { preconditionFailure("no shader \(name) in Shaders/variants.json") }
-        return shader
+    /// In the order of the manifest. - Precondition: a launcher asks for what is in variants.json.
+    package static func variants(of operation: String) -> [ShaderVariant] {
+        guard let variants = all[operation] else { preconditionFailure("no \(operation) in Shaders/variants.json") }
+        return variants
     }
 
-    /// The variant whose workgroup is one subgroup of 8, on devices (software drivers, some integrated GPUs) that have
-    /// no wider ones: its reductions then need no barrier. The wide one elsewhere.
-    static func shader(_ name: String, for device: Device) -> Shader {
-        shader(device.description.subgroupSize <= 8 ? name + "_narrow" : name)
+    /// The names of all variants, for `--variant`.
+    package static var variantNames: [String] { Set(all.values.joined().map(\.name)).subtracting(["only"]).sorted() }
+
+    /// The variant that was forced, where the operation has it; else the best of those made for the device's subgroups, by
+    /// `isBetter` or in the manifest's order.
+    ///
+    /// - Throws: `invalid` when the device lacks what every variant needs.
+    static func variant(
+        _ operation: String, for device: Device, isBetter: (ShaderVariant, ShaderVariant) -> Bool = { _, _ in false }
+    ) throws(DeviceError) -> ShaderVariant {
+        let variants = variants(of: operation)
+        let usable = variants.filter { $0.runs(on: device) }
+        for name in device.forcedVariants {
+            if let variant = usable.first(where: { $0.name == name }) { return variant }
+        }
+        let width = device.description.subgroupSize <= 8 ? ShaderVariant.Width.narrow : .wide
+        let fitting = usable.filter { $0.width == width || $0.width == .any }
+        guard var best = fitting.first ?? usable.first else {
+            throw DeviceError(
+                .invalid,
+                "\(operation): \(device.selector) lacks \(variants[0].features.filter { !device.description.features.contains($0) }.joined(separator: ", "))"
+            )
+        }
+        for other in fitting.dropFirst() where isBetter(other, best) { best = other }
+        return best
+    }
+}
+
+extension CommandEncoder {
+    /// One dispatch of a variant. Bindings and barriers as `dispatch`.
+    mutating func dispatch(
+        _ variant: ShaderVariant, constants: [UInt32]? = nil, reads: [Tensor], writes: [Tensor], push: [UInt32],
+        groups: (x: Int, y: Int, z: Int), cost: Cost = .zero
+    ) throws(DeviceError) {
+        try dispatch(
+            variant.shader, constants: constants ?? variant.constants, reads: reads, writes: writes, push: push,
+            groups: groups, cost: cost)
+    }
+
+    /// One dispatch of an operation in the variant that the device is given.
+    mutating func dispatch(
+        _ operation: String, reads: [Tensor], writes: [Tensor], push: [UInt32], groups: (x: Int, y: Int, z: Int)
+    ) throws(DeviceError) {
+        try dispatch(
+            try ShaderCatalog.variant(operation, for: device), reads: reads, writes: writes, push: push, groups: groups)
     }
 }

@@ -17,7 +17,7 @@ public enum Add {
             case .cpu(let cpu): runCPU(a, b, y, cpu)
             case .vulkan:
                 try encoder.dispatch(
-                    ShaderCatalog.shader("add"), reads: [a, b], writes: [y], push: [UInt32(n)],
+                    "add", reads: [a, b], writes: [y], push: [UInt32(n)],
                     groups: grid((n + 63) / 64))
             }
         }

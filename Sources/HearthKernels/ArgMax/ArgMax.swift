@@ -17,7 +17,7 @@ public enum ArgMax {
             case .cpu: runCPU(x, y)
             case .vulkan:
                 try encoder.dispatch(
-                    ShaderCatalog.shader("argmax"), reads: [x], writes: [y], push: [UInt32(n)], groups: (rows, 1, 1))
+                    "argmax", reads: [x], writes: [y], push: [UInt32(n)], groups: (rows, 1, 1))
             }
         }
         encoder.note("argmax", cost(rows: rows, n: n))

@@ -12,7 +12,7 @@ import HearthRoofline
 ///       x x x x x
 ///
 ///   so that the last query sees every key. A row without a key (Tq > Tk) gives zeros and lse = -FLT_MAX.
-/// - dtypes: o and lse f32, q, k and v f32, on the CPU also f16 or bf16; f32 accumulation. D <= 512.
+/// - dtypes: o and lse f32, q, k and v f32, f16 or bf16 (Vulkan: q f32 or of the same type as k and v); f32 accumulation. D <= 512.
 /// - Aliasing: o and lse overlap no input.
 /// - Errors: `invalid` when shapes or dtypes do not fit.
 /// - Cost: `4 D` FLOPs a query head and attended key; q, attended k and v read once.
@@ -37,7 +37,7 @@ public enum Attention {
         }
     }
 
-    /// What attention does beyond the plain product; Vulkan takes causality and scale only.
+    /// What attention does beyond the plain product.
     public struct Options: Sendable {
         /// Query 0's own key: key 0, key `Tk - Tq`, or the one named (a past of that many keys).
         public enum Alignment: Sendable { case topLeft, bottomRight, offset(Int) }
@@ -73,18 +73,13 @@ public enum Attention {
         _ encoder: inout CommandEncoder
     ) throws(DeviceError) {
         let problem = try validate(q, k, v, keyCount, options, o, lse)
-        let factor = options.scale ?? 1 / Float(problem.d).squareRoot()
         if problem.b > 0, problem.tq > 0 {
             switch encoder.device.backend {
             case .cpu(let cpu): runCPU(problem, q, k, v, options, o, lse, cpu)
             case .vulkan:
-                try require(
-                    options.mask == nil && options.softcap == nil && options.window == nil && q.dtype == .f32
-                        && k.dtype == .f32 && (!options.isCausal || problem.offset == problem.tk - problem.tq),
-                    "Attention", "masks, windows, soft caps, other alignments and 16-bit inputs need the CPU backend")
                 var saved = lse
                 if saved == nil { saved = try encoder.device.makeTensor(.f32, [problem.b, problem.tq, problem.hq]) }
-                try encodeVulkan(problem, q, k, v, factor, o, saved!, &encoder)
+                try encodeVulkan(problem, q, k, v, options, o, saved!, &encoder)
             }
         }
         encoder.note("attention", cost(problem))

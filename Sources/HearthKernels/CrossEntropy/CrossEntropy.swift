@@ -4,9 +4,9 @@ import HearthRoofline
 /// Cross-entropy of logits with class targets: `loss[r] = -weight[t_r] * log_softmax(x[r])[t_r]`.
 ///
 /// - Shapes: x `[r, classes]` f32, targets `[r]` i32, weight `[classes]` f32 or none, logProbabilities `[r, classes]` f32, loss
-///   `[r]` f32 for `.none`, else `[1]`. A row whose target is `ignoredTarget` has loss 0 and counts for nothing. CPU.
+///   `[r]` f32 for `.none`, else `[1]`. A row whose target is `ignoredTarget` has loss 0 and counts for nothing.
 /// - Reduction: none, the sum, or the mean weighted by the rows' weights (0 / 0 is NaN, as in other libraries).
-/// - Errors: `invalid` when shapes do not fit, a target is no class, or the device is no CPU.
+/// - Errors: `invalid` when shapes do not fit, or (CPU) a target is no class; on Vulkan such a row's loss is NaN.
 /// - Cost: 12 FLOPs a logit; x read once, log-probabilities written once.
 public enum CrossEntropy {
     public enum Reduction: Sendable { case none, sum, mean }
@@ -39,7 +39,9 @@ public enum CrossEntropy {
         try require(
             floats.allSatisfy { $0.dtype == .f32 && $0.isContiguous } && targets.isContiguous, "CrossEntropy",
             "tensors are plain f32")
-        let cpu = try requireCPU("CrossEntropy", encoder.device)
+        guard case .cpu(let cpu) = encoder.device.backend else {
+            return try encodeVulkan(x, targets, options, logProbabilities, loss, &encoder)
+        }
         let ids = targets.hostPointer(as: Int32.self)
         for r in 0..<rows where ids[r] != options.ignoredTarget {
             try require((0..<classes).contains(Int(ids[r])), "CrossEntropy", "target \(ids[r]) of row \(r) is no class")

@@ -4,7 +4,7 @@ import HearthRoofline
 /// Matrix product with weights stored as rows: `c[m, n] = sum_k a[m, k] * b[n, k]`, that is `C = A B^T`.
 ///
 /// - Shapes: a `[m, k]`, b `[n, k]`, c `[m, n]`. For `C = A B` with b `[k, n]` pass `b.transposed`.
-/// - dtypes: a and c f32; b f32, f16, bf16 or quantised (Vulkan: f32, f16, q4_1, q8_0), widened to f32 in the load path. Accumulation in f32.
+/// - dtypes: a and c f32; b f32, f16, bf16 or quantised, widened to f32 in the load path. Accumulation in f32.
 /// - Strides: f32 a and b may have any; c must be contiguous; f16 and quantised b are contiguous.
 /// - Aliasing: c overlaps neither a nor b.
 /// - Errors: `invalid` when shapes, dtypes or strides do not fit.
@@ -28,28 +28,29 @@ public enum GEMM {
         throws(DeviceError)
     {
         let problem = try validate(a, b, c)
-        if case .vulkan = encoder.device.backend {
-            try require(
-                [.f32, .f16, .q4_1, .q8_0].contains(b.dtype), "GEMM", "\(b.dtype) weights need the CPU backend")
-        }
         if problem.m > 0, problem.n > 0 {
             switch encoder.device.backend {
             case .cpu(let cpu): runCPU(problem, a, b, c, cpu)
-            case .vulkan: try encodeVulkan(problem, a, b, c, &encoder)
+            case .vulkan: try encodeVulkan(problem, VulkanOperands(a: a, b: b, c: c), Options(), &encoder)
             }
         }
         encoder.note(name(problem.weights), cost(problem))
     }
 
-    /// As `encode`, with `options`; other than the plain product on the CPU with f32 weights only.
+    /// As `encode`, with `options`; on the CPU other than the plain product takes f32 weights.
     public static func encode(
         _ a: Tensor, _ b: Tensor, _ options: Options, into c: Tensor, _ encoder: inout CommandEncoder
     ) throws(DeviceError) {
         if options.isPlain { return try encode(a, b, into: c, &encoder) }
         let problem = try validate(a, b, c)
-        try require(b.dtype == .f32, "GEMM", "\(b.dtype) weights take options when they are packed (PackedWeights)")
-        let cpu = try requireCPU("GEMM with options", encoder.device)
         try options.validate(problem, c)
+        guard case .cpu(let cpu) = encoder.device.backend else {
+            if problem.m > 0, problem.n > 0 {
+                try encodeVulkan(problem, VulkanOperands(a: a, b: b, c: c), options, &encoder)
+            }
+            return encoder.note(name(problem.weights), cost(problem))
+        }
+        try require(b.dtype == .f32, "GEMM", "\(b.dtype) weights take options when they are packed (PackedWeights)")
         if problem.m > 0, problem.n > 0 {
             var left = Left(a)
             left.scale = options.alpha

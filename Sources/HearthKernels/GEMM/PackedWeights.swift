@@ -52,7 +52,10 @@ extension GEMM {
         _ a: Tensor, _ weights: PackedWeights, _ options: Options = Options(), into c: Tensor,
         _ encoder: inout CommandEncoder
     ) throws(DeviceError) {
-        if case .tensor(let b) = weights.storage { return try encode(a, b, options, into: c, &encoder) }
+        if case .tensor(let b) = weights.storage {
+            if a.dtype == .f32 { return try encode(a, b, options, into: c, &encoder) }
+            return try encodeHalves(a, b, options, into: c, &encoder)
+        }
         guard case .cpu(let cpu) = encoder.device.backend else {
             throw DeviceError(.invalid, "GEMM: weights packed for the CPU on \(encoder.device.selector)")
         }
@@ -83,5 +86,24 @@ extension GEMM {
         }
         if problem.m > 0, n > 0 { runPacked(problem, a, weights.storage, c, options, cpu) }
         encoder.note(name(weights.dtype), cost(problem), arithmetic(problem))
+    }
+
+    /// f16 or bf16 throughout, sums in f32. Vulkan.
+    private static func encodeHalves(
+        _ a: Tensor, _ b: Tensor, _ options: Options, into c: Tensor, _ encoder: inout CommandEncoder
+    ) throws(DeviceError) {
+        try require(
+            [.f16, .bf16].contains(a.dtype) && b.dtype == a.dtype && c.dtype == a.dtype, "GEMM",
+            "\(a.dtype) by \(b.dtype) weights into \(c.dtype): on \(encoder.device.selector) all three are f16, or bf16"
+        )
+        let (m, n, k) = (a.shape[0], b.shape[0], b.shape[1])
+        try require(a.shape == [m, k] && c.shape == [m, n], "GEMM", "a \(a.shape), weights \(b.shape), c \(c.shape)")
+        try require(c.isContiguous && b.isContiguous, "GEMM", "weights and c are contiguous")
+        let problem = Problem(m: m, n: n, k: k, weights: b.dtype, activations: a.dtype, outputs: c.dtype)
+        try options.validate(problem, c)
+        if m > 0, n > 0 {
+            try encodeVulkan(problem, VulkanOperands(a: a, b: b, c: c), options, &encoder)
+        }
+        encoder.note(name(b.dtype), cost(problem), arithmetic(problem))
     }
 }

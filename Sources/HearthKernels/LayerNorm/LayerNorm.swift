@@ -4,9 +4,9 @@ import HearthRoofline
 /// Layer normalisation: `y[r, i] = (x[r, i] - mean_r) / sqrt(variance_r + epsilon) * weight[i] + bias[i]`.
 ///
 /// - Shapes: x and y `[r, n]`, weight and bias `[n]`, statistics `[r, 2]` (mean, inverse deviation), all f32 and contiguous;
-///   sums in f32, the variance from the differences. CPU.
+///   sums in f32, the variance from the differences.
 /// - Aliasing: y may be x.
-/// - Errors: `invalid` when shapes do not fit or the device is no CPU.
+/// - Errors: `invalid` when shapes do not fit.
 /// - Cost: `7 n` FLOPs a row; x, weight and bias read once, y written once.
 /// - Source: Ba et al., arXiv 1607.06450.
 public enum LayerNorm {
@@ -22,8 +22,15 @@ public enum LayerNorm {
         try require(
             ([x, weight, y, statistics] + [bias].compactMap { $0 }).allSatisfy { $0.dtype == .f32 && $0.isContiguous },
             "LayerNorm", "tensors are plain f32")
-        let cpu = try requireCPU("LayerNorm", encoder.device)
-        if rows > 0, n > 0 { runCPU(x, weight, bias, epsilon, y, statistics, cpu) }
+        if rows > 0, n > 0 {
+            switch encoder.device.backend {
+            case .cpu(let cpu): runCPU(x, weight, bias, epsilon, y, statistics, cpu)
+            case .vulkan:
+                try encoder.dispatch(
+                    "layer_norm", reads: [x, weight, bias ?? weight], writes: [y, statistics],
+                    push: [UInt32(rows), UInt32(n), epsilon.bitPattern, bias == nil ? 0 : 1], groups: grid(rows))
+            }
+        }
         encoder.note("layer_norm", cost(rows: rows, n: n))
     }
 }

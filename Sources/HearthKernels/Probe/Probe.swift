@@ -14,7 +14,7 @@ package enum Probe {
         case .vulkan:
             let invocations = scratch.elementCount
             try encoder.dispatch(
-                ShaderCatalog.shader("probe_fma"), reads: [], writes: [scratch], push: [UInt32(rounds)],
+                "probe_fma", reads: [], writes: [scratch], push: [UInt32(rounds)],
                 groups: (invocations / 64, 1, 1))
             flops = Double(invocations) * Double(rounds) * 64  // 8 chains of 4 lanes, 2 FLOPs each
         }
@@ -35,7 +35,7 @@ package enum Probe {
         case .cpu(let cpu): streamCPU(stream, a, b, c, cpu)
         case .vulkan:
             try encoder.dispatch(
-                ShaderCatalog.shader("probe_\(stream.rawValue)"), reads: [a, b], writes: [c], push: [UInt32(n / 4)],
+                "probe_\(stream.rawValue)", reads: [a, b], writes: [c], push: [UInt32(n / 4)],
                 groups: (n / 4096, 1, 1))
         }
         let bytes = Double(4 * n)

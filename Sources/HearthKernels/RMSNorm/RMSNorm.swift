@@ -22,8 +22,8 @@ public enum RMSNorm {
             case .cpu(let cpu): runCPU(x, weight, epsilon, y, cpu)
             case .vulkan:
                 try encoder.dispatch(
-                    ShaderCatalog.shader("rms_norm", for: encoder.device), reads: [x, weight], writes: [y],
-                    push: [UInt32(n), epsilon.bitPattern], groups: (rows, 1, 1))
+                    "rms_norm", reads: [x, weight], writes: [y],
+                    push: [UInt32(rows), UInt32(n), epsilon.bitPattern], groups: grid(rows))
             }
         }
         encoder.note("rms_norm", cost(rows: rows, n: n))

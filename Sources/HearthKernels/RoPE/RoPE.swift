@@ -42,7 +42,7 @@ public enum RoPE {
             case .cpu(let cpu): runCPU(x, table, position, layout, y, cpu)
             case .vulkan:
                 try encoder.dispatch(
-                    ShaderCatalog.shader("rope"), reads: [x, table], writes: [y],
+                    "rope", reads: [x, table], writes: [y],
                     push: [tokens, heads, d, position, layout == .halfSplit ? 1 : 0].map(UInt32.init),
                     groups: ((x.elementCount / 2 + 63) / 64, 1, 1))
             }

@@ -35,6 +35,9 @@ struct BenchKernels: ParsableCommand {
     @Option(help: "Seconds a case is repeated for.") var seconds = 1.0
     @Option(help: "table, jsonl (one result a line, for compare), csv or md.") var format = BenchFormat.table
     @Option(help: "Also write a page with the roofline to this file.") var report: String?
+    @Option(
+        help: "Variants that Vulkan kernels take where they have them, with commas between; an unknown one lists all.")
+    var variant: String?
     @Flag(help: "Say which way each f32 product takes on the CPU, and why.") var explain = false
 
     enum CacheMode: String, ExpressibleByArgument, CaseIterable { case warm, cold }
@@ -92,6 +95,9 @@ struct BenchKernels: ParsableCommand {
             if selection.isCold, device.cpuThreadCount == nil {
                 throw CommandFailure(
                     .badInput, "--cache cold: caches are emptied on the CPU only, not on \(device.selector)")
+            }
+            if let variant {
+                try KernelBench.force(variant.split(separator: ",").map(String.init), on: device)
             }
             let ceilings = try ceilings(of: device)
             try KernelBench(device, ceilings: ceilings, minimumSeconds: seconds).run(chosen, selection) { result in

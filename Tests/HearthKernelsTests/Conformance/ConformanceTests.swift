@@ -67,7 +67,6 @@ struct ConformanceTests {
             for (reason, names) in excluded.sorted(by: { $0.key < $1.key }) {
                 print("conformance   excluded \(names.count): \(reason): \(names.joined(separator: " "))")
             }
-            if case .vulkan = implementation { continue }
             #expect(passed >= 179)
         }
     }

@@ -6,20 +6,25 @@ import Support
 enum Implementation: CustomStringConvertible {
     case reference
     case cpu(level: String)
-    case vulkan(selector: String)
+    case vulkan(selector: String, variants: [String])
 
     /// All that this machine has. A lowered HEARTH_CPU_LEVEL lowers the list.
     static let all: [Implementation] = {
         let highest = Int(ck_level_index())
         return [.reference] + ["portable", "avx2", "avx512"].prefix(highest + 1).map { .cpu(level: $0) }
-            + TestDevices.selectors.filter { $0 != "cpu" }.map { .vulkan(selector: $0) }
+            + TestDevices.vulkan.flatMap { selector in
+                ([[]] + variantSets).map { .vulkan(selector: selector, variants: $0) }
+            }
     }()
+
+    /// What is forced in turn, so that every variant meets the vectors.
+    static let variantSets = [["wide", "tile32"], ["wide", "tile128"], ["rows8"], ["rows16"], ["rows32"]]
 
     var description: String {
         switch self {
         case .reference: "reference"
         case .cpu(let level): "cpu \(level)"
-        case .vulkan(let selector): selector
+        case .vulkan(let selector, let variants): ([selector] + variants).joined(separator: " ")
         }
     }
 
@@ -27,7 +32,11 @@ enum Implementation: CustomStringConvertible {
     func with<Result>(_ body: (Device?) throws -> Result) throws -> Result {
         switch self {
         case .reference: return try body(nil)
-        case .vulkan(let selector): return try body(try TestDevices.device(selector))
+        case .vulkan(let selector, let variants):
+            let device = try TestDevices.device(selector)
+            device.forced.withLock { $0.variants = variants }
+            defer { device.forced.withLock { $0.variants = [] } }
+            return try body(device)
         case .cpu(let level):
             let before = String(cString: ck_level_name())
             precondition(ck_level_force(level), "this machine has no level \(level)")

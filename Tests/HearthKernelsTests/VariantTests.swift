@@ -1,0 +1,161 @@
+import HearthCompute
+import HearthKernels
+import Support
+import Testing
+
+/// Every variant of the Vulkan products and of attention, forced one after the other, against f64 loops.
+@Suite(.serialized, .enabled(if: !TestDevices.vulkan.isEmpty, "this machine has no Vulkan device"))
+struct VariantTests {
+    static let products = ["tile128", "tile32", "rows32", "rows16", "rows8"]
+    static let formats: [DType] = [.f32, .f16, .bf16, .q4_0, .q4_1, .q5_0, .q8_0, .q4_k, .q6_k]
+
+    private func with<Result>(_ device: Device, _ settings: Device.Forced, _ body: () throws -> Result) rethrows -> Result {
+        device.forced.withLock { $0 = settings }
+        defer { device.forced.withLock { $0 = Device.Forced() } }
+        return try body()
+    }
+
+    private func forced(_ variants: [String] = [], range: Int? = nil, splits: Int? = nil) -> Device.Forced {
+        var settings = Device.Forced()
+        (settings.variants, settings.storageRange, settings.splits) = (variants, range, splits)
+        return settings
+    }
+
+    private func run(_ device: Device, _ encode: (inout CommandEncoder) throws(DeviceError) -> Void) throws {
+        var encoder = try device.makeEncoder()
+        try encode(&encoder)
+        try encoder.submit().wait()
+    }
+
+    @Test(arguments: TestDevices.vulkan, products)
+    func productsMatchReference(selector: String, variant: String) throws {
+        let device = try TestDevices.device(selector)
+        for dtype in Self.formats {
+            for (m, n, k) in [(2, 1, 256), (33, 35, 512), (129, 17, 256), (7, 130, 768)] {
+                var random = TestRandom(UInt64(m * n + k))
+                let (a, weights) = (random.floats(m * k), Quantiser.make(dtype, count: n * k, &random))
+                let b = try device.makeTensor(dtype, [n, k])
+                try b.write(weights.bytes)
+                let c = try device.makeTensor([Float](repeating: .nan, count: m * n), [m, n])
+                let left = try device.makeTensor(a, [m, k])
+                try with(device, forced([variant])) {
+                    try run(device) { (e) throws(DeviceError) in try GEMM.encode(left, b, into: c, &e) }
+                }
+                let expected = GEMM.reference(a, weights.values, m: m, n: n, k: k)
+                let scale = Double(weights.values.map(abs).max()!) * Double(k).squareRoot()
+                #expect(
+                    largestError(try c.read(as: Float.self), expected) < 4e-7 * scale * 8,
+                    "\(variant) \(dtype) \(m)x\(n)x\(k)")
+            }
+        }
+    }
+
+    /// 16-bit operands and results: within the rounding of the result of the f64 product of the same values.
+    @Test(arguments: TestDevices.vulkan, products)
+    func halvesMatchReference(selector: String, variant: String) throws {
+        let device = try TestDevices.device(selector)
+        for dtype in [DType.f16, .bf16] {
+            let (m, n, k) = (35, 37, 264)
+            var random = TestRandom(3)
+            let (a, b) = (Quantiser.make(dtype, count: m * k, &random), Quantiser.make(dtype, count: n * k, &random))
+            let (x, w, c) = (
+                try device.makeTensor(dtype, [m, k]), try device.makeTensor(dtype, [n, k]),
+                try device.makeTensor(dtype, [m, n])
+            )
+            try x.write(a.bytes)
+            try w.write(b.bytes)
+            let packed = try PackedWeights(w)
+            try with(device, forced([variant])) {
+                try run(device) { (e) throws(DeviceError) in try GEMM.encode(x, packed, into: c, &e) }
+            }
+            let widened = try device.makeTensor(.f32, [m, n])
+            try run(device) { (e) throws(DeviceError) in try Cast.encode(c, into: widened, &e) }
+            let expected = GEMM.reference(a.values, b.values, m: m, n: n, k: k)
+            let rounding = dtype == .f16 ? 0x1p-11 : 0x1p-8
+            for (got, want) in zip(try widened.read(as: Float.self), expected) {
+                #expect(abs(Double(got) - want) <= rounding * abs(want) + 1e-4, "\(variant) \(dtype)")
+            }
+        }
+    }
+
+    /// Parts of k summed apart and joined in order: the product, and the same bits each time.
+    @Test(arguments: TestDevices.vulkan, [2, 3])
+    func sharedOutProductsMatchReference(selector: String, splits: Int) throws {
+        let device = try TestDevices.device(selector)
+        let (m, n, k) = (5, 40, 1100)
+        var random = TestRandom(4)
+        let (a, b, bias) = (random.floats(m * k), random.floats(n * k), random.floats(n))
+        var options = GEMM.Options(alpha: 0.5, beta: 2, activation: .relu)
+        options.bias = try device.makeTensor(bias, [n])
+        let runs = try (0..<2).map { _ in
+            let c = try device.makeTensor([Float](repeating: 1, count: m * n), [m, n])
+            let (x, w) = (try device.makeTensor(a, [m, k]), try device.makeTensor(b, [n, k]))
+            try with(device, forced(splits: splits)) {
+                try run(device) { (e) throws(DeviceError) in try GEMM.encode(x, w, options, into: c, &e) }
+            }
+            return try c.read(as: Float.self)
+        }
+        let sums = GEMM.reference(a, b, m: m, n: n, k: k)
+        let expected = sums.indices.map { max(0, 0.5 * sums[$0] + 2 + Double(bias[$0 % n])) }
+        #expect(largestError(runs[0], expected) < 1e-4)
+        #expect(runs[0].map(\.bitPattern) == runs[1].map(\.bitPattern))
+    }
+
+    @Test(arguments: TestDevices.vulkan, ["wide", "narrow"])
+    func attentionMatchesReference(selector: String, variant: String) throws {
+        let device = try TestDevices.device(selector)
+        for (tq, tk, hq, hkv, d) in [(1, 700, 6, 2, 64), (9, 70, 4, 1, 80), (40, 33, 2, 2, 13), (3, 40, 1, 1, 200)] {
+            var random = TestRandom(UInt64(tq + tk + d))
+            let (q, k) = (random.floats(tq * hq * d, in: -2...2), random.floats(tk * hkv * d, in: -2...2))
+            let v = random.floats(tk * hkv * d)
+            let o = try device.makeTensor([Float](repeating: .nan, count: q.count), [1, tq, hq, d])
+            let (qs, ks, vs) = (
+                try device.makeTensor(q, o.shape), try device.makeTensor(k, [1, tk, hkv, d]),
+                try device.makeTensor(v, [1, tk, hkv, d])
+            )
+            try with(device, forced([variant])) {
+                try run(device) { (e) throws(DeviceError) in
+                    try Attention.encode(q: qs, k: ks, v: vs, isCausal: true, into: o, &e)
+                }
+            }
+            let problem = Attention.Problem(b: 1, tq: tq, tk: tk, hq: hq, hkv: hkv, d: d, isCausal: true)
+            let expected = Attention.reference(problem, q: q, k: k, v: v)
+            #expect(largestError(try o.read(as: Float.self), expected.o) < 4e-6, "\(variant) Tq\(tq) Tk\(tk) D\(d)")
+        }
+    }
+
+    /// Operands above the storage range are cut: same bits as whole, with a 1 MiB range.
+    @Test(arguments: TestDevices.vulkan, [DType.f32, .q8_0])
+    func tensorsAboveTheStorageRangeWork(selector: String, dtype: DType) throws {
+        let device = try TestDevices.device(selector)
+        let (m, n, k) = (700, 1100, 640)
+        var random = TestRandom(6)
+        let a = try device.makeTensor(random.floats(m * k), [m, k])
+        let b = try device.makeTensor(dtype, [n, k])
+        // Enough of the values repeat: what is tested is where they lie.
+        let some = Quantiser.make(dtype, count: 10 * k, &random).bytes
+        try b.write((0..<n / 10).flatMap { _ in some })
+        var options = GEMM.Options(activation: .silu)
+        options.bias = try device.makeTensor(random.floats(n), [n])
+        let results = try [nil, 1 << 20].map { range in
+            let c = try device.makeTensor([Float](repeating: .nan, count: m * n), [m, n])
+            try with(device, forced(["rows32", "tile32"], range: range)) {
+                try run(device) { (e) throws(DeviceError) in try GEMM.encode(a, b, options, into: c, &e) }
+            }
+            return try c.read(as: UInt32.self)
+        }
+        #expect(results[0] == results[1])
+    }
+
+    @Test(arguments: TestDevices.vulkan)
+    func aTensorThatCannotBeCutIsRefused(selector: String) throws {
+        let device = try TestDevices.device(selector)
+        let x = try device.makeTensor(.f32, [1 << 19])
+        let error = #expect(throws: DeviceError.self) {
+            try with(device, forced(range: 1 << 20)) {
+                try run(device) { (e) throws(DeviceError) in try Add.encode(x, x, into: x, &e) }
+            }
+        }
+        #expect(error?.code == .invalid && "\(error!)".contains("storage range 1048576"))
+    }
+}
