@@ -1,7 +1,7 @@
 #include "CVulkan.h"
 
 VkResult cvk_create_device(VkPhysicalDevice physical, uint32_t family, const cvk_features *enable, cvk_device *device) {
-    *device = (cvk_device){.physical = physical, .family = family};
+    *device = (cvk_device){.physical = physical, .family = family, .push_descriptor = enable->push_descriptor};
     const char *names[4];
     uint32_t count = 0;
     if (enable->push_descriptor) names[count++] = VK_KHR_PUSH_DESCRIPTOR_EXTENSION_NAME;

@@ -25,11 +25,16 @@ VkResult cvk_create_recording(const cvk_device *device, cvk_recording *recording
 void cvk_destroy_recording(const cvk_device *device, const cvk_recording *recording) {
     device->vk.vkDestroyQueryPool(device->handle, recording->timestamps, NULL);
     device->vk.vkDestroyCommandPool(device->handle, recording->pool, NULL);
+    for (uint32_t i = 0; i < CVK_MAX_POOLS && recording->pools[i]; i++)
+        device->vk.vkDestroyDescriptorPool(device->handle, recording->pools[i], NULL);
 }
 
-VkResult cvk_begin(const cvk_device *device, const cvk_recording *recording) {
+VkResult cvk_begin(const cvk_device *device, cvk_recording *recording) {
     VkResult result = device->vk.vkResetCommandPool(device->handle, recording->pool, 0);
     if (result != VK_SUCCESS) return result;
+    for (uint32_t i = 0; i < CVK_MAX_POOLS && recording->pools[i]; i++)
+        device->vk.vkResetDescriptorPool(device->handle, recording->pools[i], 0);
+    recording->set_count = 0;
     VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
                                       .flags = VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT};
     result = device->vk.vkBeginCommandBuffer(recording->commands, &begin);
@@ -41,9 +46,32 @@ VkResult cvk_begin(const cvk_device *device, const cvk_recording *recording) {
     return VK_SUCCESS;
 }
 
-void cvk_dispatch(const cvk_device *device, const cvk_recording *recording, const cvk_pipeline *pipeline,
-                  const cvk_binding *bindings, uint32_t binding_count, const void *push, uint32_t push_byte_count,
-                  uint32_t x, uint32_t y, uint32_t z) {
+// A fresh set of `layout` from the recording's pools.
+static VkResult take_set(const cvk_device *device, cvk_recording *recording, VkDescriptorSetLayout layout,
+                         VkDescriptorSet *set) {
+    uint32_t at = recording->set_count / CVK_SETS;
+    if (at == CVK_MAX_POOLS) return VK_ERROR_TOO_MANY_OBJECTS;
+    if (!recording->pools[at]) {
+        VkDescriptorPoolSize size = {VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, CVK_SETS * CVK_MAX_BINDINGS};
+        VkDescriptorPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO,
+                                           .maxSets = CVK_SETS,
+                                           .poolSizeCount = 1,
+                                           .pPoolSizes = &size};
+        VkResult result = device->vk.vkCreateDescriptorPool(device->handle, &pool, NULL, &recording->pools[at]);
+        if (result != VK_SUCCESS) return result;
+    }
+    VkDescriptorSetAllocateInfo allocate = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO,
+                                            .descriptorPool = recording->pools[at],
+                                            .descriptorSetCount = 1,
+                                            .pSetLayouts = &layout};
+    VkResult result = device->vk.vkAllocateDescriptorSets(device->handle, &allocate, set);
+    if (result == VK_SUCCESS) recording->set_count++;
+    return result;
+}
+
+VkResult cvk_dispatch(const cvk_device *device, cvk_recording *recording, const cvk_pipeline *pipeline,
+                      const cvk_binding *bindings, uint32_t binding_count, const void *push, uint32_t push_byte_count,
+                      uint32_t x, uint32_t y, uint32_t z) {
     VkDescriptorBufferInfo buffers[CVK_MAX_BINDINGS];
     VkWriteDescriptorSet writes[CVK_MAX_BINDINGS];
     for (uint32_t i = 0; i < binding_count; i++) {
@@ -56,12 +84,23 @@ void cvk_dispatch(const cvk_device *device, const cvk_recording *recording, cons
     }
     VkCommandBuffer commands = recording->commands;
     device->vk.vkCmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline->handle);
-    device->vk.vkCmdPushDescriptorSetKHR(commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline->layout, 0, binding_count,
-                                         writes);
+    if (device->push_descriptor) {
+        device->vk.vkCmdPushDescriptorSetKHR(commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline->layout, 0,
+                                             binding_count, writes);
+    } else {
+        VkDescriptorSet set;
+        VkResult result = take_set(device, recording, pipeline->set_layout, &set);
+        if (result != VK_SUCCESS) return result;
+        for (uint32_t i = 0; i < binding_count; i++) writes[i].dstSet = set;
+        device->vk.vkUpdateDescriptorSets(device->handle, binding_count, writes, 0, NULL);
+        device->vk.vkCmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline->layout, 0, 1, &set, 0,
+                                           NULL);
+    }
     if (push_byte_count)
         device->vk.vkCmdPushConstants(commands, pipeline->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, push_byte_count,
                                       push);
     device->vk.vkCmdDispatch(commands, x, y, z);
+    return VK_SUCCESS;
 }
 
 void cvk_copy(const cvk_device *device, const cvk_recording *recording, VkBuffer source, uint64_t source_offset,

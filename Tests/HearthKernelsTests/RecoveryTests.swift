@@ -80,6 +80,8 @@ struct RecoveryTests {
         let cut = try product(budget)
         #expect(cut.bits == whole.bits)
         #expect(cut.parts.count >= 5)
-        print("recovery \(selector): \(whole.parts[0]) in one submission; budget \(budget): \(cut.parts.count) of at most \(cut.parts.max()!)")
+        print(
+            "recovery \(selector): \(whole.parts[0]) in one submission; budget \(budget): \(cut.parts.count) of at most \(cut.parts.max()!)"
+        )
     }
 }

@@ -9,7 +9,9 @@ struct VariantTests {
     static let products = ["tile128", "tile32", "rows32", "rows16", "rows8"]
     static let formats: [DType] = [.f32, .f16, .bf16, .q4_0, .q4_1, .q5_0, .q8_0, .q4_k, .q6_k]
 
-    private func with<Result>(_ device: Device, _ settings: Device.Forced, _ body: () throws -> Result) rethrows -> Result {
+    private func with<Result>(_ device: Device, _ settings: Device.Forced, _ body: () throws -> Result) rethrows
+        -> Result
+    {
         device.forced.withLock { $0 = settings }
         defer { device.forced.withLock { $0 = Device.Forced() } }
         return try body()
@@ -65,6 +67,13 @@ struct VariantTests {
             try x.write(a.bytes)
             try w.write(b.bytes)
             let packed = try PackedWeights(w)
+            guard device.description.features.contains("storage16"), device.description.features.contains("i16") else {
+                let error = #expect(throws: DeviceError.self) {
+                    try run(device) { (e) throws(DeviceError) in try GEMM.encode(x, packed, into: c, &e) }
+                }
+                #expect(error?.code == .invalid && "\(error!)".contains("lacks storage16"))
+                continue
+            }
             try with(device, forced([variant])) {
                 try run(device) { (e) throws(DeviceError) in try GEMM.encode(x, packed, into: c, &e) }
             }

@@ -27,7 +27,8 @@ bool cvk_has_layer(const char *name);
 // ---- physical devices ----------------------------------------------------------------------------------------------
 
 typedef struct cvk_features {
-    bool timeline_semaphore, synchronization2, push_descriptor, subgroup_arithmetic;  // required by Hearth
+    bool timeline_semaphore, synchronization2, subgroup_arithmetic;  // required by Hearth
+    bool push_descriptor;
     bool float16, int8, int16, storage_16bit, storage_8bit, int64;
     bool memory_budget, subgroup_size_control, bfloat16, subgroup_shuffle;
     bool cooperative_matrix, cooperative_matrix2, pipeline_executable_properties;
@@ -70,6 +71,7 @@ typedef struct cvk_device {
     VkQueue queue;
     VkSemaphore timeline;
     uint32_t family;
+    bool push_descriptor;  // else each dispatch takes a descriptor set from its recording's pools
     struct VolkDeviceTable vk;
 } cvk_device;
 
@@ -118,10 +120,15 @@ void cvk_destroy_pipeline_cache(const cvk_device *device, VkPipelineCache cache)
 
 // ---- recording and submission --------------------------------------------------------------------------------------
 
+enum { CVK_MAX_POOLS = 64, CVK_SETS = 256 };
+
 typedef struct cvk_recording {
     VkCommandPool pool;
     VkCommandBuffer commands;
     VkQueryPool timestamps;  // two: begin and end
+    // Without push descriptors: pools of CVK_SETS sets, and the sets taken so far.
+    VkDescriptorPool pools[CVK_MAX_POOLS];
+    uint32_t set_count;
 } cvk_recording;
 
 typedef struct cvk_binding {
@@ -133,10 +140,11 @@ enum { CVK_MAX_BINDINGS = 8 };
 
 VkResult cvk_create_recording(const cvk_device *device, cvk_recording *recording);
 void cvk_destroy_recording(const cvk_device *device, const cvk_recording *recording);
-VkResult cvk_begin(const cvk_device *device, const cvk_recording *recording);
-void cvk_dispatch(const cvk_device *device, const cvk_recording *recording, const cvk_pipeline *pipeline,
-                  const cvk_binding *bindings, uint32_t binding_count, const void *push, uint32_t push_byte_count,
-                  uint32_t x, uint32_t y, uint32_t z);
+VkResult cvk_begin(const cvk_device *device, cvk_recording *recording);
+// Fails only without push descriptors, when there are no sets left.
+VkResult cvk_dispatch(const cvk_device *device, cvk_recording *recording, const cvk_pipeline *pipeline,
+                      const cvk_binding *bindings, uint32_t binding_count, const void *push, uint32_t push_byte_count,
+                      uint32_t x, uint32_t y, uint32_t z);
 void cvk_copy(const cvk_device *device, const cvk_recording *recording, VkBuffer source, uint64_t source_offset,
               VkBuffer destination, uint64_t destination_offset, uint64_t byte_count);
 // Everything before is visible to everything after: compute, transfer and the host's reads.

@@ -63,7 +63,6 @@ package final class VulkanPhysicalDevice: @unchecked Sendable {
         if info.compute_family == .max { return "it has no compute queue" }
         if !features.timeline_semaphore { return "it lacks timeline semaphores" }
         if !features.synchronization2 { return "it lacks synchronization2" }
-        if !features.push_descriptor { return "it lacks VK_KHR_push_descriptor" }
         if !features.subgroup_arithmetic { return "it lacks subgroup arithmetic in compute shaders" }
         return nil
     }

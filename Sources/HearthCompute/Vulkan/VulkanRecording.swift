@@ -29,9 +29,10 @@ final class VulkanRecording: @unchecked Sendable {
         for tensor in tensors { bindings.append(try binding(tensor, shader)) }
         if hazards.needsBarrier(reads: reads, writes: writes) { cvk_barrier(device.handle, &raw) }
         var pipeline = try device.pipelines.pipeline(shader, constants: constants)
-        cvk_dispatch(
-            device.handle, &raw, &pipeline, bindings, UInt32(bindings.count), push, UInt32(push.count * 4),
-            UInt32(groups.x), UInt32(groups.y), UInt32(groups.z))
+        try check(
+            cvk_dispatch(
+                device.handle, &raw, &pipeline, bindings, UInt32(bindings.count), push, UInt32(push.count * 4),
+                UInt32(groups.x), UInt32(groups.y), UInt32(groups.z)), "recording \(shader.name)")
         buffers.append(contentsOf: tensors.map(\.buffer))
     }
 
