@@ -57,6 +57,7 @@ def modules():
                 "name": operation + "_" + os.path.basename(entry["source"])[: -len(".slang")] + "_" + "_".join(variants),
                 "operation": operation, "variants": variants, "source": entry["source"], "width": entry.get("width", "any"),
                 "defines": {key: filled(value, values, False) for key, value in entry.get("defines", {}).items()},
+                "profile": "spirv_1_6+spvCooperativeMatrixKHR" if "cooperative-matrix" in entry.get("features", []) else "spirv_1_5",
                 "bindings": entry["bindings"], "pushBytes": entry["pushBytes"], "features": entry.get("features", []),
             })
     ways = [(m["operation"], v) for m in out for v in m["variants"]]
@@ -88,8 +89,18 @@ def without_op_source(spirv):
     return struct.pack("<%dI" % len(out), *out)
 
 
+def spirv_val(is_new):
+    """The validator: of scripts/fetch-drivers where that was run, else Debian 12's, which knows no cooperative matrices."""
+    cache = os.environ.get("HEARTH_CACHE") or os.path.expanduser("~/.cache/hearth")
+    root = os.path.join(cache, "drivers", "unstable", "root", "usr")
+    if os.path.exists(os.path.join(root, "bin", "spirv-val")):
+        loader, libraries = os.path.join(root, "lib64", "ld-linux-x86-64.so.2"), os.path.join(root, "lib", "x86_64-linux-gnu")
+        return [loader, "--library-path", libraries, os.path.join(root, "bin", "spirv-val")]
+    return [] if is_new or not shutil.which("spirv-val") else ["spirv-val"]
+
+
 def compile_module(variant, out):
-    command = [SLANGC, os.path.join(SHADERS, variant["source"]), "-target", "spirv", "-profile", "spirv_1_5+spvGroupNonUniform+spvGroupNonUniformArithmetic+spvGroupNonUniformBallot+spvGroupNonUniformShuffle", "-O2"]
+    command = [SLANGC, os.path.join(SHADERS, variant["source"]), "-target", "spirv", "-profile", variant["profile"] + "+spvGroupNonUniform+spvGroupNonUniformArithmetic+spvGroupNonUniformBallot+spvGroupNonUniformShuffle", "-O2"]
     command += ["-entry", "main", "-stage", "compute", "-fvk-use-entrypoint-name", "-warnings-as-errors", "all"]
     for folder in MODULE_FOLDERS:
         command += ["-I", os.path.join(SHADERS, folder)]
@@ -99,8 +110,9 @@ def compile_module(variant, out):
         sys.exit("%s: %s%s" % (variant["name"], done.stdout, done.stderr))
     data = without_op_source(open(out, "rb").read())
     open(out, "wb").write(data)
-    if shutil.which("spirv-val"):
-        subprocess.run(["spirv-val", "--target-env", "vulkan1.3", out], check=True)
+    validator = spirv_val(is_new="spvCooperativeMatrixKHR" in variant["profile"])
+    if validator:
+        subprocess.run(validator + ["--target-env", "vulkan1.3", out], check=True)
     return data
 
 

@@ -100,6 +100,54 @@ static const _Alignas(4) unsigned char gemm_f16_f16_f16_gemm_rows_rows32_rows16_
 static const _Alignas(4) unsigned char gemm_bf16_bf16_bf16_gemm_rows_rows32_rows16_rows8[] = {
 #embed "../../Shaders/spv/gemm_bf16_bf16_bf16_gemm_rows_rows32_rows16_rows8.spv"
 };
+static const _Alignas(4) unsigned char gemm_f16_f16_f16_gemm_matrix_matrix16[] = {
+#embed "../../Shaders/spv/gemm_f16_f16_f16_gemm_matrix_matrix16.spv"
+};
+static const _Alignas(4) unsigned char gemm_f16_f16_f16_gemm_matrix_matrix8[] = {
+#embed "../../Shaders/spv/gemm_f16_f16_f16_gemm_matrix_matrix8.spv"
+};
+static const _Alignas(4) unsigned char gemm_rounded_f16_f32_gemm_matrix_matrix16[] = {
+#embed "../../Shaders/spv/gemm_rounded_f16_f32_gemm_matrix_matrix16.spv"
+};
+static const _Alignas(4) unsigned char gemm_rounded_q4_0_f32_gemm_matrix_matrix16[] = {
+#embed "../../Shaders/spv/gemm_rounded_q4_0_f32_gemm_matrix_matrix16.spv"
+};
+static const _Alignas(4) unsigned char gemm_rounded_q4_1_f32_gemm_matrix_matrix16[] = {
+#embed "../../Shaders/spv/gemm_rounded_q4_1_f32_gemm_matrix_matrix16.spv"
+};
+static const _Alignas(4) unsigned char gemm_rounded_q5_0_f32_gemm_matrix_matrix16[] = {
+#embed "../../Shaders/spv/gemm_rounded_q5_0_f32_gemm_matrix_matrix16.spv"
+};
+static const _Alignas(4) unsigned char gemm_rounded_q8_0_f32_gemm_matrix_matrix16[] = {
+#embed "../../Shaders/spv/gemm_rounded_q8_0_f32_gemm_matrix_matrix16.spv"
+};
+static const _Alignas(4) unsigned char gemm_rounded_q4_k_f32_gemm_matrix_matrix16[] = {
+#embed "../../Shaders/spv/gemm_rounded_q4_k_f32_gemm_matrix_matrix16.spv"
+};
+static const _Alignas(4) unsigned char gemm_rounded_q6_k_f32_gemm_matrix_matrix16[] = {
+#embed "../../Shaders/spv/gemm_rounded_q6_k_f32_gemm_matrix_matrix16.spv"
+};
+static const _Alignas(4) unsigned char gemm_rounded_f16_f32_gemm_matrix_matrix8[] = {
+#embed "../../Shaders/spv/gemm_rounded_f16_f32_gemm_matrix_matrix8.spv"
+};
+static const _Alignas(4) unsigned char gemm_rounded_q4_0_f32_gemm_matrix_matrix8[] = {
+#embed "../../Shaders/spv/gemm_rounded_q4_0_f32_gemm_matrix_matrix8.spv"
+};
+static const _Alignas(4) unsigned char gemm_rounded_q4_1_f32_gemm_matrix_matrix8[] = {
+#embed "../../Shaders/spv/gemm_rounded_q4_1_f32_gemm_matrix_matrix8.spv"
+};
+static const _Alignas(4) unsigned char gemm_rounded_q5_0_f32_gemm_matrix_matrix8[] = {
+#embed "../../Shaders/spv/gemm_rounded_q5_0_f32_gemm_matrix_matrix8.spv"
+};
+static const _Alignas(4) unsigned char gemm_rounded_q8_0_f32_gemm_matrix_matrix8[] = {
+#embed "../../Shaders/spv/gemm_rounded_q8_0_f32_gemm_matrix_matrix8.spv"
+};
+static const _Alignas(4) unsigned char gemm_rounded_q4_k_f32_gemm_matrix_matrix8[] = {
+#embed "../../Shaders/spv/gemm_rounded_q4_k_f32_gemm_matrix_matrix8.spv"
+};
+static const _Alignas(4) unsigned char gemm_rounded_q6_k_f32_gemm_matrix_matrix8[] = {
+#embed "../../Shaders/spv/gemm_rounded_q6_k_f32_gemm_matrix_matrix8.spv"
+};
 static const _Alignas(4) unsigned char gemm_reduce_f32_gemm_reduce_only[] = {
 #embed "../../Shaders/spv/gemm_reduce_f32_gemm_reduce_only.spv"
 };
@@ -364,6 +412,22 @@ const cshaders_entry cshaders_table[] = {
     {"gemm_bf16_bf16_bf16_gemm_rows_rows32_rows16_rows8", "gemm_bf16_bf16_bf16", "rows32", "subgroup8,subgroup-shuffle,storage16,i16", gemm_bf16_bf16_bf16_gemm_rows_rows32_rows16_rows8, sizeof gemm_bf16_bf16_bf16_gemm_rows_rows32_rows16_rows8, 4, 64, 2, {32, 16}, 2, {32, 2}},
     {"gemm_bf16_bf16_bf16_gemm_rows_rows32_rows16_rows8", "gemm_bf16_bf16_bf16", "rows16", "subgroup8,subgroup-shuffle,storage16,i16", gemm_bf16_bf16_bf16_gemm_rows_rows32_rows16_rows8, sizeof gemm_bf16_bf16_bf16_gemm_rows_rows32_rows16_rows8, 4, 64, 2, {16, 16}, 2, {16, 2}},
     {"gemm_bf16_bf16_bf16_gemm_rows_rows32_rows16_rows8", "gemm_bf16_bf16_bf16", "rows8", "subgroup8,subgroup-shuffle,storage16,i16", gemm_bf16_bf16_bf16_gemm_rows_rows32_rows16_rows8, sizeof gemm_bf16_bf16_bf16_gemm_rows_rows32_rows16_rows8, 4, 64, 2, {8, 16}, 2, {8, 2}},
+    {"gemm_f16_f16_f16_gemm_matrix_matrix16", "gemm_f16_f16_f16", "matrix16", "f16,storage16,i16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_f16_f16_f16_gemm_matrix_matrix16, sizeof gemm_f16_f16_f16_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
+    {"gemm_f16_f16_f16_gemm_matrix_matrix8", "gemm_f16_f16_f16", "matrix8", "f16,storage16,i16,memory-model,cooperative-matrix,matrix-f16-8x8x8,subgroup=8", gemm_f16_f16_f16_gemm_matrix_matrix8, sizeof gemm_f16_f16_f16_gemm_matrix_matrix8, 4, 64, 2, {32, 32}, 0, {0}},
+    {"gemm_rounded_f16_f32_gemm_matrix_matrix16", "gemm_rounded_f16_f32", "matrix16", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_f16_f32_gemm_matrix_matrix16, sizeof gemm_rounded_f16_f32_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
+    {"gemm_rounded_q4_0_f32_gemm_matrix_matrix16", "gemm_rounded_q4_0_f32", "matrix16", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q4_0_f32_gemm_matrix_matrix16, sizeof gemm_rounded_q4_0_f32_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
+    {"gemm_rounded_q4_1_f32_gemm_matrix_matrix16", "gemm_rounded_q4_1_f32", "matrix16", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q4_1_f32_gemm_matrix_matrix16, sizeof gemm_rounded_q4_1_f32_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
+    {"gemm_rounded_q5_0_f32_gemm_matrix_matrix16", "gemm_rounded_q5_0_f32", "matrix16", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q5_0_f32_gemm_matrix_matrix16, sizeof gemm_rounded_q5_0_f32_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
+    {"gemm_rounded_q8_0_f32_gemm_matrix_matrix16", "gemm_rounded_q8_0_f32", "matrix16", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q8_0_f32_gemm_matrix_matrix16, sizeof gemm_rounded_q8_0_f32_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
+    {"gemm_rounded_q4_k_f32_gemm_matrix_matrix16", "gemm_rounded_q4_k_f32", "matrix16", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q4_k_f32_gemm_matrix_matrix16, sizeof gemm_rounded_q4_k_f32_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
+    {"gemm_rounded_q6_k_f32_gemm_matrix_matrix16", "gemm_rounded_q6_k_f32", "matrix16", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q6_k_f32_gemm_matrix_matrix16, sizeof gemm_rounded_q6_k_f32_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
+    {"gemm_rounded_f16_f32_gemm_matrix_matrix8", "gemm_rounded_f16_f32", "matrix8", "f16,memory-model,cooperative-matrix,matrix-f16-8x8x8,subgroup=8", gemm_rounded_f16_f32_gemm_matrix_matrix8, sizeof gemm_rounded_f16_f32_gemm_matrix_matrix8, 4, 64, 2, {32, 32}, 0, {0}},
+    {"gemm_rounded_q4_0_f32_gemm_matrix_matrix8", "gemm_rounded_q4_0_f32", "matrix8", "f16,memory-model,cooperative-matrix,matrix-f16-8x8x8,subgroup=8", gemm_rounded_q4_0_f32_gemm_matrix_matrix8, sizeof gemm_rounded_q4_0_f32_gemm_matrix_matrix8, 4, 64, 2, {32, 32}, 0, {0}},
+    {"gemm_rounded_q4_1_f32_gemm_matrix_matrix8", "gemm_rounded_q4_1_f32", "matrix8", "f16,memory-model,cooperative-matrix,matrix-f16-8x8x8,subgroup=8", gemm_rounded_q4_1_f32_gemm_matrix_matrix8, sizeof gemm_rounded_q4_1_f32_gemm_matrix_matrix8, 4, 64, 2, {32, 32}, 0, {0}},
+    {"gemm_rounded_q5_0_f32_gemm_matrix_matrix8", "gemm_rounded_q5_0_f32", "matrix8", "f16,memory-model,cooperative-matrix,matrix-f16-8x8x8,subgroup=8", gemm_rounded_q5_0_f32_gemm_matrix_matrix8, sizeof gemm_rounded_q5_0_f32_gemm_matrix_matrix8, 4, 64, 2, {32, 32}, 0, {0}},
+    {"gemm_rounded_q8_0_f32_gemm_matrix_matrix8", "gemm_rounded_q8_0_f32", "matrix8", "f16,memory-model,cooperative-matrix,matrix-f16-8x8x8,subgroup=8", gemm_rounded_q8_0_f32_gemm_matrix_matrix8, sizeof gemm_rounded_q8_0_f32_gemm_matrix_matrix8, 4, 64, 2, {32, 32}, 0, {0}},
+    {"gemm_rounded_q4_k_f32_gemm_matrix_matrix8", "gemm_rounded_q4_k_f32", "matrix8", "f16,memory-model,cooperative-matrix,matrix-f16-8x8x8,subgroup=8", gemm_rounded_q4_k_f32_gemm_matrix_matrix8, sizeof gemm_rounded_q4_k_f32_gemm_matrix_matrix8, 4, 64, 2, {32, 32}, 0, {0}},
+    {"gemm_rounded_q6_k_f32_gemm_matrix_matrix8", "gemm_rounded_q6_k_f32", "matrix8", "f16,memory-model,cooperative-matrix,matrix-f16-8x8x8,subgroup=8", gemm_rounded_q6_k_f32_gemm_matrix_matrix8, sizeof gemm_rounded_q6_k_f32_gemm_matrix_matrix8, 4, 64, 2, {32, 32}, 0, {0}},
     {"gemm_reduce_f32_gemm_reduce_only", "gemm_reduce_f32", "only", "", gemm_reduce_f32_gemm_reduce_only, sizeof gemm_reduce_f32_gemm_reduce_only, 3, 64, 0, {0, 0}, 0, {0}},
     {"gemm_reduce_f16_gemm_reduce_only", "gemm_reduce_f16", "only", "storage16,i16", gemm_reduce_f16_gemm_reduce_only, sizeof gemm_reduce_f16_gemm_reduce_only, 3, 64, 0, {0, 0}, 0, {0}},
     {"gemm_reduce_bf16_gemm_reduce_only", "gemm_reduce_bf16", "only", "storage16,i16", gemm_reduce_bf16_gemm_reduce_only, sizeof gemm_reduce_bf16_gemm_reduce_only, 3, 64, 0, {0, 0}, 0, {0}},

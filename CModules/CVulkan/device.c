@@ -1,13 +1,19 @@
 #include "CVulkan.h"
+#include "newer_extensions.h"
 
 VkResult cvk_create_device(VkPhysicalDevice physical, uint32_t family, const cvk_features *enable, cvk_device *device) {
     *device = (cvk_device){.physical = physical, .family = family, .push_descriptor = enable->push_descriptor};
-    const char *names[4];
+    const char *names[8];
     uint32_t count = 0;
     if (enable->push_descriptor) names[count++] = VK_KHR_PUSH_DESCRIPTOR_EXTENSION_NAME;
     if (enable->memory_budget) names[count++] = VK_EXT_MEMORY_BUDGET_EXTENSION_NAME;
+    if (enable->cooperative_matrix) names[count++] = VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME;
+
+    VkPhysicalDeviceCooperativeMatrixFeaturesKHR matrix = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR, .cooperativeMatrix = VK_TRUE};
 
     VkPhysicalDeviceVulkan13Features v13 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES,
+                                            .pNext = enable->cooperative_matrix ? &matrix : NULL,
                                             .synchronization2 = enable->synchronization2,
                                             .subgroupSizeControl = enable->subgroup_size_control};
     VkPhysicalDeviceVulkan12Features v12 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES,
@@ -15,6 +21,8 @@ VkResult cvk_create_device(VkPhysicalDevice physical, uint32_t family, const cvk
                                             .timelineSemaphore = enable->timeline_semaphore,
                                             .shaderFloat16 = enable->float16,
                                             .shaderInt8 = enable->int8,
+                                            .vulkanMemoryModel = enable->memory_model,
+                                            .vulkanMemoryModelDeviceScope = enable->memory_model,
                                             .storageBuffer8BitAccess = enable->storage_8bit};
     VkPhysicalDeviceVulkan11Features v11 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES,
                                             .pNext = &v12,

@@ -50,6 +50,11 @@ package enum ShaderCatalog {
         return variants
     }
 
+    /// Whether `device` has what one variant of `operation` needs.
+    static func has(_ operation: String, on device: Device) -> Bool {
+        all[operation]?.contains { $0.runs(on: device) } ?? false
+    }
+
     /// The names of all variants, for `--variant`.
     package static var variantNames: [String] { Set(all.values.joined().map(\.name)).subtracting(["only"]).sorted() }
 

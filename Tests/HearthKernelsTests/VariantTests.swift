@@ -53,7 +53,7 @@ struct VariantTests {
     }
 
     /// 16-bit operands and results: within the rounding of the result of the f64 product of the same values.
-    @Test(arguments: TestDevices.vulkan, products)
+    @Test(arguments: TestDevices.vulkan, products + ["matrix8", "matrix16"])
     func halvesMatchReference(selector: String, variant: String) throws {
         let device = try TestDevices.device(selector)
         for dtype in [DType.f16, .bf16] {
@@ -84,6 +84,28 @@ struct VariantTests {
             for (got, want) in zip(try widened.read(as: Float.self), expected) {
                 #expect(abs(Double(got) - want) <= rounding * abs(want) + 1e-4, "\(variant) \(dtype)")
             }
+        }
+    }
+
+    /// Matrix units take f32 activations rounded to f16, where they are allowed to; elsewhere the same launch is exact.
+    @Test(arguments: TestDevices.vulkan, [DType.f16, .q4_0, .q4_1, .q5_0, .q8_0, .q4_k, .q6_k])
+    func roundedProductsMatchReference(selector: String, dtype: DType) throws {
+        let device = try TestDevices.device(selector)
+        for (m, n, k) in [(33, 70, 256), (8, 8, 512), (130, 129, 256)] {
+            var random = TestRandom(UInt64(m + n + k))
+            let (a, weights) = (random.floats(m * k), Quantiser.make(dtype, count: n * k, &random))
+            let b = try device.makeTensor(dtype, [n, k])
+            try b.write(weights.bytes)
+            let (x, packed) = (try device.makeTensor(a, [m, k]), try PackedWeights(b))
+            let c = try device.makeTensor([Float](repeating: .nan, count: m * n), [m, n])
+            try with(device, forced(["matrix8", "matrix16"])) {
+                try run(device) { (e) throws(DeviceError) in try GEMM.encode(x, packed, into: c, &e) }
+            }
+            let expected = GEMM.reference(a, weights.values, m: m, n: n, k: k)
+            // Both factors are off by at most half a unit of f16 each; the sum of k such errors grows as its root.
+            let largest = Double(weights.values.map(abs).max()!)
+            let allowed = 0x1p-11 * largest * Double(k).squareRoot() * 4
+            #expect(largestError(try c.read(as: Float.self), expected) < allowed, "\(dtype) \(m)x\(n)x\(k)")
         }
     }
 

@@ -37,6 +37,7 @@ package final class VulkanPhysicalDevice: @unchecked Sendable {
         var budget: UInt64 = 0
         var usage: UInt64 = 0
         let hasBudget = info.features.memory_budget && cvk_memory_budget(handle, &budget, &usage)
+        let shapes = matrixShapes(instance, handle)
         return DeviceDescription(
             selector: "vulkan:\(index)", kind: kind(info.device_type), name: string(info.name),
             driver: "\(string(info.driver_name)) \(string(info.driver_info))",
@@ -44,8 +45,8 @@ package final class VulkanPhysicalDevice: @unchecked Sendable {
             memoryByteCount: info.device_local_byte_count,
             freeByteCount: hasBudget ? (budget > usage ? budget - usage : 0) : nil,
             subgroupSize: Int(info.subgroup_size),
-            features: featureNames(info.features) + (info.subgroup_size >= 8 ? ["subgroup8"] : []),
-            matrixShapes: matrixShapes(instance, handle), unusable: unusable(info))
+            features: featureNames(info.features) + subgroupNames(info.subgroup_size) + matrixNames(shapes),
+            matrixShapes: shapes, unusable: unusable(info))
     }
 
     private static func kind(_ type: UInt32) -> DeviceDescription.Kind {
@@ -71,13 +72,27 @@ package final class VulkanPhysicalDevice: @unchecked Sendable {
         let all: [(Bool, String)] = [
             (f.float16, "f16"), (f.int8, "i8"), (f.int16, "i16"), (f.storage_16bit, "storage16"),
             (f.storage_8bit, "storage8"),
-            (f.int64, "i64"), (f.subgroup_shuffle, "subgroup-shuffle"), (f.bfloat16, "bf16"),
+            (f.int64, "i64"), (f.subgroup_shuffle, "subgroup-shuffle"), (f.memory_model, "memory-model"),
+            (f.bfloat16, "bf16"),
             (f.memory_budget, "memory-budget"),
             (f.subgroup_size_control, "subgroup-size-control"), (f.cooperative_matrix, "cooperative-matrix"),
             (f.cooperative_matrix2, "cooperative-matrix2"),
             (f.pipeline_executable_properties, "pipeline-executable-properties"),
         ]
         return all.filter(\.0).map(\.1)
+    }
+
+    /// What shaders made for a size of subgroup ask for: exactly so many invocations, or eight and more.
+    private static func subgroupNames(_ size: UInt32) -> [String] {
+        (size >= 8 ? ["subgroup8"] : []) + ["subgroup=\(size)"]
+    }
+
+    /// Matrices of f16 summed in f32 that one subgroup multiplies.
+    private static func matrixNames(_ shapes: [DeviceDescription.MatrixShape]) -> [String] {
+        shapes.filter {
+            $0.a == "f16" && $0.b == "f16" && $0.c == "f32" && $0.result == "f32" && $0.scope == "subgroup"
+        }
+        .map { "matrix-f16-\($0.m)x\($0.n)x\($0.k)" }
     }
 
     private static func matrixShapes(_ instance: VkInstance, _ handle: VkPhysicalDevice)

@@ -59,9 +59,10 @@ extension GEMM {
                 push: push(p, at, options, splits: 1),
                 groups: (groups.x, groups.y, at.batch), cost: work)
         }
-        let variant = try ShaderCatalog.variant("gemm_\(p.activations)_\(p.weights)_\(p.outputs)", for: device) {
-            time(p, $0) < time(p, $1)
-        }
+        let rounded = "gemm_rounded_\(p.weights)_f32"
+        let isRounded = p.mayRound && p.activations == .f32 && ShaderCatalog.has(rounded, on: device)
+        let operation = isRounded ? rounded : "gemm_\(p.activations)_\(p.weights)_\(p.outputs)"
+        let variant = try ShaderCatalog.variant(operation, for: device) { time(p, $0) < time(p, $1) }
         let tiles = (
             x: (p.n + variant.tile.columns - 1) / variant.tile.columns,
             y: (p.m + variant.tile.rows - 1) / variant.tile.rows
@@ -91,7 +92,9 @@ extension GEMM {
         let work = Double(y * rows * x * columns)
         // Few workgroups leave most of a GPU idle.
         let idle = variant.width == .wide ? max(1, 64 / Double(x * y)) : 1
-        return work * (1 + 8 / Double(rows) + 8 / Double(columns)) * idle
+        // What matrix units are faster by, at the least.
+        let speed = variant.width == .wide && variant.name.hasPrefix("matrix") ? 4.0 : 1
+        return work * (1 + 8 / Double(rows) + 8 / Double(columns)) * idle / speed
     }
 
     /// Parts of k, each summed by workgroups of its own, where tiles alone are too few for a GPU.
@@ -121,7 +124,9 @@ extension GEMM {
 
 extension GEMM.Problem {
     fileprivate func with(m: Int, n: Int) -> GEMM.Problem {
-        GEMM.Problem(m: m, n: n, k: k, weights: weights, activations: activations, outputs: outputs)
+        var part = GEMM.Problem(m: m, n: n, k: k, weights: weights, activations: activations, outputs: outputs)
+        part.mayRound = mayRound
+        return part
     }
 }
 

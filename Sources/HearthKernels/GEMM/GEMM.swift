@@ -17,6 +17,8 @@ public enum GEMM {
         public let weights: DType
         /// Element types of a and c.
         public let activations, outputs: DType
+        /// Whether f32 activations may be rounded to f16, for matrix units.
+        var mayRound = false
 
         package init(m: Int, n: Int, k: Int, weights: DType, activations: DType = .f32, outputs: DType = .f32) {
             (self.m, self.n, self.k, self.weights) = (m, n, k, weights)

@@ -6,11 +6,11 @@ import HearthRoofline
 extension PackedWeights {
     static func pack(_ weights: Tensor, _ activations: Activations, _ cpu: CPUDevice) throws(DeviceError) -> Storage {
         let (n, k, dtype) = (weights.shape[0], weights.shape[1], weights.dtype)
-        if n == 0 || k == 0 { return .tensor(weights) }
+        if n == 0 || k == 0 { return .tensor(weights, mayRound: false) }
         let device = weights.buffer.device
         nonisolated(unsafe) let source = UnsafeRawPointer(weights.hostPointer(as: UInt8.self))
         if let format = dtype.quantFormat {
-            if activations == .f32 { return .tensor(weights) }
+            if activations == .f32 { return .tensor(weights, mayRound: false) }
             let columns = Int(ck_quant_panel_columns())
             let (panels, panelBytes) = ((n + columns - 1) / columns, Int(ck_quant_panel_bytes(format, Int64(k))))
             let buffer = try device.makeBuffer(byteCount: panels * panelBytes)

@@ -8,14 +8,15 @@ import HearthCompute
 public struct PackedWeights: Sendable {
     /// How activations meet quantised weights.
     public enum Activations: String, Sendable, CaseIterable {
-        /// Rounded to int8 in blocks of 32, as llama.cpp does: exact integer sums, several times faster.
+        /// Rounded: on the CPU to int8 in blocks of 32, as llama.cpp does (exact integer sums, several times faster); on GPUs
+        /// with matrix units to f16, for f16 weights too.
         case int8
         /// Kept in f32; weights are widened.
         case f32
     }
 
     enum Storage: Sendable {
-        case tensor(Tensor)
+        case tensor(Tensor, mayRound: Bool)
         /// Panels of plain elements.
         case panels(DeviceBuffer)
         /// Panels of int8.
@@ -37,7 +38,8 @@ public struct PackedWeights: Sendable {
         (n, k, dtype) = (weights.shape[0], weights.shape[1], weights.dtype)
         switch weights.buffer.device.backend {
         case .cpu(let cpu): storage = try Self.pack(weights, activations, cpu)
-        case .vulkan: storage = .tensor(weights)
+        case .vulkan:
+            storage = .tensor(weights, mayRound: activations == .int8 && (dtype.isQuantised || dtype == .f16))
         }
     }
 }
@@ -52,9 +54,9 @@ extension GEMM {
         _ a: Tensor, _ weights: PackedWeights, _ options: Options = Options(), into c: Tensor,
         _ encoder: inout CommandEncoder
     ) throws(DeviceError) {
-        if case .tensor(let b) = weights.storage {
-            if a.dtype == .f32 { return try encode(a, b, options, into: c, &encoder) }
-            return try encodeHalves(a, b, options, into: c, &encoder)
+        if case .tensor(let b, let mayRound) = weights.storage {
+            if case .cpu = encoder.device.backend { return try encode(a, b, options, into: c, &encoder) }
+            return try encodeVulkan(a, b, options, mayRound: mayRound, into: c, &encoder)
         }
         guard case .cpu(let cpu) = encoder.device.backend else {
             throw DeviceError(.invalid, "GEMM: weights packed for the CPU on \(encoder.device.selector)")
@@ -86,24 +88,5 @@ extension GEMM {
         }
         if problem.m > 0, n > 0 { runPacked(problem, a, weights.storage, c, options, cpu) }
         encoder.note(name(weights.dtype), cost(problem), arithmetic(problem))
-    }
-
-    /// f16 or bf16 throughout, sums in f32. Vulkan.
-    private static func encodeHalves(
-        _ a: Tensor, _ b: Tensor, _ options: Options, into c: Tensor, _ encoder: inout CommandEncoder
-    ) throws(DeviceError) {
-        try require(
-            [.f16, .bf16].contains(a.dtype) && b.dtype == a.dtype && c.dtype == a.dtype, "GEMM",
-            "\(a.dtype) by \(b.dtype) weights into \(c.dtype): on \(encoder.device.selector) all three are f16, or bf16"
-        )
-        let (m, n, k) = (a.shape[0], b.shape[0], b.shape[1])
-        try require(a.shape == [m, k] && c.shape == [m, n], "GEMM", "a \(a.shape), weights \(b.shape), c \(c.shape)")
-        try require(c.isContiguous && b.isContiguous, "GEMM", "weights and c are contiguous")
-        let problem = Problem(m: m, n: n, k: k, weights: b.dtype, activations: a.dtype, outputs: c.dtype)
-        try options.validate(problem, c)
-        if m > 0, n > 0 {
-            try encodeVulkan(problem, VulkanOperands(a: a, b: b, c: c), options, &encoder)
-        }
-        encoder.note(name(b.dtype), cost(problem), arithmetic(problem))
     }
 }
