@@ -40,6 +40,13 @@ def filled(text, values, lower):
     return text
 
 
+def profile(features):
+    """Of slangc: what it lets a shader use without saying so."""
+    if "cooperative-matrix" in features:
+        return "spirv_1_6+spvCooperativeMatrixKHR"
+    return "sm_6_4+spirv_1_5" if "integer-dot" in features else "spirv_1_5"
+
+
 def modules():
     """Every module of the manifest, families written out: name, operation, variants and what it is compiled from."""
     out = []
@@ -57,7 +64,7 @@ def modules():
                 "name": operation + "_" + os.path.basename(entry["source"])[: -len(".slang")] + "_" + "_".join(variants),
                 "operation": operation, "variants": variants, "source": entry["source"], "width": entry.get("width", "any"),
                 "defines": {key: filled(value, values, False) for key, value in entry.get("defines", {}).items()},
-                "profile": "spirv_1_6+spvCooperativeMatrixKHR" if "cooperative-matrix" in entry.get("features", []) else "spirv_1_5",
+                "profile": profile(entry.get("features", [])),
                 "bindings": entry["bindings"], "pushBytes": entry["pushBytes"], "features": entry.get("features", []),
             })
     ways = [(m["operation"], v) for m in out for v in m["variants"]]

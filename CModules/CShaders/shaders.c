@@ -148,6 +148,9 @@ static const _Alignas(4) unsigned char gemm_rounded_q4_k_f32_gemm_matrix_matrix8
 static const _Alignas(4) unsigned char gemm_rounded_q6_k_f32_gemm_matrix_matrix8[] = {
 #embed "../../Shaders/spv/gemm_rounded_q6_k_f32_gemm_matrix_matrix8.spv"
 };
+static const _Alignas(4) unsigned char gemm_i8_i8_i32_gemm_i8_only[] = {
+#embed "../../Shaders/spv/gemm_i8_i8_i32_gemm_i8_only.spv"
+};
 static const _Alignas(4) unsigned char gemm_reduce_f32_gemm_reduce_only[] = {
 #embed "../../Shaders/spv/gemm_reduce_f32_gemm_reduce_only.spv"
 };
@@ -428,6 +431,7 @@ const cshaders_entry cshaders_table[] = {
     {"gemm_rounded_q8_0_f32_gemm_matrix_matrix8", "gemm_rounded_q8_0_f32", "matrix8", "f16,memory-model,cooperative-matrix,matrix-f16-8x8x8,subgroup=8", gemm_rounded_q8_0_f32_gemm_matrix_matrix8, sizeof gemm_rounded_q8_0_f32_gemm_matrix_matrix8, 4, 64, 2, {32, 32}, 0, {0}},
     {"gemm_rounded_q4_k_f32_gemm_matrix_matrix8", "gemm_rounded_q4_k_f32", "matrix8", "f16,memory-model,cooperative-matrix,matrix-f16-8x8x8,subgroup=8", gemm_rounded_q4_k_f32_gemm_matrix_matrix8, sizeof gemm_rounded_q4_k_f32_gemm_matrix_matrix8, 4, 64, 2, {32, 32}, 0, {0}},
     {"gemm_rounded_q6_k_f32_gemm_matrix_matrix8", "gemm_rounded_q6_k_f32", "matrix8", "f16,memory-model,cooperative-matrix,matrix-f16-8x8x8,subgroup=8", gemm_rounded_q6_k_f32_gemm_matrix_matrix8, sizeof gemm_rounded_q6_k_f32_gemm_matrix_matrix8, 4, 64, 2, {32, 32}, 0, {0}},
+    {"gemm_i8_i8_i32_gemm_i8_only", "gemm_i8_i8_i32", "only", "integer-dot", gemm_i8_i8_i32_gemm_i8_only, sizeof gemm_i8_i8_i32_gemm_i8_only, 3, 64, 0, {32, 32}, 0, {0}},
     {"gemm_reduce_f32_gemm_reduce_only", "gemm_reduce_f32", "only", "", gemm_reduce_f32_gemm_reduce_only, sizeof gemm_reduce_f32_gemm_reduce_only, 3, 64, 0, {0, 0}, 0, {0}},
     {"gemm_reduce_f16_gemm_reduce_only", "gemm_reduce_f16", "only", "storage16,i16", gemm_reduce_f16_gemm_reduce_only, sizeof gemm_reduce_f16_gemm_reduce_only, 3, 64, 0, {0, 0}, 0, {0}},
     {"gemm_reduce_bf16_gemm_reduce_only", "gemm_reduce_bf16", "only", "storage16,i16", gemm_reduce_bf16_gemm_reduce_only, sizeof gemm_reduce_bf16_gemm_reduce_only, 3, 64, 0, {0, 0}, 0, {0}},

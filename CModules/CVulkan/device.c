@@ -15,6 +15,7 @@ VkResult cvk_create_device(VkPhysicalDevice physical, uint32_t family, const cvk
     VkPhysicalDeviceVulkan13Features v13 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES,
                                             .pNext = enable->cooperative_matrix ? &matrix : NULL,
                                             .synchronization2 = enable->synchronization2,
+                                            .shaderIntegerDotProduct = enable->integer_dot,
                                             .subgroupSizeControl = enable->subgroup_size_control};
     VkPhysicalDeviceVulkan12Features v12 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES,
                                             .pNext = &v13,

@@ -49,6 +49,7 @@ static void describe_features(VkPhysicalDevice device, cvk_features *out) {
         .storage_16bit = v11.storageBuffer16BitAccess && v11.uniformAndStorageBuffer16BitAccess,
         .storage_8bit = v12.storageBuffer8BitAccess,
         .int64 = features.features.shaderInt64,
+        .integer_dot = v13.shaderIntegerDotProduct,
         .memory_model = v12.vulkanMemoryModel && v12.vulkanMemoryModelDeviceScope,
         .memory_budget = has(&found, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME),
         .subgroup_size_control = v13.subgroupSizeControl,

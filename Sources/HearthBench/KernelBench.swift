@@ -46,7 +46,11 @@ public struct KernelBench {
     ) throws {
         for workload in workloads {
             let shapes = selection.shapes ?? defaultShapes(workload)
-            let dtypes = (selection.dtypes ?? defaultTypes(workload)).filter { runs($0, workload) }
+            let dtypes = selection.dtypes ?? defaultTypes(workload)
+            if let wrong = dtypes.first(where: { !Self.types(of: workload).contains($0) }) {
+                let known = Self.types(of: workload).map(\.rawValue).joined(separator: ", ")
+                throw DeviceError(.invalid, "\(workload) runs in \(known), not in \(wrong)")
+            }
             for shape in shapes {
                 switch workload {
                 case "gemm", "quant":
@@ -86,12 +90,13 @@ public struct KernelBench {
         }
     }
 
-    /// Vulkan has shaders for some of the types; attention takes plain ones.
-    private func runs(_ dtype: DType, _ workload: String) -> Bool {
-        if dtype == .i32 || workload == "attention" && (dtype.isQuantised || dtype == .i8) { return false }
-        if device.description.kind == .cpu { return true }
-        return workload == "attention" || workload == "gemm"
-            ? dtype == .f32 : [.f32, .f16, .q4_1, .q8_0].contains(dtype)
+    /// Element types that a workload has kernels for.
+    static func types(of workload: String) -> [DType] {
+        switch workload {
+        case "gemm", "gemv", "quant": DType.allCases.filter { $0 != .i32 }
+        case "attention": [.f32, .f16, .bf16]
+        default: [.f32]
+        }
     }
 
     private func time(
@@ -144,13 +149,15 @@ public struct KernelBench {
         }
     }
 
-    /// Weights as a model holds them: packed where the device packs. f16, bf16 and i8 meet activations of their own type.
+    /// Weights as a model holds them: packed where the device packs. f16, bf16 and i8 meet activations of
+    /// their own type, but for one row on Vulkan.
     private func linear(_ m: Int, _ n: Int, _ k: Int, _ dtype: DType, _ selection: BenchSelection) throws -> Result {
         let isCPU = device.description.kind == .cpu
         if dtype.isQuantised, k % dtype.blockLength != 0 {
             throw DeviceError(.invalid, "\(m)x\(n)x\(k): k is not whole \(dtype) blocks of \(dtype.blockLength)")
         }
-        let activations = isCPU && [.f16, .bf16, .i8].contains(dtype) ? dtype : .f32
+        let isHalf = dtype == .f16 || dtype == .bf16
+        let activations = dtype == .i8 || isHalf && (isCPU || m > 1) ? dtype : .f32
         let a = try device.makeTensor(activations, [m, k])
         try a.write([UInt8](repeating: 0x11, count: a.byteCount))
         let b = try device.makeTensor(dtype, [n, k])

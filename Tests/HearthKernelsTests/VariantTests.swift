@@ -109,6 +109,24 @@ struct VariantTests {
         }
     }
 
+    @Test(arguments: TestDevices.vulkan, [(1, 1, 1), (33, 35, 65), (7, 40, 128), (40, 3, 99)])
+    func bytesMatchExactly(selector: String, shape: (Int, Int, Int)) throws {
+        let device = try TestDevices.device(selector)
+        let (m, n, k) = shape
+        var random = TestRandom(UInt64(m + n + k))
+        let a = (0..<m * k).map { _ in Int8.random(in: .min ... .max, using: &random) }
+        let b = (0..<n * k).map { _ in Int8.random(in: .min ... .max, using: &random) }
+        let (x, w) = (try device.makeTensor(.i8, [m, k]), try device.makeTensor(.i8, [n, k]))
+        try x.write(a)
+        try w.write(b)
+        let (c, packed) = (try device.makeTensor(.i32, [m, n]), try PackedWeights(w))
+        try run(device) { (e) throws(DeviceError) in try GEMM.encode(x, packed, into: c, &e) }
+        let expected = (0..<m * n).map { at in
+            (0..<k).reduce(Int32(0)) { $0 + Int32(a[at / n * k + $1]) * Int32(b[at % n * k + $1]) }
+        }
+        #expect(try c.read(as: Int32.self) == expected)
+    }
+
     /// Parts of k summed apart and joined in order: the product, and the same bits each time.
     @Test(arguments: TestDevices.vulkan, [2, 3])
     func sharedOutProductsMatchReference(selector: String, splits: Int) throws {

@@ -31,6 +31,7 @@ typedef struct cvk_features {
     bool push_descriptor;
     bool float16, int8, int16, storage_16bit, storage_8bit, int64;
     bool memory_budget, subgroup_size_control, bfloat16, subgroup_shuffle;
+    bool integer_dot;   // dot products of packed bytes
     bool memory_model;  // Vulkan's, device scope included
     bool cooperative_matrix, cooperative_matrix2, pipeline_executable_properties;
 } cvk_features;

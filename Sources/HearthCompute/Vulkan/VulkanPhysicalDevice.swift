@@ -73,6 +73,7 @@ package final class VulkanPhysicalDevice: @unchecked Sendable {
             (f.float16, "f16"), (f.int8, "i8"), (f.int16, "i16"), (f.storage_16bit, "storage16"),
             (f.storage_8bit, "storage8"),
             (f.int64, "i64"), (f.subgroup_shuffle, "subgroup-shuffle"), (f.memory_model, "memory-model"),
+            (f.integer_dot, "integer-dot"),
             (f.bfloat16, "bf16"),
             (f.memory_budget, "memory-budget"),
             (f.subgroup_size_control, "subgroup-size-control"), (f.cooperative_matrix, "cooperative-matrix"),

@@ -67,6 +67,11 @@ extension GEMM {
             x: (p.n + variant.tile.columns - 1) / variant.tile.columns,
             y: (p.m + variant.tile.rows - 1) / variant.tile.rows
         )
+        if p.weights == .i8 {
+            return try encoder.dispatch(
+                variant, constants: constants(p, at), reads: [at.a, at.b], writes: [at.c],
+                push: push(p, at, options, splits: 1), groups: (tiles.x, tiles.y, 1), cost: work)
+        }
         let splits = splits(p, workgroups: tiles.x * tiles.y * at.batch, device)
         let groups = (tiles.x, tiles.y, at.batch * splits)
         let push = push(p, at, options, splits: splits)
