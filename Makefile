@@ -6,7 +6,7 @@ export HEARTH_COORDINATOR ?= http://127.0.0.1:7070
 export HEARTH_TOKEN_FILE ?= $(STATE)/coordinator/token
 export HEARTH_STATE := $(STATE)
 
-.PHONY: help setup build model run up down test bench bench-peers shaders format lint clean
+.PHONY: help setup build model run up down test bench bench-peers bench-vulkan-peers shaders format lint clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | sort | expand -t 12
@@ -37,6 +37,9 @@ bench: build ## Kernel timings beside this machine's measured ceilings
 
 bench-peers: build ## Hearth among ten other runtimes in one interleaved run (fetches them: 8 GB; about half an hour)
 	@Benchmarks/peers/run.sh
+
+bench-vulkan-peers: build ## Hearth's Vulkan kernels beside ggml's and ncnn's on one software driver
+	@Benchmarks/peers/run-vulkan.sh
 
 shaders: ## Recompile shaders with the pinned compiler
 	@scripts/shaders.py tools

@@ -13,6 +13,7 @@ p = argparse.ArgumentParser()
 p.add_argument("file")
 p.add_argument("--commit", default="")
 p.add_argument("--rounds", default="")
+p.add_argument("--driver", default="", help="the Vulkan driver that all ran on")
 a = p.parse_args()
 
 WORKLOADS = {"gemm": "f32 products", "lowp": "low precision and quantised", "attn": "attention forward",
@@ -48,8 +49,8 @@ for run in json.load(open(a.file)):
             table[run["workload"], case][who].append(value)
 
 print("# Hearth beside its peers\n")
-print("%s; commit %s; %s; 2 threads; medians of %s interleaved rounds; %d of %d runs disturbed by other programs.\n"
-      % (datetime.date.today(), a.commit, cpu(), a.rounds, disturbed, runs))
+print("%s; commit %s; %s; %s2 threads; medians of %s interleaved rounds; %d of %d runs disturbed by other programs.\n"
+      % (datetime.date.today(), a.commit, cpu(), a.driver + "; " if a.driver else "", a.rounds, disturbed, runs))
 print("Peers: %s.\n" % ", ".join(sorted(who_ran - {"hearth"})))
 print("A ratio above 1 means that Hearth is ahead of the best of all peers on that case.")
 for workload, title in WORKLOADS.items():

@@ -2,7 +2,7 @@ import Foundation
 import HearthCompute
 import HearthKernels
 
-/// Runs the cases of Benchmarks/peers on the CPU and prints the line protocol of its common.py, so that Hearth takes its turn
+/// Runs the cases of Benchmarks/peers and prints the line protocol of its common.py, so that Hearth takes its turn
 /// among the peers: one JSON object a case.
 public struct PeerBench {
     public struct Line: Encodable {
@@ -21,12 +21,12 @@ public struct PeerBench {
     private let minimumSeconds: Double
     private let emit: (Line) throws -> Void
 
-    /// - Parameter cases: names to run; empty means all.
+    /// - Parameter cases: names to run; empty means all, on a Vulkan device those that its peers run.
     public init(
-        threadCount: Int, cases: [String], minimumSeconds: Double, emit: @escaping (Line) throws -> Void
+        _ device: Device, cases: [String], minimumSeconds: Double, emit: @escaping (Line) throws -> Void
     ) throws {
-        device = try Device.open(.cpu, threadCount: threadCount)
-        chosen = Set(cases)
+        self.device = device
+        chosen = Set(cases.isEmpty && device.cpuThreadCount == nil ? PeerCases.vulkan : cases)
         self.minimumSeconds = minimumSeconds
         self.emit = emit
     }

@@ -59,6 +59,12 @@ enum PeerCases {
             AttentionCase(name: "dec_4096_h32kv8_d128", tq: 1, tk: 4096, hq: 32, hkv: 8, d: 128, isCausal: false),
         ]
 
+    /// VULKAN_GEMM and VULKAN_ATTN of cases.py, and the low-precision cases that ggml runs there.
+    static let vulkan = [
+        "sq_256", "sq_512", "sq_1024", "lin_1x2048x2048", "lin_16x2048x2048", "att_128_full", "att_512_full",
+        "att_1024_full", "att_1024_causal", "dec_4096_h8_d64", "q8_1x2048x2048", "q4_1x2048x2048",
+    ]
+
     /// Uniform on (-1, 1); the same for a seed.
     static func floats(_ count: Int, seed: UInt64) -> [Float] {
         var state = seed &* 0x9e37_79b9_7f4a_7c15 | 1

@@ -106,7 +106,9 @@ import Testing
 
     @Test func peerLinesSpeakTheProtocol() throws {
         var lines: [String] = []
-        let bench = try PeerBench(threadCount: 2, cases: ["sq_64", "bat_512x64"], minimumSeconds: 0.001) {
+        let bench = try PeerBench(
+            try Device.open(.cpu, threadCount: 2), cases: ["sq_64", "bat_512x64"], minimumSeconds: 0.001
+        ) {
             lines.append(String(decoding: try JSONEncoder().encode($0), as: UTF8.self))
         }
         try bench.run("gemm")

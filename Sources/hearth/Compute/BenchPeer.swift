@@ -1,14 +1,16 @@
 import ArgumentParser
 import Foundation
 import HearthBench
+import HearthCompute
 
 struct BenchPeer: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "peer",
-        abstract: "Take a turn among the peers of Benchmarks/peers: one JSON line a case, on the CPU.")
+        abstract: "Take a turn among the peers of Benchmarks/peers: one JSON line a case.")
 
     @Option(help: "One of \(PeerBench.workloads.joined(separator: ", ")).") var workload: String
-    @Option(help: "Threads.") var threads = 1
+    @Option(help: "Threads of the CPU.") var threads = 1
+    @Option(help: "cpu, or a Vulkan device, on which the cases of the Vulkan peers are run.") var device = "cpu"
     @Option(name: .customLong("case"), help: "Cases to run, separated by commas; all when left out.") var cases = ""
 
     func validate() throws {
@@ -24,7 +26,8 @@ struct BenchPeer: ParsableCommand {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
         let bench = try PeerBench(
-            threadCount: threads, cases: cases.split(separator: ",").map(String.init), minimumSeconds: seconds
+            try Device.open(DeviceSelector(device), threadCount: threads),
+            cases: cases.split(separator: ",").map(String.init), minimumSeconds: seconds
         ) { line in
             Terminal.out(String(decoding: try encoder.encode(line), as: UTF8.self))
         }
