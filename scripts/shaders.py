@@ -135,7 +135,10 @@ def table():
             lines.append('    {"%s", "%s", "%s", "%s", %s, sizeof %s, %d, %d, %d, {%d, %d}, %d, {%s}},' % (
                 m["name"], m["operation"], name, ",".join(m["features"]), m["name"], m["name"], m["bindings"], m["pushBytes"],
                 WIDTHS.index(m["width"]), *v.get("tile", [0, 0]), len(constants), ", ".join(map(str, constants or [0]))))
-    lines += ["};", "const int cshaders_count = sizeof cshaders_table / sizeof *cshaders_table;", ""]
+    lines += ["};", "const int cshaders_count = sizeof cshaders_table / sizeof *cshaders_table;",
+              'const char *const cshaders_hash = "%s";' % source_hash(), "",
+              "static const unsigned char tuning[] = {", '#embed "../../Shaders/tuning.json"', "};",
+              "const unsigned char *const cshaders_tuning = tuning;", "const unsigned long cshaders_tuning_byte_count = sizeof tuning;", ""]
     return "\n".join(lines)
 
 

@@ -349,6 +349,12 @@ static const _Alignas(4) unsigned char argmax_argmax_only[] = {
 static const _Alignas(4) unsigned char probe_fma_fma_only[] = {
 #embed "../../Shaders/spv/probe_fma_fma_only.spv"
 };
+static const _Alignas(4) unsigned char probe_matrix_matrix_matrix16[] = {
+#embed "../../Shaders/spv/probe_matrix_matrix_matrix16.spv"
+};
+static const _Alignas(4) unsigned char probe_matrix_matrix_matrix8[] = {
+#embed "../../Shaders/spv/probe_matrix_matrix_matrix8.spv"
+};
 static const _Alignas(4) unsigned char probe_copy_stream_only[] = {
 #embed "../../Shaders/spv/probe_copy_stream_only.spv"
 };
@@ -498,8 +504,17 @@ const cshaders_entry cshaders_table[] = {
     {"gather_q6_k_gather_only", "gather_q6_k", "only", "", gather_q6_k_gather_only, sizeof gather_q6_k_gather_only, 3, 8, 0, {0, 0}, 0, {0}},
     {"argmax_argmax_only", "argmax", "only", "", argmax_argmax_only, sizeof argmax_argmax_only, 2, 4, 0, {0, 0}, 0, {0}},
     {"probe_fma_fma_only", "probe_fma", "only", "", probe_fma_fma_only, sizeof probe_fma_fma_only, 1, 4, 0, {0, 0}, 0, {0}},
+    {"probe_matrix_matrix_matrix16", "probe_matrix", "matrix16", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", probe_matrix_matrix_matrix16, sizeof probe_matrix_matrix_matrix16, 1, 4, 1, {16, 16}, 0, {0}},
+    {"probe_matrix_matrix_matrix8", "probe_matrix", "matrix8", "f16,memory-model,cooperative-matrix,matrix-f16-8x8x8,subgroup=8", probe_matrix_matrix_matrix8, sizeof probe_matrix_matrix_matrix8, 1, 4, 2, {8, 8}, 0, {0}},
     {"probe_copy_stream_only", "probe_copy", "only", "", probe_copy_stream_only, sizeof probe_copy_stream_only, 3, 4, 0, {0, 0}, 0, {0}},
     {"probe_triad_stream_only", "probe_triad", "only", "", probe_triad_stream_only, sizeof probe_triad_stream_only, 3, 4, 0, {0, 0}, 0, {0}},
     {"probe_read_stream_only", "probe_read", "only", "", probe_read_stream_only, sizeof probe_read_stream_only, 3, 4, 0, {0, 0}, 0, {0}},
 };
 const int cshaders_count = sizeof cshaders_table / sizeof *cshaders_table;
+const char *const cshaders_hash = "934dd783cc078cf57d73d29232406595ee4b30a9bf3a4e16ef5d32f754f3ddaf";
+
+static const unsigned char tuning[] = {
+#embed "../../Shaders/tuning.json"
+};
+const unsigned char *const cshaders_tuning = tuning;
+const unsigned long cshaders_tuning_byte_count = sizeof tuning;

@@ -18,8 +18,9 @@ public struct CeilingProbe {
     public func run() throws -> Ceilings {
         progress("f32 multiply-add")
         guard let flops = try measureFlops(.f32) else { throw DeviceError(.invalid, "no f32 multiply-add") }
-        progress("bf16 and int8 dot products")
+        progress("bf16 and int8 dot products, matrix units")
         let (bf16, int8) = (try measureFlops(.bf16), try measureFlops(.int8))
+        let matrix = try measureFlops(.f16Matrix)
         // 128 MiB: four times a server's share of last-level cache, and inside every driver's storage range.
         let count = 32 << 20
         let a = try device.makeTensor([Float](repeating: 1, count: count), [count])
@@ -41,7 +42,7 @@ public struct CeilingProbe {
             measuredAt: Date().timeIntervalSince1970, f32FlopsPerSecond: flops, copyBytesPerSecond: copy,
             readBytesPerSecond: read, triadBytesPerSecond: triad, hostToDeviceBytesPerSecond: toDevice,
             deviceToHostBytesPerSecond: toHost, emptySubmitSeconds: submit, bf16FlopsPerSecond: bf16,
-            int8OpsPerSecond: int8)
+            int8OpsPerSecond: int8, f16MatrixFlopsPerSecond: matrix)
     }
 
     private func samples(_ body: () throws -> Double) throws -> MeasuredValue {

@@ -89,11 +89,17 @@ enum PeerCases {
             }
         default:
             var bytes = values.map { UInt8(bitPattern: Int8($0 * 127)) }
-            // Blocks begin with their f16 scale.
-            if dtype.isQuantised {
-                let scale = Float16(0.01).bitPattern
-                for block in stride(from: 0, to: bytes.count, by: dtype.blockByteCount) {
-                    (bytes[block], bytes[block + 1]) = (UInt8(truncatingIfNeeded: scale), UInt8(scale >> 8))
+            // Where a block's f16 scales, and minima, lie.
+            let offsets: [Int] =
+                switch dtype {
+                case .q4_1, .q4_k: [0, 2]
+                case .q6_k: [208]
+                default: dtype.isQuantised ? [0] : []
+                }
+            let scale = Float16(0.01).bitPattern
+            for block in stride(from: 0, to: bytes.count, by: dtype.blockByteCount) {
+                for at in offsets.map({ block + $0 }) {
+                    (bytes[at], bytes[at + 1]) = (UInt8(truncatingIfNeeded: scale), UInt8(scale >> 8))
                 }
             }
             return bytes

@@ -84,6 +84,11 @@ public final class Device: Sendable {
         return Device(backend: .cpu(cpu), description: CPUDevice.describe())
     }
 
+    /// Of a Vulkan device and its driver, for names of files; nil elsewhere.
+    package var identity: String? {
+        if case .vulkan(let vulkan) = backend { vulkan.physical.identity } else { nil }
+    }
+
     package var forcedVariants: [String] { forced.withLock { $0.variants } }
 
     /// The most bytes that one binding of a Vulkan kernel spans; nil elsewhere.

@@ -58,16 +58,17 @@ package enum ShaderCatalog {
     /// The names of all variants, for `--variant`.
     package static var variantNames: [String] { Set(all.values.joined().map(\.name)).subtracting(["only"]).sorted() }
 
-    /// The variant that was forced, where the operation has it; else the best of those made for the device's subgroups, by
-    /// `isBetter` or in the manifest's order.
+    /// The variant that was forced, where the operation has it; else `tuned`; else the best of those made for the device's
+    /// subgroups, by `isBetter` or in the manifest's order.
     ///
     /// - Throws: `invalid` when the device lacks what every variant needs.
     static func variant(
-        _ operation: String, for device: Device, isBetter: (ShaderVariant, ShaderVariant) -> Bool = { _, _ in false }
+        _ operation: String, for device: Device, tuned: String? = nil,
+        isBetter: (ShaderVariant, ShaderVariant) -> Bool = { _, _ in false }
     ) throws(DeviceError) -> ShaderVariant {
         let variants = variants(of: operation)
         let usable = variants.filter { $0.runs(on: device) }
-        for name in device.forcedVariants {
+        for name in device.forcedVariants + [tuned].compactMap({ $0 }) {
             if let variant = usable.first(where: { $0.name == name }) { return variant }
         }
         let width = device.description.subgroupSize <= 8 ? ShaderVariant.Width.narrow : .wide

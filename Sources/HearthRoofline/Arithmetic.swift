@@ -5,4 +5,6 @@ public enum Arithmetic: String, Sendable, Codable, CaseIterable {
     case bf16
     /// Fours of int8 added to i32.
     case int8
+    /// Matrices of f16 added to f32 by a GPU's matrix units.
+    case f16Matrix = "f16-matrix"
 }

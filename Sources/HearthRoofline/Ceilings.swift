@@ -11,6 +11,8 @@ public struct Ceilings: Sendable, Hashable, Codable {
     /// Of bf16 pairs and of int8 fours; nil where the device has no instruction for them, or was not asked.
     public var bf16FlopsPerSecond: MeasuredValue?
     public var int8OpsPerSecond: MeasuredValue?
+    /// Of a GPU's matrix units, f16 with f32 sums; nil where there are none.
+    public var f16MatrixFlopsPerSecond: MeasuredValue?
     /// Bytes read plus bytes written a second, c = a.
     public var copyBytesPerSecond: MeasuredValue
     public var readBytesPerSecond: MeasuredValue
@@ -26,7 +28,7 @@ public struct Ceilings: Sendable, Hashable, Codable {
         copyBytesPerSecond: MeasuredValue, readBytesPerSecond: MeasuredValue, triadBytesPerSecond: MeasuredValue,
         hostToDeviceBytesPerSecond: MeasuredValue, deviceToHostBytesPerSecond: MeasuredValue,
         emptySubmitSeconds: MeasuredValue, bf16FlopsPerSecond: MeasuredValue? = nil,
-        int8OpsPerSecond: MeasuredValue? = nil
+        int8OpsPerSecond: MeasuredValue? = nil, f16MatrixFlopsPerSecond: MeasuredValue? = nil
     ) {
         self.device = device
         self.deviceName = deviceName
@@ -41,6 +43,7 @@ public struct Ceilings: Sendable, Hashable, Codable {
         self.emptySubmitSeconds = emptySubmitSeconds
         self.bf16FlopsPerSecond = bf16FlopsPerSecond
         self.int8OpsPerSecond = int8OpsPerSecond
+        self.f16MatrixFlopsPerSecond = f16MatrixFlopsPerSecond
     }
 
     /// The compute roof of a kind of arithmetic; f32's where it was not measured.
@@ -49,6 +52,7 @@ public struct Ceilings: Sendable, Hashable, Codable {
         case .f32: f32FlopsPerSecond
         case .bf16: bf16FlopsPerSecond ?? f32FlopsPerSecond
         case .int8: int8OpsPerSecond ?? f32FlopsPerSecond
+        case .f16Matrix: f16MatrixFlopsPerSecond ?? f32FlopsPerSecond
         }
     }
 

@@ -16,6 +16,11 @@ typedef struct cshaders_entry {
 
 extern const cshaders_entry cshaders_table[];
 extern const int cshaders_count;
+extern const char *const cshaders_hash;  // of the sources
+
+// Shaders/tuning.json
+extern const unsigned char *const cshaders_tuning;
+extern const unsigned long cshaders_tuning_byte_count;
 
 // The first entry of the table.
 static inline const cshaders_entry *cshaders_entries(void) { return cshaders_table; }

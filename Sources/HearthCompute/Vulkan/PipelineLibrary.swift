@@ -24,10 +24,9 @@ package final class PipelineLibrary: @unchecked Sendable {
     private let cache: VkPipelineCache?
     private let state = Mutex(State())
 
-    init(_ device: UnsafeMutablePointer<cvk_device>, identity: cvk_device_info) {
+    init(_ device: UnsafeMutablePointer<cvk_device>, identity: String) {
         self.device = device
-        let uuid = withUnsafeBytes(of: identity.device_uuid) { $0.map { String(format: "%02x", $0) }.joined() }
-        file = CacheFolder.url.appending(path: "pipelines/\(uuid)-\(identity.driver_version).bin")
+        file = CacheFolder.url.appending(path: "pipelines/\(identity).bin")
         let stored = Self.load(file)
         var cache: VkPipelineCache?
         // A driver that refuses the data gets an empty cache instead.

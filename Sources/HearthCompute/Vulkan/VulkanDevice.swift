@@ -42,7 +42,7 @@ package final class VulkanDevice: @unchecked Sendable {
                 .unusable, "opening \(physical.description.selector) (\(physical.description.name)) failed",
                 vkResult: result.rawValue)
         }
-        pipelines = PipelineLibrary(device, identity: physical.info)
+        pipelines = PipelineLibrary(device, identity: physical.identity)
         state.withLock { $0.pace.isSoftware = physical.description.kind == .software }
     }
 

@@ -1,4 +1,5 @@
 import CVulkan
+import Foundation
 
 /// A Vulkan device of this machine before it is opened.
 ///
@@ -21,6 +22,12 @@ package final class VulkanPhysicalDevice: @unchecked Sendable {
             throw DeviceError(.unusable, "\(description.selector) (\(description.name)) cannot be used: \(reason)")
         }
         return Device(backend: .vulkan(try VulkanDevice(self)), description: description)
+    }
+
+    /// Device UUID and driver version.
+    var identity: String {
+        let uuid = withUnsafeBytes(of: info.device_uuid) { $0.map { String(format: "%02x", $0) }.joined() }
+        return "\(uuid)-\(info.driver_version)"
     }
 
     /// Free bytes of device-local memory, for error messages; nil where the driver does not say.

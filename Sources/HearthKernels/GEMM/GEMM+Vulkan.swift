@@ -59,10 +59,9 @@ extension GEMM {
                 push: push(p, at, options, splits: 1),
                 groups: (groups.x, groups.y, at.batch), cost: work)
         }
-        let rounded = "gemm_rounded_\(p.weights)_f32"
-        let isRounded = p.mayRound && p.activations == .f32 && ShaderCatalog.has(rounded, on: device)
-        let operation = isRounded ? rounded : "gemm_\(p.activations)_\(p.weights)_\(p.outputs)"
-        let variant = try ShaderCatalog.variant(operation, for: device) { time(p, $0) < time(p, $1) }
+        let operation = operation(p, device)
+        let tuned = Tuning.variant(operation, rows: p.m, on: device)
+        let variant = try ShaderCatalog.variant(operation, for: device, tuned: tuned) { time(p, $0) < time(p, $1) }
         let tiles = (
             x: (p.n + variant.tile.columns - 1) / variant.tile.columns,
             y: (p.m + variant.tile.rows - 1) / variant.tile.rows
@@ -88,6 +87,21 @@ extension GEMM {
         try encoder.dispatch(
             "gemm_reduce_\(p.outputs)", reads: [parts, options.bias ?? at.a], writes: [at.c], push: push,
             groups: (reduce.x, reduce.y, at.batch))
+    }
+
+    /// With f32 activations rounded where that is allowed and of use.
+    private static func operation(_ p: Problem, _ device: Device) -> String {
+        let rounded = "gemm_rounded_\(p.weights)_f32"
+        let isRounded = p.mayRound && p.activations == .f32 && ShaderCatalog.has(rounded, on: device)
+        return isRounded ? rounded : "gemm_\(p.activations)_\(p.weights)_\(p.outputs)"
+    }
+
+    /// Whether matrix units can make the product.
+    static func hasMatrixUnits(_ p: Problem, _ device: Device) -> Bool {
+        p.m > 1
+            && ShaderCatalog.variants(of: operation(p, device)).contains {
+                $0.name.hasPrefix("matrix") && $0.runs(on: device)
+            }
     }
 
     /// A relative time of `variant`: what its workgroups compute, padding included, and what they load for it.

@@ -24,6 +24,7 @@ extension GEMM {
         if m > 0, n > 0 {
             try encodeVulkan(problem, VulkanOperands(a: a, b: b, c: c), options, &encoder)
         }
-        encoder.note(name(b.dtype), cost(problem), arithmetic(problem))
+        let isMatrix = !isBytes && hasMatrixUnits(problem, encoder.device)
+        encoder.note(name(b.dtype), cost(problem), isMatrix ? .f16Matrix : isBytes ? .int8 : .f32)
     }
 }

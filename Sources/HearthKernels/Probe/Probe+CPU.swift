@@ -11,7 +11,9 @@ extension Probe {
             case .f32: ck_probe_fma
             case .bf16: ck_probe_bf16
             case .int8: ck_probe_int8
+            case .f16Matrix: nil as (@convention(c) (Int64) -> Double)?
             }
+        guard let probe else { return 0 }
         let pieces = 8 * cpu.threadCount
         let flops = Mutex(0.0)
         cpu.parallel(pieces, grain: 1) { range in

@@ -10,6 +10,14 @@ package enum Probe {
         let flops: Double
         switch encoder.device.backend {
         case .cpu(let cpu): flops = multiplyCPU(arithmetic, rounds, cpu)
+        case .vulkan where arithmetic == .f16Matrix && ShaderCatalog.has("probe_matrix", on: encoder.device):
+            let variant = try ShaderCatalog.variant("probe_matrix", for: encoder.device)
+            let (size, invocations) = (Double(variant.tile.rows), scratch.elementCount)
+            // Four subgroups of 32 or of 8 a workgroup.
+            let perGroup = variant.width == .wide ? 128 : 32
+            try encoder.dispatch(
+                variant, reads: [], writes: [scratch], push: [UInt32(rounds)], groups: (invocations / perGroup, 1, 1))
+            flops = Double(invocations / perGroup * 4) * Double(rounds) * 8 * size * size * size
         case .vulkan where arithmetic != .f32: flops = 0
         case .vulkan:
             let invocations = scratch.elementCount

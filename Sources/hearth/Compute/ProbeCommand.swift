@@ -30,6 +30,7 @@ struct ProbeCommand: ParsableCommand {
         row("f32 multiply-add", measured.f32FlopsPerSecond, Figure.gigaflopsPerSecond)
         if let bf16 = measured.bf16FlopsPerSecond { row("bf16 dot product", bf16, Figure.gigaflopsPerSecond) }
         if let int8 = measured.int8OpsPerSecond { row("int8 dot product", int8, Figure.gigaflopsPerSecond) }
+        if let matrix = measured.f16MatrixFlopsPerSecond { row("f16 matrix units", matrix, Figure.gigaflopsPerSecond) }
         row("memory copy", measured.copyBytesPerSecond, Figure.gigabytesPerSecond)
         row("memory read", measured.readBytesPerSecond, Figure.gigabytesPerSecond)
         row("memory triad", measured.triadBytesPerSecond, Figure.gigabytesPerSecond)

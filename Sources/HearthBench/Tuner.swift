@@ -1,0 +1,149 @@
+import Foundation
+import HearthCompute
+import HearthKernels
+
+/// Times every variant of the Vulkan products on one device and keeps the fastest that is right: `hearth tune`.
+///
+/// Stops anywhere and goes on where it stopped: the file is written after each entry.
+public struct Tuner {
+    private let device: Device
+    private let minimumSeconds: Double
+    private let progress: (String) -> Void
+
+    public init(_ device: Device, minimumSeconds: Double = 0.2, progress: @escaping (String) -> Void = { _ in }) {
+        (self.device, self.minimumSeconds, self.progress) = (device, minimumSeconds, progress)
+    }
+
+    /// Where the choices come from that the device takes so far, for people.
+    public var origin: String {
+        if let tuning = Tuning.load(for: device) { return "\(tuning.entries.count) choices measured so far" }
+        guard let shipped = Tuning.shipped(for: device) else { return "not tuned so far, nothing shipped for it" }
+        return "not tuned so far; shipped choices for \(shipped.match): \(shipped.measured ?? "never measured")"
+    }
+
+    /// Where the choices are kept.
+    public var file: URL? { Tuning.file(for: device) }
+
+    /// Rows that decisions are made for.
+    static let rows = [2, 8, 16, 64, 512]
+
+    private var isSoftware: Bool { device.description.kind == .software }
+    /// Columns and depth: large enough that a GPU is busy, small enough for a software driver.
+    private var n: Int { isSoftware ? 256 : 4096 }
+    private var k: Int { isSoftware ? 512 : 4096 }
+
+    private static let formats: [DType] = [.f32, .f16, .bf16, .q4_0, .q4_1, .q5_0, .q8_0, .q4_k, .q6_k]
+
+    /// - Parameter isFresh: measure what is in the file already once more.
+    public func run(isFresh: Bool = false) throws -> Tuning {
+        let description = device.description
+        guard device.cpuThreadCount == nil else {
+            throw DeviceError(.invalid, "the CPU has no variants to tune; hearth probe measures its choice of paths")
+        }
+        var tuning = Tuning(device: description.name, driver: description.driver)
+        if !isFresh, let known = Tuning.load(for: device) { tuning = known }
+        let before = device.forced.withLock { $0 }
+        defer { device.forced.withLock { $0 = before } }
+        for dtype in Self.formats {
+            for halves in [false, true] where !halves || dtype == .f16 || dtype == .bf16 {
+                let operation = "gemm_\(halves ? dtype : .f32)_\(dtype)_\(halves ? dtype : .f32)"
+                for m in Self.rows {
+                    let isKnown = tuning.entries.contains {
+                        $0.operation == operation && $0.rowsLog2 == Tuning.rowsLog2(m)
+                    }
+                    if isKnown { continue }
+                    guard let entry = try tune(operation, m, dtype, halves) else { continue }
+                    tuning.entries.append(entry)
+                    try tuning.save(for: device)
+                }
+            }
+        }
+        return tuning
+    }
+
+    private func tune(_ operation: String, _ m: Int, _ dtype: DType, _ halves: Bool) throws -> Tuning.Entry? {
+        let candidates = ShaderCatalog.variants(of: operation).filter { $0.runs(on: device) }.map(\.name)
+        if candidates.count < 2 { return nil }
+        let a = try device.makeTensor(halves ? dtype : .f32, [m, k])
+        try a.write(bytes(halves ? dtype : .f32, count: m * k, seed: 1))
+        let b = try device.makeTensor(dtype, [n, k])
+        try b.write(bytes(dtype, count: n * k, seed: 2))
+        let weights = try PackedWeights(b, activations: .f32)
+        let c = try device.makeTensor(halves ? dtype : .f32, [m, n])
+        var (seconds, rejected): ([String: Double?], [String: String]) = ([:], [:])
+        var results: [String: [Float]] = [:]
+        for name in candidates {
+            progress("\(operation) \(m)x\(n)x\(k): \(name)")
+            device.forced.withLock { $0.variants = [name] }
+            do throws(DeviceError) {
+                results[name] = try widened(try product(a, weights, c), halves ? dtype : nil)
+                seconds[name] = try time { () throws(DeviceError) in try submit(a, weights, c) }
+            } catch {
+                // A device that was lost is of no use to the next candidate.
+                if error.code == .deviceLost { throw error }
+                (seconds[name], rejected[name]) = (.some(nil), error.description)
+            }
+        }
+        // The reference is the median of what the candidates say, element by element: one that is wrong is alone.
+        for (name, values) in results {
+            if let problem = disagreement(values, Array(results.values), isHalf: halves) {
+                (seconds[name], rejected[name]) = (.some(nil), problem)
+            }
+        }
+        let timed = seconds.compactMapValues { $0 }
+        guard let best = timed.min(by: { $0.value < $1.value })?.key else {
+            throw DeviceError(.driver, "\(operation): no variant is right on \(device.selector): \(rejected)")
+        }
+        return Tuning.Entry(
+            operation: operation, rowsLog2: Tuning.rowsLog2(m), variant: best, seconds: seconds, rejected: rejected)
+    }
+
+    private func submit(_ a: Tensor, _ weights: PackedWeights, _ c: Tensor) throws(DeviceError) -> Duration {
+        var encoder = try device.makeEncoder()
+        try GEMM.encode(a, weights, into: c, &encoder)
+        return try encoder.submit().wait()
+    }
+
+    private func product(_ a: Tensor, _ weights: PackedWeights, _ c: Tensor) throws(DeviceError) -> Tensor {
+        _ = try submit(a, weights, c)
+        return c
+    }
+
+    private func widened(_ c: Tensor, _ half: DType?) throws(DeviceError) -> [Float] {
+        guard half != nil else { return try c.read(as: Float.self) }
+        let wide = try device.makeTensor(.f32, c.shape)
+        var encoder = try device.makeEncoder()
+        try Cast.encode(c, into: wide, &encoder)
+        try encoder.submit().wait()
+        return try wide.read(as: Float.self)
+    }
+
+    /// The median of at least three runs after one for warming up.
+    private func time(_ body: () throws(DeviceError) -> Duration) throws(DeviceError) -> Double {
+        _ = try body()
+        var samples: [Double] = []
+        let start = ContinuousClock.now
+        while samples.count < 3 || (ContinuousClock.now - start).seconds < minimumSeconds {
+            samples.append(try body().seconds)
+        }
+        return samples.sorted()[samples.count / 2]
+    }
+
+    /// How `values` differs from the median of all; nil when it does not beyond the rounding of another order of sums.
+    private func disagreement(_ values: [Float], _ all: [[Float]], isHalf: Bool) -> String? {
+        let largest = values.map(abs).max() ?? 0
+        for i in values.indices {
+            let median = all.map { $0[i] }.sorted()[all.count / 2]
+            let allowed = (isHalf ? 0.02 : 1e-4) * max(abs(median), 0.05 * largest) + 1e-5
+            if !(abs(values[i] - median) <= allowed) {
+                return "element \(i) is \(values[i]), most variants say \(median)"
+            }
+        }
+        return nil
+    }
+
+    private func bytes(_ dtype: DType, count: Int, seed: UInt64) -> [UInt8] {
+        if dtype == .f32 { return PeerCases.floats(count, seed: seed).withUnsafeBytes { Array($0) } }
+        return PeerCases.bytes(dtype, elementCount: count)
+    }
+}

@@ -1,0 +1,45 @@
+import ArgumentParser
+import HearthBench
+import HearthCompute
+
+struct Tune: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "tune",
+        abstract: "Find the fastest variant of each Vulkan product on a device and keep it for this machine.",
+        discussion: """
+            Times every variant that the device can run, checks that they agree, and writes the choice to a file of the cache
+            folder named after device, driver and shaders; copy it to machines of the same kind. Interrupted, it goes on
+            where it stopped. Nothing is tuned at any other time.
+            """)
+
+    @OptionGroup var options: DeviceOptions
+    @Option(help: "Seconds that a candidate is repeated for.") var seconds = 0.2
+    @Flag(help: "Measure anew what has been measured.") var fresh = false
+
+    func validate() throws {
+        if !(seconds > 0 && seconds <= 60) { throw ValidationError("--seconds \(seconds) is not in (0, 60]") }
+    }
+
+    func run() throws {
+        let device = try options.open()
+        let tuner = Tuner(device, minimumSeconds: seconds) { Terminal.progress($0) }
+        Terminal.error("\(device.selector): \(tuner.origin)")
+        let tuning = try tuner.run(isFresh: fresh)
+        Terminal.endProgress()
+        var table = TextTable("OPERATION", "ROWS", "VARIANT", "TIME", "NEXT BEST", "REJECTED")
+        for entry in tuning.entries {
+            let times = entry.seconds.compactMapValues { $0 }.sorted { $0.value < $1.value }
+            table.add(
+                entry.operation, "\(1 << entry.rowsLog2)", entry.variant, Figure.seconds(times[0].value),
+                times.count > 1 ? "\(times[1].key) \(Figure.seconds(times[1].value))" : "-",
+                entry.rejected.isEmpty ? "-" : entry.rejected.keys.sorted().joined(separator: " "))
+        }
+        Terminal.out(table.text)
+        for entry in tuning.entries {
+            for (name, reason) in entry.rejected.sorted(by: { $0.key < $1.key }) {
+                Terminal.out("rejected: \(entry.operation) \(1 << entry.rowsLog2) rows, \(name): \(reason)")
+            }
+        }
+        if let file = tuner.file { Terminal.out("kept in \(file.path)") }
+    }
+}
