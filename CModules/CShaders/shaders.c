@@ -223,6 +223,9 @@ static const _Alignas(4) unsigned char attention_f32_f16_attention_wide[] = {
 static const _Alignas(4) unsigned char attention_f32_bf16_attention_wide[] = {
 #embed "../../Shaders/spv/attention_f32_bf16_attention_wide.spv"
 };
+static const _Alignas(4) unsigned char attention_f32_q8_0_attention_wide[] = {
+#embed "../../Shaders/spv/attention_f32_q8_0_attention_wide.spv"
+};
 static const _Alignas(4) unsigned char attention_f32_f32_attention_narrow[] = {
 #embed "../../Shaders/spv/attention_f32_f32_attention_narrow.spv"
 };
@@ -231,6 +234,9 @@ static const _Alignas(4) unsigned char attention_f32_f16_attention_narrow[] = {
 };
 static const _Alignas(4) unsigned char attention_f32_bf16_attention_narrow[] = {
 #embed "../../Shaders/spv/attention_f32_bf16_attention_narrow.spv"
+};
+static const _Alignas(4) unsigned char attention_f32_q8_0_attention_narrow[] = {
+#embed "../../Shaders/spv/attention_f32_q8_0_attention_narrow.spv"
 };
 static const _Alignas(4) unsigned char attention_f16_f16_attention_wide[] = {
 #embed "../../Shaders/spv/attention_f16_f16_attention_wide.spv"
@@ -459,16 +465,18 @@ const cshaders_entry cshaders_table[] = {
     {"gemv_q8_0_gemv_narrow", "gemv_q8_0", "narrow", "", gemv_q8_0_gemv_narrow, sizeof gemv_q8_0_gemv_narrow, 4, 64, 2, {1, 4}, 0, {0}},
     {"gemv_q4_k_gemv_narrow", "gemv_q4_k", "narrow", "", gemv_q4_k_gemv_narrow, sizeof gemv_q4_k_gemv_narrow, 4, 64, 2, {1, 4}, 0, {0}},
     {"gemv_q6_k_gemv_narrow", "gemv_q6_k", "narrow", "", gemv_q6_k_gemv_narrow, sizeof gemv_q6_k_gemv_narrow, 4, 64, 2, {1, 4}, 0, {0}},
-    {"attention_f32_f32_attention_wide", "attention_f32_f32", "wide", "", attention_f32_f32_attention_wide, sizeof attention_f32_f32_attention_wide, 6, 60, 1, {0, 0}, 0, {0}},
-    {"attention_f32_f16_attention_wide", "attention_f32_f16", "wide", "", attention_f32_f16_attention_wide, sizeof attention_f32_f16_attention_wide, 6, 60, 1, {0, 0}, 0, {0}},
-    {"attention_f32_bf16_attention_wide", "attention_f32_bf16", "wide", "", attention_f32_bf16_attention_wide, sizeof attention_f32_bf16_attention_wide, 6, 60, 1, {0, 0}, 0, {0}},
-    {"attention_f32_f32_attention_narrow", "attention_f32_f32", "narrow", "subgroup8,subgroup-shuffle", attention_f32_f32_attention_narrow, sizeof attention_f32_f32_attention_narrow, 6, 60, 2, {0, 0}, 0, {0}},
-    {"attention_f32_f16_attention_narrow", "attention_f32_f16", "narrow", "subgroup8,subgroup-shuffle", attention_f32_f16_attention_narrow, sizeof attention_f32_f16_attention_narrow, 6, 60, 2, {0, 0}, 0, {0}},
-    {"attention_f32_bf16_attention_narrow", "attention_f32_bf16", "narrow", "subgroup8,subgroup-shuffle", attention_f32_bf16_attention_narrow, sizeof attention_f32_bf16_attention_narrow, 6, 60, 2, {0, 0}, 0, {0}},
-    {"attention_f16_f16_attention_wide", "attention_f16_f16", "wide", "", attention_f16_f16_attention_wide, sizeof attention_f16_f16_attention_wide, 6, 60, 1, {0, 0}, 0, {0}},
-    {"attention_bf16_bf16_attention_wide", "attention_bf16_bf16", "wide", "", attention_bf16_bf16_attention_wide, sizeof attention_bf16_bf16_attention_wide, 6, 60, 1, {0, 0}, 0, {0}},
-    {"attention_f16_f16_attention_narrow", "attention_f16_f16", "narrow", "subgroup8,subgroup-shuffle", attention_f16_f16_attention_narrow, sizeof attention_f16_f16_attention_narrow, 6, 60, 2, {0, 0}, 0, {0}},
-    {"attention_bf16_bf16_attention_narrow", "attention_bf16_bf16", "narrow", "subgroup8,subgroup-shuffle", attention_bf16_bf16_attention_narrow, sizeof attention_bf16_bf16_attention_narrow, 6, 60, 2, {0, 0}, 0, {0}},
+    {"attention_f32_f32_attention_wide", "attention_f32_f32", "wide", "", attention_f32_f32_attention_wide, sizeof attention_f32_f32_attention_wide, 7, 64, 1, {0, 0}, 0, {0}},
+    {"attention_f32_f16_attention_wide", "attention_f32_f16", "wide", "", attention_f32_f16_attention_wide, sizeof attention_f32_f16_attention_wide, 7, 64, 1, {0, 0}, 0, {0}},
+    {"attention_f32_bf16_attention_wide", "attention_f32_bf16", "wide", "", attention_f32_bf16_attention_wide, sizeof attention_f32_bf16_attention_wide, 7, 64, 1, {0, 0}, 0, {0}},
+    {"attention_f32_q8_0_attention_wide", "attention_f32_q8_0", "wide", "", attention_f32_q8_0_attention_wide, sizeof attention_f32_q8_0_attention_wide, 7, 64, 1, {0, 0}, 0, {0}},
+    {"attention_f32_f32_attention_narrow", "attention_f32_f32", "narrow", "subgroup8,subgroup-shuffle", attention_f32_f32_attention_narrow, sizeof attention_f32_f32_attention_narrow, 7, 64, 2, {0, 0}, 0, {0}},
+    {"attention_f32_f16_attention_narrow", "attention_f32_f16", "narrow", "subgroup8,subgroup-shuffle", attention_f32_f16_attention_narrow, sizeof attention_f32_f16_attention_narrow, 7, 64, 2, {0, 0}, 0, {0}},
+    {"attention_f32_bf16_attention_narrow", "attention_f32_bf16", "narrow", "subgroup8,subgroup-shuffle", attention_f32_bf16_attention_narrow, sizeof attention_f32_bf16_attention_narrow, 7, 64, 2, {0, 0}, 0, {0}},
+    {"attention_f32_q8_0_attention_narrow", "attention_f32_q8_0", "narrow", "subgroup8,subgroup-shuffle", attention_f32_q8_0_attention_narrow, sizeof attention_f32_q8_0_attention_narrow, 7, 64, 2, {0, 0}, 0, {0}},
+    {"attention_f16_f16_attention_wide", "attention_f16_f16", "wide", "", attention_f16_f16_attention_wide, sizeof attention_f16_f16_attention_wide, 7, 64, 1, {0, 0}, 0, {0}},
+    {"attention_bf16_bf16_attention_wide", "attention_bf16_bf16", "wide", "", attention_bf16_bf16_attention_wide, sizeof attention_bf16_bf16_attention_wide, 7, 64, 1, {0, 0}, 0, {0}},
+    {"attention_f16_f16_attention_narrow", "attention_f16_f16", "narrow", "subgroup8,subgroup-shuffle", attention_f16_f16_attention_narrow, sizeof attention_f16_f16_attention_narrow, 7, 64, 2, {0, 0}, 0, {0}},
+    {"attention_bf16_bf16_attention_narrow", "attention_bf16_bf16", "narrow", "subgroup8,subgroup-shuffle", attention_bf16_bf16_attention_narrow, sizeof attention_bf16_bf16_attention_narrow, 7, 64, 2, {0, 0}, 0, {0}},
     {"attention_combine_attention_combine_only", "attention_combine", "only", "", attention_combine_attention_combine_only, sizeof attention_combine_attention_combine_only, 4, 12, 0, {0, 0}, 0, {0}},
     {"rms_norm_rms_norm_wide", "rms_norm", "wide", "", rms_norm_rms_norm_wide, sizeof rms_norm_rms_norm_wide, 3, 12, 1, {0, 0}, 0, {0}},
     {"rms_norm_rms_norm_narrow", "rms_norm", "narrow", "", rms_norm_rms_norm_narrow, sizeof rms_norm_rms_norm_narrow, 3, 12, 2, {0, 0}, 0, {0}},
@@ -511,7 +519,7 @@ const cshaders_entry cshaders_table[] = {
     {"probe_read_stream_only", "probe_read", "only", "", probe_read_stream_only, sizeof probe_read_stream_only, 3, 4, 0, {0, 0}, 0, {0}},
 };
 const int cshaders_count = sizeof cshaders_table / sizeof *cshaders_table;
-const char *const cshaders_hash = "934dd783cc078cf57d73d29232406595ee4b30a9bf3a4e16ef5d32f754f3ddaf";
+const char *const cshaders_hash = "c4ce91d6d285eb79f15d6e7a7c4f06d756dd01455a2f940226e3bfa86d5d90c3";
 
 static const unsigned char tuning[] = {
 #embed "../../Shaders/tuning.json"

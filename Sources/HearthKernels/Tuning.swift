@@ -51,7 +51,9 @@ public struct Tuning: Sendable, Codable {
 
     /// nil when the device was never tuned with this driver and these shaders, or the file cannot be read.
     public static func load(for device: Device) -> Tuning? {
-        file(for: device).flatMap { try? Data(contentsOf: $0) }.flatMap { try? JSONDecoder().decode(Tuning.self, from: $0) }
+        file(for: device).flatMap { try? Data(contentsOf: $0) }.flatMap {
+            try? JSONDecoder().decode(Tuning.self, from: $0)
+        }
     }
 
     package func save(for device: Device) throws {

@@ -173,6 +173,54 @@ struct VariantTests {
         }
     }
 
+    /// Keys and values in pages that lie in any order, whole or as Q8_0: what the same cache in one piece gives.
+    @Test(arguments: TestDevices.vulkan, ["wide", "narrow"])
+    func pagedAndQuantisedCachesMatchReference(selector: String, variant: String) throws {
+        let device = try TestDevices.device(selector)
+        let (b, tk, hq, hkv, d, page) = (2, 75, 4, 2, 64, 16)
+        let perSequence = (tk + page - 1) / page
+        for (dtype, tq) in [(DType.f32, 1), (.f32, 9), (.q8_0, 1), (.q8_0, 5)] {
+            var random = TestRandom(UInt64(tq + 7))
+            let q = random.floats(b * tq * hq * d, in: -2...2)
+            let count = b * perSequence * page * hkv * d
+            let (k, v) = (Quantiser.make(dtype, count: count, &random), Quantiser.make(dtype, count: count, &random))
+            // Page i of the sequences lies at slot (i * 3) mod n.
+            let n = b * perSequence
+            let slots = (0..<n).map { $0 * 3 % n }
+            #expect(Set(slots).count == n || n % 3 == 0)
+            let order = Set(slots).count == n ? slots : Array((0..<n).reversed())
+            let pageBytes = dtype.byteCount(of: page * hkv * d)
+            func paged(_ bytes: [UInt8]) throws -> Tensor {
+                var out = [UInt8](repeating: 0, count: bytes.count)
+                for (i, slot) in order.enumerated() {
+                    out.replaceSubrange(
+                        slot * pageBytes..<(slot + 1) * pageBytes, with: bytes[i * pageBytes..<(i + 1) * pageBytes])
+                }
+                let tensor = try device.makeTensor(dtype, [n, page, hkv, d])
+                try tensor.write(out)
+                return tensor
+            }
+            var options = Attention.Options()
+            options.isCausal = true
+            let pages = try device.makeTensor(.i32, [b, perSequence])
+            try pages.write(order.map(Int32.init))
+            options.pages = pages
+            let o = try device.makeTensor([Float](repeating: .nan, count: q.count), [b, tq, hq, d])
+            let (qs, ks, vs) = (try device.makeTensor(q, o.shape), try paged(k.bytes), try paged(v.bytes))
+            try with(device, forced([variant])) {
+                try run(device) { (e) throws(DeviceError) in
+                    try Attention.encode(q: qs, k: ks, v: vs, keyCount: tk, options, into: o, &e)
+                }
+            }
+            let problem = Attention.Problem(b: b, tq: tq, tk: tk, hq: hq, hkv: hkv, d: d, isCausal: true)
+            let expected = Attention.reference(problem, q: q, k: k.values, v: v.values)
+            let largest = Double(v.values.map(abs).max()!)
+            #expect(
+                largestError(try o.read(as: Float.self), expected.o) < 4e-6 * max(1, largest) * 4,
+                "\(variant) \(dtype) Tq\(tq)")
+        }
+    }
+
     /// Operands above the storage range are cut: same bits as whole, with a 1 MiB range.
     @Test(arguments: TestDevices.vulkan, [DType.f32, .q8_0])
     func tensorsAboveTheStorageRangeWork(selector: String, dtype: DType) throws {

@@ -19,13 +19,16 @@ extension Attention {
         let held = [1, 2, 4, 8, 16].first { $0 >= min(rows, most) }!
         let blocks = (rows + held - 1) / held
         let splits = p.tq == 1 ? max(1, (p.tk + keysPerSplit - 1) / keysPerSplit) : 1
-        var push = [p.tq, p.tk, p.hq, p.hkv, p.d, k.shape[1] * p.hkv * p.d].map(UInt32.init)
+        let perSequence = options.pages == nil ? k.shape[1] * p.hkv * p.d : 0
+        var push = [p.tq, p.tk, p.hq, p.hkv, p.d, perSequence].map(UInt32.init)
         push += [UInt32(bitPattern: Int32(p.offset)), UInt32(p.window ?? 0), p.isCausal ? 1 : 0]
-        push += strides(options.mask) + [UInt32(splits)]
+        push += strides(options.mask) + [UInt32(splits), UInt32(options.pages?.shape[1] ?? 0)]
         push += [(options.scale ?? 1 / Float(p.d).squareRoot()).bitPattern, (options.softcap ?? 0).bitPattern]
         let mask: UInt32 = options.mask.map { $0.dtype == .f32 ? 1 : 2 } ?? 0
-        let constants = [UInt32(held), UInt32(head), p.d % 8 == 0 ? 1 : 0, mask, options.softcap == nil ? 0 : 1]
-        let reads = [q, k, v, options.mask ?? q]
+        let constants =
+            [UInt32(held), UInt32(head), p.d % 8 == 0 ? 1 : 0, mask, options.softcap == nil ? 0 : 1]
+            + [options.pages == nil ? 0 : UInt32(k.shape[1])]
+        let reads = [q, k, v, options.mask ?? q, options.pages ?? q]
         let groups = (blocks * splits, p.hkv, p.b)
         if splits == 1 {
             return try encoder.dispatch(

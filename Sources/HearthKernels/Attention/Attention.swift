@@ -12,7 +12,8 @@ import HearthRoofline
 ///       x x x x x
 ///
 ///   so that the last query sees every key. A row without a key (Tq > Tk) gives zeros and lse = -FLT_MAX.
-/// - dtypes: o and lse f32, q, k and v f32, f16 or bf16 (Vulkan: q f32 or of the same type as k and v); f32 accumulation. D <= 512.
+/// - dtypes: o and lse f32, q, k and v f32, f16 or bf16 (Vulkan: q f32 or of the same type as k and
+///   v, which may also be q8_0); f32 accumulation. D <= 512.
 /// - Aliasing: o and lse overlap no input.
 /// - Errors: `invalid` when shapes or dtypes do not fit.
 /// - Cost: `4 D` FLOPs a query head and attended key; q, attended k and v read once.
@@ -52,6 +53,9 @@ public enum Attention {
         public var scale: Float?
         /// `[B or 1, Hq or 1, Tq, Tk]`: f32 is added to the scores, i8 hides a key where it is 0.
         public var mask: Tensor?
+        /// A paged KV cache (Vulkan): k and v are `[pages, page size, Hkv, D]`, and entry `[b, i]` of this `[B, n]` i32 names the
+        /// page of keys `i * page size ...` of sequence b. Entries beyond the last key are not read.
+        public var pages: Tensor?
 
         public init() {}
     }
@@ -75,7 +79,11 @@ public enum Attention {
         let problem = try validate(q, k, v, keyCount, options, o, lse)
         if problem.b > 0, problem.tq > 0 {
             switch encoder.device.backend {
-            case .cpu(let cpu): runCPU(problem, q, k, v, options, o, lse, cpu)
+            case .cpu(let cpu):
+                try require(
+                    k.dtype != .q8_0 && options.pages == nil, "Attention",
+                    "q8_0 keys and paged caches need a Vulkan device, not cpu")
+                runCPU(problem, q, k, v, options, o, lse, cpu)
             case .vulkan:
                 var saved = lse
                 if saved == nil { saved = try encoder.device.makeTensor(.f32, [problem.b, problem.tq, problem.hq]) }
@@ -85,14 +93,26 @@ public enum Attention {
         encoder.note("attention", cost(problem))
     }
 
+    /// Keys that a sequence's part of the cache holds.
+    private static func capacity(_ b: Int, _ k: Tensor, _ options: Options) throws(DeviceError) -> Int {
+        guard let pages = options.pages else { return k.shape[1] }
+        try require(
+            pages.shape.count == 2 && pages.shape[0] == b && pages.dtype == .i32 && pages.isContiguous, "Attention",
+            "pages are \(pages.dtype) \(pages.shape), expected i32 [\(b), n]")
+        return pages.shape[1] * k.shape[1]
+    }
+
     private static func validate(
         _ q: Tensor, _ k: Tensor, _ v: Tensor, _ keyCount: Int?, _ options: Options, _ o: Tensor, _ lse: Tensor?
     ) throws(DeviceError) -> Problem {
         try require([q, k, v, o].allSatisfy { $0.shape.count == 4 }, "Attention", "q, k, v and o have four dimensions")
         let (b, tq, hq, d) = (q.shape[0], q.shape[1], q.shape[2], q.shape[3])
-        let (capacity, hkv) = (k.shape[1], k.shape[2])
+        let hkv = k.shape[2]
+        let capacity = try Self.capacity(b, k, options)
         let tk = keyCount ?? capacity
-        try require(k.shape == [b, capacity, hkv, d], "Attention", "q is \(q.shape) but k is \(k.shape)")
+        try require(
+            k.shape[3] == d && (options.pages != nil || k.shape[0] == b), "Attention",
+            "q is \(q.shape) but k is \(k.shape)")
         try require(v.shape == k.shape, "Attention", "k is \(k.shape) but v is \(v.shape)")
         try require(o.shape == q.shape, "Attention", "o is \(o.shape), expected \(q.shape)")
         if let lse {
@@ -103,9 +123,12 @@ public enum Attention {
         try require(hkv > 0 && hq % hkv == 0, "Attention", "\(hq) query heads are no multiple of \(hkv) KV heads")
         try require(0 <= tk && tk <= capacity, "Attention", "\(tk) keys of a cache of \(capacity)")
         try require(d >= 1 && d <= 512, "Attention", "head dimension \(d) is not in 1...512")
+        let isQuantised = k.dtype == .q8_0 && d % 32 == 0
         try require(
-            q.dtype.plainFormat != nil && k.dtype.plainFormat != nil && v.dtype == k.dtype && o.dtype == .f32,
-            "Attention", "q, k and v are f32, f16 or bf16, o f32")
+            q.dtype.plainFormat != nil && (k.dtype.plainFormat != nil || isQuantised) && v.dtype == k.dtype
+                && o.dtype == .f32, "Attention",
+            "q is f32, f16 or bf16, k and v too or q8_0 with D a multiple of 32, o f32; not \(q.dtype), \(k.dtype), \(v.dtype), \(o.dtype)"
+        )
         if let mask = options.mask {
             try require(
                 mask.shape.count == 4 && [1, b].contains(mask.shape[0]) && [1, hq].contains(mask.shape[1])
