@@ -137,6 +137,17 @@ import Testing
         #expect(message { () throws(DeviceError) in try GEMM.encode(a, ids, into: c, &encoder) }.contains("i32"))
     }
 
+    /// OpenBLAS is chosen beyond the noise only; ways that were not measured are none.
+    @Test func theChoiceOfPathKeepsAMargin() {
+        func fastest(_ seconds: [GEMMChoice.Path: Double]) -> GEMMChoice.Path? {
+            GEMMChoice.Measurement(m: 8, n: 8, k: 8, isPlain: true, seconds: seconds).fastest
+        }
+        #expect(fastest([.blocked: 1, .openBLAS: 0.97]) == .blocked)
+        #expect(fastest([.blocked: 1, .openBLAS: 0.9]) == .openBLAS)
+        #expect(fastest([.blocked: 1, .openBLAS: 1.2]) == .blocked)
+        #expect(fastest([.openBLAS: 1]) == .openBLAS && fastest([:]) == nil)
+    }
+
     @Test func costCountsEachOperandOnce() {
         let cost = GEMM.cost(.init(m: 2, n: 3, k: 64, weights: .q4_1))
         #expect(cost.flops == 2 * 2 * 3 * 64)

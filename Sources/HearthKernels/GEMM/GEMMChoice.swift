@@ -28,7 +28,7 @@ public enum GEMMChoice {
         }
 
         /// Ours, whose bits do not depend on the shape, unless another was faster by more than a measurement is off.
-        var fastest: Path? {
+        package var fastest: Path? {
             guard let best = seconds.min(by: { $0.value < $1.value }) else { return nil }
             if let ours = seconds[Path.blocked.rawValue], best.value > GEMMChoice.margin * ours { return .blocked }
             return Path(rawValue: best.key)
