@@ -106,6 +106,9 @@ static const _Alignas(4) unsigned char gemm_f16_f16_f16_gemm_matrix_matrix16[] =
 static const _Alignas(4) unsigned char gemm_f16_f16_f16_gemm_matrix_matrix8[] = {
 #embed "../../Shaders/spv/gemm_f16_f16_f16_gemm_matrix_matrix8.spv"
 };
+static const _Alignas(4) unsigned char gemm_bf16_bf16_bf16_gemm_matrix_matrix16[] = {
+#embed "../../Shaders/spv/gemm_bf16_bf16_bf16_gemm_matrix_matrix16.spv"
+};
 static const _Alignas(4) unsigned char gemm_rounded_f16_f32_gemm_matrix_matrix16[] = {
 #embed "../../Shaders/spv/gemm_rounded_f16_f32_gemm_matrix_matrix16.spv"
 };
@@ -237,6 +240,18 @@ static const _Alignas(4) unsigned char attention_f32_bf16_attention_narrow[] = {
 };
 static const _Alignas(4) unsigned char attention_f32_q8_0_attention_narrow[] = {
 #embed "../../Shaders/spv/attention_f32_q8_0_attention_narrow.spv"
+};
+static const _Alignas(4) unsigned char attention_f16_f16_attention_matrix_matrix16[] = {
+#embed "../../Shaders/spv/attention_f16_f16_attention_matrix_matrix16.spv"
+};
+static const _Alignas(4) unsigned char attention_f16_f16_attention_matrix_matrix16_128[] = {
+#embed "../../Shaders/spv/attention_f16_f16_attention_matrix_matrix16_128.spv"
+};
+static const _Alignas(4) unsigned char attention_f16_f16_attention_matrix_matrix8[] = {
+#embed "../../Shaders/spv/attention_f16_f16_attention_matrix_matrix8.spv"
+};
+static const _Alignas(4) unsigned char attention_f16_f16_attention_matrix_matrix8_128[] = {
+#embed "../../Shaders/spv/attention_f16_f16_attention_matrix_matrix8_128.spv"
 };
 static const _Alignas(4) unsigned char attention_f16_f16_attention_wide[] = {
 #embed "../../Shaders/spv/attention_f16_f16_attention_wide.spv"
@@ -427,15 +442,16 @@ const cshaders_entry cshaders_table[] = {
     {"gemm_bf16_bf16_bf16_gemm_rows_rows32_rows16_rows8", "gemm_bf16_bf16_bf16", "rows32", "subgroup8,subgroup-shuffle,storage16,i16", gemm_bf16_bf16_bf16_gemm_rows_rows32_rows16_rows8, sizeof gemm_bf16_bf16_bf16_gemm_rows_rows32_rows16_rows8, 4, 64, 2, {32, 16}, 2, {32, 2}},
     {"gemm_bf16_bf16_bf16_gemm_rows_rows32_rows16_rows8", "gemm_bf16_bf16_bf16", "rows16", "subgroup8,subgroup-shuffle,storage16,i16", gemm_bf16_bf16_bf16_gemm_rows_rows32_rows16_rows8, sizeof gemm_bf16_bf16_bf16_gemm_rows_rows32_rows16_rows8, 4, 64, 2, {16, 16}, 2, {16, 2}},
     {"gemm_bf16_bf16_bf16_gemm_rows_rows32_rows16_rows8", "gemm_bf16_bf16_bf16", "rows8", "subgroup8,subgroup-shuffle,storage16,i16", gemm_bf16_bf16_bf16_gemm_rows_rows32_rows16_rows8, sizeof gemm_bf16_bf16_bf16_gemm_rows_rows32_rows16_rows8, 4, 64, 2, {8, 16}, 2, {8, 2}},
-    {"gemm_f16_f16_f16_gemm_matrix_matrix16", "gemm_f16_f16_f16", "matrix16", "f16,storage16,i16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_f16_f16_f16_gemm_matrix_matrix16, sizeof gemm_f16_f16_f16_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
+    {"gemm_f16_f16_f16_gemm_matrix_matrix16", "gemm_f16_f16_f16", "matrix16", "shared48k,f16,storage16,i16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_f16_f16_f16_gemm_matrix_matrix16, sizeof gemm_f16_f16_f16_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
     {"gemm_f16_f16_f16_gemm_matrix_matrix8", "gemm_f16_f16_f16", "matrix8", "f16,storage16,i16,memory-model,cooperative-matrix,matrix-f16-8x8x8,subgroup=8", gemm_f16_f16_f16_gemm_matrix_matrix8, sizeof gemm_f16_f16_f16_gemm_matrix_matrix8, 4, 64, 2, {32, 32}, 0, {0}},
-    {"gemm_rounded_f16_f32_gemm_matrix_matrix16", "gemm_rounded_f16_f32", "matrix16", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_f16_f32_gemm_matrix_matrix16, sizeof gemm_rounded_f16_f32_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
-    {"gemm_rounded_q4_0_f32_gemm_matrix_matrix16", "gemm_rounded_q4_0_f32", "matrix16", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q4_0_f32_gemm_matrix_matrix16, sizeof gemm_rounded_q4_0_f32_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
-    {"gemm_rounded_q4_1_f32_gemm_matrix_matrix16", "gemm_rounded_q4_1_f32", "matrix16", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q4_1_f32_gemm_matrix_matrix16, sizeof gemm_rounded_q4_1_f32_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
-    {"gemm_rounded_q5_0_f32_gemm_matrix_matrix16", "gemm_rounded_q5_0_f32", "matrix16", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q5_0_f32_gemm_matrix_matrix16, sizeof gemm_rounded_q5_0_f32_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
-    {"gemm_rounded_q8_0_f32_gemm_matrix_matrix16", "gemm_rounded_q8_0_f32", "matrix16", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q8_0_f32_gemm_matrix_matrix16, sizeof gemm_rounded_q8_0_f32_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
-    {"gemm_rounded_q4_k_f32_gemm_matrix_matrix16", "gemm_rounded_q4_k_f32", "matrix16", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q4_k_f32_gemm_matrix_matrix16, sizeof gemm_rounded_q4_k_f32_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
-    {"gemm_rounded_q6_k_f32_gemm_matrix_matrix16", "gemm_rounded_q6_k_f32", "matrix16", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q6_k_f32_gemm_matrix_matrix16, sizeof gemm_rounded_q6_k_f32_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
+    {"gemm_bf16_bf16_bf16_gemm_matrix_matrix16", "gemm_bf16_bf16_bf16", "matrix16", "shared48k,bf16,storage16,i16,memory-model,cooperative-matrix,matrix-bf16-16x16x16,subgroup=32", gemm_bf16_bf16_bf16_gemm_matrix_matrix16, sizeof gemm_bf16_bf16_bf16_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
+    {"gemm_rounded_f16_f32_gemm_matrix_matrix16", "gemm_rounded_f16_f32", "matrix16", "shared48k,f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_f16_f32_gemm_matrix_matrix16, sizeof gemm_rounded_f16_f32_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
+    {"gemm_rounded_q4_0_f32_gemm_matrix_matrix16", "gemm_rounded_q4_0_f32", "matrix16", "shared48k,f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q4_0_f32_gemm_matrix_matrix16, sizeof gemm_rounded_q4_0_f32_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
+    {"gemm_rounded_q4_1_f32_gemm_matrix_matrix16", "gemm_rounded_q4_1_f32", "matrix16", "shared48k,f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q4_1_f32_gemm_matrix_matrix16, sizeof gemm_rounded_q4_1_f32_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
+    {"gemm_rounded_q5_0_f32_gemm_matrix_matrix16", "gemm_rounded_q5_0_f32", "matrix16", "shared48k,f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q5_0_f32_gemm_matrix_matrix16, sizeof gemm_rounded_q5_0_f32_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
+    {"gemm_rounded_q8_0_f32_gemm_matrix_matrix16", "gemm_rounded_q8_0_f32", "matrix16", "shared48k,f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q8_0_f32_gemm_matrix_matrix16, sizeof gemm_rounded_q8_0_f32_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
+    {"gemm_rounded_q4_k_f32_gemm_matrix_matrix16", "gemm_rounded_q4_k_f32", "matrix16", "shared48k,f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q4_k_f32_gemm_matrix_matrix16, sizeof gemm_rounded_q4_k_f32_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
+    {"gemm_rounded_q6_k_f32_gemm_matrix_matrix16", "gemm_rounded_q6_k_f32", "matrix16", "shared48k,f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q6_k_f32_gemm_matrix_matrix16, sizeof gemm_rounded_q6_k_f32_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
     {"gemm_rounded_f16_f32_gemm_matrix_matrix8", "gemm_rounded_f16_f32", "matrix8", "f16,memory-model,cooperative-matrix,matrix-f16-8x8x8,subgroup=8", gemm_rounded_f16_f32_gemm_matrix_matrix8, sizeof gemm_rounded_f16_f32_gemm_matrix_matrix8, 4, 64, 2, {32, 32}, 0, {0}},
     {"gemm_rounded_q4_0_f32_gemm_matrix_matrix8", "gemm_rounded_q4_0_f32", "matrix8", "f16,memory-model,cooperative-matrix,matrix-f16-8x8x8,subgroup=8", gemm_rounded_q4_0_f32_gemm_matrix_matrix8, sizeof gemm_rounded_q4_0_f32_gemm_matrix_matrix8, 4, 64, 2, {32, 32}, 0, {0}},
     {"gemm_rounded_q4_1_f32_gemm_matrix_matrix8", "gemm_rounded_q4_1_f32", "matrix8", "f16,memory-model,cooperative-matrix,matrix-f16-8x8x8,subgroup=8", gemm_rounded_q4_1_f32_gemm_matrix_matrix8, sizeof gemm_rounded_q4_1_f32_gemm_matrix_matrix8, 4, 64, 2, {32, 32}, 0, {0}},
@@ -473,6 +489,10 @@ const cshaders_entry cshaders_table[] = {
     {"attention_f32_f16_attention_narrow", "attention_f32_f16", "narrow", "subgroup8,subgroup-shuffle", attention_f32_f16_attention_narrow, sizeof attention_f32_f16_attention_narrow, 7, 64, 2, {0, 0}, 0, {0}},
     {"attention_f32_bf16_attention_narrow", "attention_f32_bf16", "narrow", "subgroup8,subgroup-shuffle", attention_f32_bf16_attention_narrow, sizeof attention_f32_bf16_attention_narrow, 7, 64, 2, {0, 0}, 0, {0}},
     {"attention_f32_q8_0_attention_narrow", "attention_f32_q8_0", "narrow", "subgroup8,subgroup-shuffle", attention_f32_q8_0_attention_narrow, sizeof attention_f32_q8_0_attention_narrow, 7, 64, 2, {0, 0}, 0, {0}},
+    {"attention_f16_f16_attention_matrix_matrix16", "attention_f16_f16", "matrix16", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", attention_f16_f16_attention_matrix_matrix16, sizeof attention_f16_f16_attention_matrix_matrix16, 7, 64, 1, {32, 64}, 0, {0}},
+    {"attention_f16_f16_attention_matrix_matrix16_128", "attention_f16_f16", "matrix16_128", "shared48k,f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", attention_f16_f16_attention_matrix_matrix16_128, sizeof attention_f16_f16_attention_matrix_matrix16_128, 7, 64, 1, {32, 128}, 0, {0}},
+    {"attention_f16_f16_attention_matrix_matrix8", "attention_f16_f16", "matrix8", "f16,memory-model,cooperative-matrix,matrix-f16-8x8x8,subgroup=8", attention_f16_f16_attention_matrix_matrix8, sizeof attention_f16_f16_attention_matrix_matrix8, 7, 64, 2, {32, 64}, 0, {0}},
+    {"attention_f16_f16_attention_matrix_matrix8_128", "attention_f16_f16", "matrix8_128", "shared48k,f16,memory-model,cooperative-matrix,matrix-f16-8x8x8,subgroup=8", attention_f16_f16_attention_matrix_matrix8_128, sizeof attention_f16_f16_attention_matrix_matrix8_128, 7, 64, 2, {32, 128}, 0, {0}},
     {"attention_f16_f16_attention_wide", "attention_f16_f16", "wide", "", attention_f16_f16_attention_wide, sizeof attention_f16_f16_attention_wide, 7, 64, 1, {0, 0}, 0, {0}},
     {"attention_bf16_bf16_attention_wide", "attention_bf16_bf16", "wide", "", attention_bf16_bf16_attention_wide, sizeof attention_bf16_bf16_attention_wide, 7, 64, 1, {0, 0}, 0, {0}},
     {"attention_f16_f16_attention_narrow", "attention_f16_f16", "narrow", "subgroup8,subgroup-shuffle", attention_f16_f16_attention_narrow, sizeof attention_f16_f16_attention_narrow, 7, 64, 2, {0, 0}, 0, {0}},
@@ -519,7 +539,7 @@ const cshaders_entry cshaders_table[] = {
     {"probe_read_stream_only", "probe_read", "only", "", probe_read_stream_only, sizeof probe_read_stream_only, 3, 4, 0, {0, 0}, 0, {0}},
 };
 const int cshaders_count = sizeof cshaders_table / sizeof *cshaders_table;
-const char *const cshaders_hash = "c4ce91d6d285eb79f15d6e7a7c4f06d756dd01455a2f940226e3bfa86d5d90c3";
+const char *const cshaders_hash = "30ae28b3ea1a63596379348c3e14355e36c8a8922190db155a80f4396b6437b4";
 
 static const unsigned char tuning[] = {
 #embed "../../Shaders/tuning.json"

@@ -11,9 +11,17 @@ VkResult cvk_create_device(VkPhysicalDevice physical, uint32_t family, const cvk
 
     VkPhysicalDeviceCooperativeMatrixFeaturesKHR matrix = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR, .cooperativeMatrix = VK_TRUE};
+    VkPhysicalDeviceShaderBfloat16FeaturesKHR bfloat16 = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_BFLOAT16_FEATURES_KHR,
+        .pNext = enable->cooperative_matrix ? &matrix : NULL,
+        .shaderBFloat16Type = VK_TRUE,
+        .shaderBFloat16CooperativeMatrix = VK_TRUE};
+    if (enable->bfloat16) names[count++] = VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME;
 
     VkPhysicalDeviceVulkan13Features v13 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES,
-                                            .pNext = enable->cooperative_matrix ? &matrix : NULL,
+                                            .pNext = enable->bfloat16             ? (void *)&bfloat16
+                                                     : enable->cooperative_matrix ? (void *)&matrix
+                                                                                  : NULL,
                                             .synchronization2 = enable->synchronization2,
                                             .shaderIntegerDotProduct = enable->integer_dot,
                                             .subgroupSizeControl = enable->subgroup_size_control};

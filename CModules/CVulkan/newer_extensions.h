@@ -31,6 +31,16 @@ static_assert(sizeof(VkCooperativeMatrixPropertiesKHR) == 56, "layout of the coo
 #ifndef VK_NV_COOPERATIVE_MATRIX_2_EXTENSION_NAME
 #define VK_NV_COOPERATIVE_MATRIX_2_EXTENSION_NAME "VK_NV_cooperative_matrix2"
 #endif
-#ifndef VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME
+#ifndef VK_KHR_shader_bfloat16
+#define VK_KHR_shader_bfloat16 1
 #define VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME "VK_KHR_shader_bfloat16"
+#define VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_BFLOAT16_FEATURES_KHR ((VkStructureType)1000141000)
+typedef struct VkPhysicalDeviceShaderBfloat16FeaturesKHR {
+    VkStructureType sType;
+    void *pNext;
+    VkBool32 shaderBFloat16Type;
+    VkBool32 shaderBFloat16DotProduct;
+    VkBool32 shaderBFloat16CooperativeMatrix;
+} VkPhysicalDeviceShaderBfloat16FeaturesKHR;
 #endif
+static_assert(sizeof(VkPhysicalDeviceShaderBfloat16FeaturesKHR) == 32, "layout of the bf16 features");

@@ -37,7 +37,13 @@ static void describe_features(VkPhysicalDevice device, cvk_features *out) {
                                             .pNext = &v12};
     VkPhysicalDeviceFeatures2 features = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &v11};
     bool has_matrix = has(&found, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME);
+    VkPhysicalDeviceShaderBfloat16FeaturesKHR bfloat16 = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_BFLOAT16_FEATURES_KHR};
     if (has_matrix) v13.pNext = &matrix;
+    if (has(&found, VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME)) {
+        bfloat16.pNext = v13.pNext;
+        v13.pNext = &bfloat16;
+    }
     vkGetPhysicalDeviceFeatures2(device, &features);
     *out = (cvk_features){
         .timeline_semaphore = v12.timelineSemaphore,
@@ -53,7 +59,7 @@ static void describe_features(VkPhysicalDevice device, cvk_features *out) {
         .memory_model = v12.vulkanMemoryModel && v12.vulkanMemoryModelDeviceScope,
         .memory_budget = has(&found, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME),
         .subgroup_size_control = v13.subgroupSizeControl,
-        .bfloat16 = has(&found, VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME),
+        .bfloat16 = bfloat16.shaderBFloat16Type && bfloat16.shaderBFloat16CooperativeMatrix,
         .cooperative_matrix = has_matrix && matrix.cooperativeMatrix,
         .cooperative_matrix2 = has(&found, VK_NV_COOPERATIVE_MATRIX_2_EXTENSION_NAME),
         .pipeline_executable_properties = has(&found, VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME),

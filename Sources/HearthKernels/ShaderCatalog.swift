@@ -59,25 +59,26 @@ package enum ShaderCatalog {
     package static var variantNames: [String] { Set(all.values.joined().map(\.name)).subtracting(["only"]).sorted() }
 
     /// The variant that was forced, where the operation has it; else `tuned`; else the best of those made for the device's
-    /// subgroups, by `isBetter` or in the manifest's order.
+    /// subgroups, by `isBetter` or in the manifest's order. Only those that fit the problem.
     ///
     /// - Throws: `invalid` when the device lacks what every variant needs.
     static func variant(
         _ operation: String, for device: Device, tuned: String? = nil,
+        where fits: (ShaderVariant) -> Bool = { _ in true },
         isBetter: (ShaderVariant, ShaderVariant) -> Bool = { _, _ in false }
     ) throws(DeviceError) -> ShaderVariant {
         let variants = variants(of: operation)
-        let usable = variants.filter { $0.runs(on: device) }
+        let usable = variants.filter { $0.runs(on: device) && fits($0) }
         for name in device.forcedVariants + [tuned].compactMap({ $0 }) {
             if let variant = usable.first(where: { $0.name == name }) { return variant }
         }
         let width = device.description.subgroupSize <= 8 ? ShaderVariant.Width.narrow : .wide
         let fitting = usable.filter { $0.width == width || $0.width == .any }
         guard var best = fitting.first ?? usable.first else {
+            let missing = variants.map { $0.features.filter { !device.description.features.contains($0) } }
+            let least = missing.min { $0.count < $1.count } ?? []
             throw DeviceError(
-                .invalid,
-                "\(operation): \(device.selector) lacks \(variants[0].features.filter { !device.description.features.contains($0) }.joined(separator: ", "))"
-            )
+                .invalid, "\(operation): \(device.selector) lacks \(least.joined(separator: ", "))")
         }
         for other in fitting.dropFirst() where isBetter(other, best) { best = other }
         return best

@@ -57,6 +57,34 @@ struct RecoveryTests {
         #expect(error?.code == .outOfMemory && error?.vkResult == nil)
     }
 
+    /// One attention longer than the budget: cut along the queries, same bits.
+    @Test(arguments: TestDevices.vulkan)
+    func longAttentionIsCutToTheSubmitBudget(selector: String) throws {
+        let device = try Device.open(DeviceSelector(selector))
+        let (t, h, d) = (1100, 1, 32)
+        var random = TestRandom(2)
+        let shape = [1, t, h, d]
+        let (q, k, v) = (
+            try device.makeTensor(random.floats(t * h * d), shape),
+            try device.makeTensor(random.floats(t * h * d), shape),
+            try device.makeTensor(random.floats(t * h * d), shape)
+        )
+        var options = Attention.Options()
+        options.isCausal = true
+        options.mask = try device.makeTensor(random.floats(t * t), [1, 1, t, t])
+        func attention(_ budget: Duration) throws -> (bits: [UInt32], parts: Int) {
+            device.forced.withLock { $0.submitBudget = budget }
+            let o = try device.makeTensor([Float](repeating: .nan, count: t * h * d), shape)
+            var encoder = try device.makeEncoder()
+            try Attention.encode(q: q, k: k, v: v, options, into: o, &encoder)
+            let submission = try encoder.submit()
+            return (try o.read(as: UInt32.self), try submission.partDurations().count)
+        }
+        let whole = try attention(.seconds(3600))
+        let cut = try attention(.microseconds(100))
+        #expect(whole.parts == 1 && cut.parts >= 4 && cut.bits == whole.bits)
+    }
+
     /// Work beyond a budget of 50 ms is cut into several submissions, one product into several dispatches; same bits.
     @Test(arguments: TestDevices.vulkan)
     func longWorkIsCutToTheSubmitBudget(selector: String) throws {

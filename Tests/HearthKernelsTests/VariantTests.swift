@@ -173,6 +173,47 @@ struct VariantTests {
         }
     }
 
+    /// f16 throughout, on matrix units too: probabilities are rounded to f16, so the result is right to that.
+    @Test(
+        arguments: TestDevices.vulkan,
+        [["wide"], ["narrow"], ["matrix8", "matrix16"], ["matrix8_128", "matrix16_128"]])
+    func halfAttentionMatchesReference(selector: String, variants: [String]) throws {
+        let device = try TestDevices.device(selector)
+        for (tq, tk, hq, hkv, d, window) in [
+            (1, 40, 2, 1, 64, nil), (33, 33, 4, 2, 64, nil), (40, 100, 3, 1, 128, 7), (5, 3, 2, 2, 24, nil),
+            (70, 70, 1, 1, 80, nil),
+        ] as [(Int, Int, Int, Int, Int, Int?)] {
+            var random = TestRandom(UInt64(tq + tk + d))
+            func halves(_ shape: [Int]) throws -> (Tensor, [Float]) {
+                let made = Quantiser.make(.f16, count: shape.reduce(1, *), &random)
+                let tensor = try device.makeTensor(.f16, shape)
+                try tensor.write(made.bytes)
+                return (tensor, made.values)
+            }
+            let (q, qs) = try halves([1, tq, hq, d])
+            let (k, ks) = try halves([1, tk, hkv, d])
+            let (v, vs) = try halves([1, tk, hkv, d])
+            let o = try device.makeTensor([Float](repeating: .nan, count: qs.count), [1, tq, hq, d])
+            let lse = try device.makeTensor(.f32, [1, tq, hq])
+            var options = Attention.Options()
+            (options.isCausal, options.window, options.softcap) = (true, window, 20)
+            try with(device, forced(variants)) {
+                try run(device) { (e) throws(DeviceError) in
+                    try Attention.encode(q: q, k: k, v: v, options, into: o, lse: lse, &e)
+                }
+            }
+            let problem = Attention.Problem(
+                b: 1, tq: tq, tk: tk, hq: hq, hkv: hkv, d: d, isCausal: true, window: window, queries: .f16, keys: .f16)
+            let expected = Attention.reference(problem, q: qs, k: ks, v: vs, softcap: 20)
+            let largest = Double(vs.map(abs).max()!)
+            let label: Comment = "\(variants) Tq\(tq) Tk\(tk) D\(d)"
+            #expect(largestError(try o.read(as: Float.self), expected.o) < 1e-3 * largest, label)
+            for (got, want) in zip(try lse.read(as: Float.self), expected.lse) {
+                #expect(abs(Double(got) - want) <= 2e-3 + 2e-7 * abs(want), label)
+            }
+        }
+    }
+
     /// Keys and values in pages that lie in any order, whole or as Q8_0: what the same cache in one piece gives.
     @Test(arguments: TestDevices.vulkan, ["wide", "narrow"])
     func pagedAndQuantisedCachesMatchReference(selector: String, variant: String) throws {

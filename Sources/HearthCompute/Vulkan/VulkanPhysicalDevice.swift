@@ -52,7 +52,8 @@ package final class VulkanPhysicalDevice: @unchecked Sendable {
             memoryByteCount: info.device_local_byte_count,
             freeByteCount: hasBudget ? (budget > usage ? budget - usage : 0) : nil,
             subgroupSize: Int(info.subgroup_size),
-            features: featureNames(info.features) + subgroupNames(info.subgroup_size) + matrixNames(shapes),
+            features: featureNames(info.features) + subgroupNames(info.subgroup_size) + matrixNames(shapes)
+                + (info.max_shared_byte_count >= 48 << 10 ? ["shared48k"] : []),
             matrixShapes: shapes, unusable: unusable(info))
     }
 
@@ -95,12 +96,10 @@ package final class VulkanPhysicalDevice: @unchecked Sendable {
         (size >= 8 ? ["subgroup8"] : []) + ["subgroup=\(size)"]
     }
 
-    /// Matrices of f16 summed in f32 that one subgroup multiplies.
+    /// Matrices of f16 or bf16 summed in f32 that one subgroup multiplies.
     private static func matrixNames(_ shapes: [DeviceDescription.MatrixShape]) -> [String] {
-        shapes.filter {
-            $0.a == "f16" && $0.b == "f16" && $0.c == "f32" && $0.result == "f32" && $0.scope == "subgroup"
-        }
-        .map { "matrix-f16-\($0.m)x\($0.n)x\($0.k)" }
+        shapes.filter { $0.a == $0.b && $0.c == "f32" && $0.result == "f32" && $0.scope == "subgroup" }
+            .map { "matrix-\($0.a)-\($0.m)x\($0.n)x\($0.k)" }
     }
 
     private static func matrixShapes(_ instance: VkInstance, _ handle: VkPhysicalDevice)

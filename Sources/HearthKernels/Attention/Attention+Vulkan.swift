@@ -4,19 +4,49 @@ extension Attention {
     /// Keys of one split of a decode step (SPLIT_KEYS of attention.slang).
     private static let keysPerSplit = 512
 
+    /// Queries that long work is cut at: so many rows of every operand, a mask of bytes included, are a multiple of 256 bytes, the
+    /// coarsest alignment that a device may ask of a binding.
+    private static let cut = 256
+
+    /// One launch, or several where one alone would take longer than a submission should.
     static func encodeVulkan(
+        _ p: Problem, _ q: Tensor, _ k: Tensor, _ v: Tensor, _ options: Options, _ o: Tensor, _ lse: Tensor,
+        _ encoder: inout CommandEncoder
+    ) throws(DeviceError) {
+        guard p.b == 1, p.tq > cut, CommandEncoder.work(cost(p)) > encoder.workLimit else {
+            return try launch(p, q, k, v, options, o, lse, &encoder)
+        }
+        let half = (p.tq / 2 + cut - 1) / cut * cut
+        for range in [0..<half, half..<p.tq] {
+            let part = Problem(
+                b: 1, tq: range.count, tk: p.tk, hq: p.hq, hkv: p.hkv, d: p.d, isCausal: p.isCausal,
+                offset: p.offset + range.lowerBound, window: p.window, queries: p.queries, keys: p.keys)
+            var some = options
+            some.mask = options.mask?.queries(range)
+            try encodeVulkan(
+                part, q.queries(range, of: 1), k, v, some, o.queries(range, of: 1), lse.queries(range, of: 1), &encoder)
+        }
+    }
+
+    private static func launch(
         _ p: Problem, _ q: Tensor, _ k: Tensor, _ v: Tensor, _ options: Options, _ o: Tensor, _ lse: Tensor,
         _ encoder: inout CommandEncoder
     ) throws(DeviceError) {
         try require(
             p.queries == .f32 || p.queries == p.keys, "Attention",
             "on \(encoder.device.selector) \(p.queries) queries take no \(p.keys) keys")
-        let variant = try ShaderCatalog.variant("attention_\(p.queries)_\(p.keys)", for: encoder.device)
+        // Matrix units want rows enough, and a tile that holds the head; software devices take them when forced.
+        let isSoftware = encoder.device.description.kind == .software
+        func rank(_ v: ShaderVariant) -> Int { v.tile.rows == 0 ? (isSoftware ? 0 : 1000) : 100 + v.tile.columns }
+        let variant = try ShaderCatalog.variant(
+            "attention_\(p.queries)_\(p.keys)", for: encoder.device,
+            where: { $0.tile.rows == 0 || p.tq > 1 && p.d <= $0.tile.columns },
+            isBetter: { rank($0) < rank($1) })
         let (group, head) = (p.hq / p.hkv, [64, 128, 256, 512].first { $0 >= p.d }!)
         let rows = p.tq * group
         // Rows of a workgroup: as many as its registers hold, no more than there are.
         let most = head <= 64 ? 16 : head <= 128 ? 8 : 4
-        let held = [1, 2, 4, 8, 16].first { $0 >= min(rows, most) }!
+        let held = variant.tile.rows > 0 ? variant.tile.rows : [1, 2, 4, 8, 16].first { $0 >= min(rows, most) }!
         let blocks = (rows + held - 1) / held
         let splits = p.tq == 1 ? max(1, (p.tk + keysPerSplit - 1) / keysPerSplit) : 1
         let perSequence = options.pages == nil ? k.shape[1] * p.hkv * p.d : 0
@@ -32,13 +62,15 @@ extension Attention {
         let groups = (blocks * splits, p.hkv, p.b)
         if splits == 1 {
             return try encoder.dispatch(
-                variant, constants: constants, reads: reads, writes: [o, lse], push: push, groups: groups)
+                variant, constants: constants, reads: reads, writes: [o, lse], push: push, groups: groups,
+                cost: cost(p))
         }
         let all = p.b * p.tq * p.hq
         let sums = try encoder.device.makeTensor(.f32, [all, splits, p.d])
         let states = try encoder.device.makeTensor(.f32, [all, splits, 2])
         try encoder.dispatch(
-            variant, constants: constants, reads: reads, writes: [sums, states], push: push, groups: groups)
+            variant, constants: constants, reads: reads, writes: [sums, states], push: push, groups: groups,
+            cost: cost(p))
         try encoder.dispatch(
             "attention_combine", reads: [sums, states], writes: [o, lse],
             push: [UInt32(all), UInt32(splits), UInt32(p.d)],
@@ -49,5 +81,16 @@ extension Attention {
     private static func strides(_ mask: Tensor?) -> [UInt32] {
         guard let mask else { return [0, 0, 0] }
         return (0..<3).map { mask.shape[$0] == 1 && $0 < 2 ? 0 : UInt32(mask.strides[$0]) }
+    }
+}
+
+extension Tensor {
+    /// Queries `range` of a tensor whose dimension `dimension` they are; of a mask the third.
+    fileprivate func queries(_ range: Range<Int>, of dimension: Int = 2) -> Tensor {
+        var shape = shape
+        shape[dimension] = range.count
+        return Tensor(
+            buffer, dtype: dtype, shape: shape, strides: strides,
+            byteOffset: byteOffset + range.lowerBound * strides[dimension] * dtype.blockByteCount)
     }
 }

@@ -11,8 +11,9 @@ extension GEMM {
         var cBatch = 0
     }
 
-    /// Rows that a product too large for one storage range is cut at: their bytes are whole bindings in every format.
-    private static let cut = 64
+    /// Rows that a product too large for one storage range is cut at: so many rows of every format are a multiple of 256 bytes,
+    /// the coarsest alignment that a device may ask of a binding.
+    private static let cut = 128
 
     static func encodeVulkan(
         _ p: Problem, _ operands: VulkanOperands, _ options: Options, _ encoder: inout CommandEncoder
@@ -61,7 +62,8 @@ extension GEMM {
         }
         let operation = operation(p, device)
         let tuned = Tuning.variant(operation, rows: p.m, on: device)
-        let variant = try ShaderCatalog.variant(operation, for: device, tuned: tuned) { time(p, $0) < time(p, $1) }
+        let variant = try ShaderCatalog.variant(
+            operation, for: device, tuned: tuned, isBetter: { time(p, $0) < time(p, $1) })
         let tiles = (
             x: (p.n + variant.tile.columns - 1) / variant.tile.columns,
             y: (p.m + variant.tile.rows - 1) / variant.tile.rows
