@@ -7,6 +7,7 @@ import json
 import os
 import statistics
 import subprocess
+import sys
 import time
 
 p = argparse.ArgumentParser()
@@ -99,3 +100,6 @@ for row in rows:
         "%.0f / %.0f" % (100 * (reached.get("shareOfFlops") or 0), 100 * (reached.get("shareOfBandwidth") or 0)),
         "-" if peer is None else "%.3f ms" % (peer * 1e3), "-" if peer is None else "%.2f" % (peer / seconds)))
 open(os.path.join(a.results, "gpu.md"), "w").write("\n".join(lines) + "\n")
+refused = [row for row in rows if "error" in row["hearth"]]
+if refused:
+    sys.exit("compare.py: %d of %d cases were refused" % (len(refused), len(rows)))

@@ -2,6 +2,7 @@
 # Packs hearth, and the test bundle where it was built, with every library they need, the C library aside, into a folder that
 # runs where there is no Swift: Benchmarks/gpu/pack.sh FOLDER. Start them by FOLDER/hearth and FOLDER/tests.
 set -euo pipefail
+PATH=$PATH:/usr/sbin:/sbin
 root=$(cd "$(dirname "$0")/../.." && pwd)
 folder=$1
 binary=$root/.build/release/hearth
@@ -15,7 +16,7 @@ if [ -f "$bundle" ]; then
 fi
 # Opened at run time: the Vulkan loader and OpenBLAS with what it needs.
 for name in libvulkan.so.1 libopenblas.so.0; do
-    path=$(ldconfig -p | awk -v name="$name" '$1 == name {print $NF; exit}')
+    path=$(ldconfig -p | awk -v name="$name" '$1 == name && !seen++ {print $NF}')
     [ -n "$path" ] && libraries+=$'\n'"$path"$'\n'"$(ldd "$path" | awk '$3 ~ /^\// {print $3}')"
 done
 # Of the machine it will run on: the C library and its companions.

@@ -32,6 +32,7 @@ if [ -n "$pack" ]; then
 fi
 results=${results:-$here/../baselines/gpu}
 mkdir -p "$results"
+failed=0
 export HEARTH_CACHE=${HEARTH_CACHE:-$results/cache}
 python=${PYTHON:-python3}
 say() { printf '== %s\n' "$*"; }
@@ -44,8 +45,11 @@ say "ceilings, matrix units included (above 650 TFLOP/s on an H200: the driver r
 "$hearth" probe --device "$device"
 if [ -x "$here/tests" ]; then
     say "are the kernels right here?"
-    "$here/tests" --testing-library swift-testing --no-parallel >"$results/tests.txt" 2>&1 \
-        --filter 'GEMMTests|AttentionTests|RowKernelTests|VariantTests|RecoveryTests' || grep -E '^✘' "$results/tests.txt" | head -n 20
+    if ! "$here/tests" --testing-library swift-testing --no-parallel >"$results/tests.txt" 2>&1 \
+        --filter 'GEMMTests|AttentionTests|RowKernelTests|VariantTests|RecoveryTests'; then
+        failed=1
+        grep -E '^✘' "$results/tests.txt" | head -n 20 || true
+    fi
     tail -n 1 "$results/tests.txt"
 fi
 if [ $size = full ]; then
@@ -60,3 +64,4 @@ say "kernels in turn with PyTorch"
 "$python" "$here/compare.py" --hearth "$hearth" --device "$device" --size $size --seconds $seconds --results "$results" \
     --commit "$(cat "$here/commit" 2>/dev/null || git -C "$here" describe --always --dirty)"
 say "results are in $results"
+[ $failed -eq 0 ] || { echo "run.sh: kernel tests failed, see $results/tests.txt" >&2 && exit 1; }

@@ -40,9 +40,10 @@ VkResult cvk_begin(const cvk_device *device, cvk_recording *recording) {
     result = device->vk.vkBeginCommandBuffer(recording->commands, &begin);
     if (result != VK_SUCCESS) return result;
     device->vk.vkCmdResetQueryPool(recording->commands, recording->timestamps, 0, 2);
-    device->vk.vkCmdWriteTimestamp2(recording->commands, VK_PIPELINE_STAGE_2_NONE, recording->timestamps, 0);
-    // Work of earlier submissions on this queue is not ordered by submission alone.
+    // Work of earlier submissions on this queue is not ordered by submission alone; nor is the clock.
     cvk_barrier(device, recording);
+    device->vk.vkCmdWriteTimestamp2(recording->commands, VK_PIPELINE_STAGE_2_ALL_COMMANDS_BIT, recording->timestamps,
+                                    0);
     return VK_SUCCESS;
 }
 

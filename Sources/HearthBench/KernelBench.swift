@@ -162,7 +162,7 @@ public struct KernelBench {
         try a.write([UInt8](repeating: 0x11, count: a.byteCount))
         let b = try device.makeTensor(dtype, [n, k])
         try b.write([UInt8](repeating: 0x11, count: b.byteCount))
-        let weights = try PackedWeights(b)
+        let weights = try PackedWeights(b, activations: isCPU ? .int8 : .f16)
         let c = try device.makeTensor(activations == .i8 ? .i32 : activations, [m, n])
         let name = m == 1 ? "gemv.\(dtype)" : "gemm.\(dtype)"
         return try time(name, "\(m)x\(n)x\(k)", path: isCPU ? "packed" : nil, selection) {
@@ -210,6 +210,9 @@ public struct KernelBench {
         let known = ShaderCatalog.variantNames
         if let unknown = variants.first(where: { !known.contains($0) }) {
             throw DeviceError(.invalid, "no variant '\(unknown)'; there are \(known.joined(separator: ", "))")
+        }
+        if let idle = variants.first(where: { !ShaderCatalog.runs($0, on: device) }) {
+            throw DeviceError(.invalid, "\(device.selector) lacks what every kernel of variant '\(idle)' needs")
         }
         device.forced.withLock { $0.variants = variants }
     }

@@ -43,6 +43,8 @@ public struct Tuner {
         var tuning = Tuning(device: description.name, driver: description.driver)
         if !isFresh, let known = Tuning.load(for: device) { tuning = known }
         let before = device.forced.withLock { $0 }
+        // Candidates are timed whole, whatever the one before was like.
+        device.forced.withLock { $0.submitBudget = .seconds(3600) }
         defer { device.forced.withLock { $0 = before } }
         for dtype in Self.formats {
             for halves in [false, true] where !halves || dtype == .f16 || dtype == .bf16 {
@@ -69,25 +71,25 @@ public struct Tuner {
         let b = try device.makeTensor(dtype, [n, k])
         try b.write(bytes(dtype, count: n * k, seed: 2))
         let weights = try PackedWeights(b, activations: .f32)
+        let expected = try reference(m, dtype, halves)
         let c = try device.makeTensor(halves ? dtype : .f32, [m, n])
         var (seconds, rejected): ([String: Double?], [String: String]) = ([:], [:])
-        var results: [String: [Float]] = [:]
         for name in candidates {
             progress("\(operation) \(m)x\(n)x\(k): \(name)")
             device.forced.withLock { $0.variants = [name] }
             do throws(DeviceError) {
-                results[name] = try widened(try product(a, weights, c), halves ? dtype : nil)
+                // Not what the candidate before has left.
+                try c.write([UInt8](repeating: 0xff, count: c.byteCount))
+                _ = try submit(a, weights, c)
+                if let problem = disagreement(try widened(c, halves ? dtype : nil), expected, isHalf: halves) {
+                    (seconds[name], rejected[name]) = (.some(nil), problem)
+                    continue
+                }
                 seconds[name] = try time { () throws(DeviceError) in try submit(a, weights, c) }
             } catch {
                 // A device that was lost is of no use to the next candidate.
                 if error.code == .deviceLost { throw error }
                 (seconds[name], rejected[name]) = (.some(nil), error.description)
-            }
-        }
-        // The reference is the median of what the candidates say, element by element: one that is wrong is alone.
-        for (name, values) in results {
-            if let problem = disagreement(values, Array(results.values), isHalf: halves) {
-                (seconds[name], rejected[name]) = (.some(nil), problem)
             }
         }
         let timed = seconds.compactMapValues { $0 }
@@ -104,9 +106,23 @@ public struct Tuner {
         return try encoder.submit().wait()
     }
 
-    private func product(_ a: Tensor, _ weights: PackedWeights, _ c: Tensor) throws(DeviceError) -> Tensor {
-        _ = try submit(a, weights, c)
-        return c
+    /// The same product of the same bytes on the CPU, f32 sums.
+    private func reference(_ m: Int, _ dtype: DType, _ halves: Bool) throws(DeviceError) -> [Float] {
+        let cpu = try Device.open(.cpu)
+        func widened(_ type: DType, _ shape: [Int], seed: UInt64) throws(DeviceError) -> Tensor {
+            let stored = try cpu.makeTensor(type, shape)
+            try stored.write(bytes(type, count: shape[0] * shape[1], seed: seed))
+            if type == .f32 { return stored }
+            let wide = try cpu.makeTensor(.f32, shape)
+            var encoder = try cpu.makeEncoder()
+            try Cast.encode(stored, into: wide, &encoder)
+            return wide
+        }
+        let (a, b) = (try widened(halves ? dtype : .f32, [m, k], seed: 1), try widened(dtype, [n, k], seed: 2))
+        let c = try cpu.makeTensor(.f32, [m, n])
+        var encoder = try cpu.makeEncoder()
+        try GEMM.encode(a, b, into: c, &encoder)
+        return try c.read(as: Float.self)
     }
 
     private func widened(_ c: Tensor, _ half: DType?) throws(DeviceError) -> [Float] {
@@ -129,15 +145,12 @@ public struct Tuner {
         return samples.sorted()[samples.count / 2]
     }
 
-    /// How `values` differs from the median of all; nil when it does not beyond the rounding of another order of sums.
-    private func disagreement(_ values: [Float], _ all: [[Float]], isHalf: Bool) -> String? {
-        let largest = values.map(abs).max() ?? 0
-        for i in values.indices {
-            let median = all.map { $0[i] }.sorted()[all.count / 2]
-            let allowed = (isHalf ? 0.02 : 1e-4) * max(abs(median), 0.05 * largest) + 1e-5
-            if !(abs(values[i] - median) <= allowed) {
-                return "element \(i) is \(values[i]), most variants say \(median)"
-            }
+    /// The first element that is off by more than the rounding of another order of sums, or of a half; nil when none is.
+    private func disagreement(_ values: [Float], _ expected: [Float], isHalf: Bool) -> String? {
+        let largest = expected.map(abs).max() ?? 0
+        for (i, want) in expected.enumerated() {
+            let allowed = (isHalf ? 0.02 : 1e-4) * max(abs(want), 0.05 * largest) + 1e-5
+            if !(abs(values[i] - want) <= allowed) { return "element \(i) is \(values[i]), on the CPU \(want)" }
         }
         return nil
     }

@@ -84,9 +84,9 @@ public final class Device: Sendable {
         return Device(backend: .cpu(cpu), description: CPUDevice.describe())
     }
 
-    /// Of a Vulkan device and its driver, for names of files; nil elsewhere.
-    package var identity: String? {
-        if case .vulkan(let vulkan) = backend { vulkan.physical.identity } else { nil }
+    /// Of a kind of Vulkan device and its driver, for files that suit every device of the kind; nil elsewhere.
+    package var kindIdentity: String? {
+        if case .vulkan(let vulkan) = backend { vulkan.physical.kindIdentity } else { nil }
     }
 
     package var forcedVariants: [String] { forced.withLock { $0.variants } }

@@ -55,6 +55,11 @@ package enum ShaderCatalog {
         all[operation]?.contains { $0.runs(on: device) } ?? false
     }
 
+    /// Whether `device` can run some operation in the variant `name`.
+    package static func runs(_ name: String, on device: Device) -> Bool {
+        all.values.joined().contains { $0.name == name && $0.runs(on: device) }
+    }
+
     /// The names of all variants, for `--variant`.
     package static var variantNames: [String] { Set(all.values.joined().map(\.name)).subtracting(["only"]).sorted() }
 

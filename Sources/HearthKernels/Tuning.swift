@@ -44,7 +44,7 @@ public struct Tuning: Sendable, Codable {
 
     /// One file a device, driver and set of shaders; nil for devices without variants.
     public static func file(for device: Device) -> URL? {
-        guard let identity = device.identity else { return nil }
+        guard let identity = device.kindIdentity else { return nil }
         let shaders = String(cString: cshaders_hash).prefix(12)
         return CacheFolder.url.appending(path: "tuning/\(identity)-\(shaders).json")
     }
@@ -102,7 +102,7 @@ public struct Tuning: Sendable, Codable {
 
     /// The variant that was measured or shipped for `device`.
     static func variant(_ operation: String, rows m: Int, on device: Device) -> String? {
-        guard let identity = device.identity else { return nil }
+        guard let identity = device.kindIdentity else { return nil }
         let tuning = known.withLock { known in
             if let tuning = known[identity] { return tuning }
             let tuning = load(for: device)

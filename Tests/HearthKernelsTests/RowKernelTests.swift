@@ -130,4 +130,16 @@ import Testing
         try encoder.submit().wait()
         #expect(try y.read(as: Int32.self) == ArgMax.reference(x, n: n))
     }
+
+    /// An odd number of halves ends within a word; the other half of it is a neighbour's.
+    @Test(arguments: TestDevices.selectors)
+    func castLeavesTheNeighbourOfAnOddResult(selector: String) throws {
+        let device = try TestDevices.device(selector)
+        let both = try device.makeTensor(.f16, [2, 3])
+        try both.write([UInt16](repeating: 0x3c00, count: 6))
+        var encoder = try device.makeEncoder()
+        try Cast.encode(try device.makeTensor([2, 2, 2], [1, 3]), into: both.rows(0..<1), &encoder)
+        try encoder.submit().wait()
+        #expect(try both.read(as: UInt16.self) == [0x4000, 0x4000, 0x4000, 0x3c00, 0x3c00, 0x3c00])
+    }
 }

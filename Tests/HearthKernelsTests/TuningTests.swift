@@ -39,7 +39,7 @@ import Testing
     @Test(arguments: TestDevices.vulkan)
     func filesAreNamedByDeviceDriverAndShaders(selector: String) throws {
         let file = try #require(Tuning.file(for: try TestDevices.device(selector)))
-        #expect(file.lastPathComponent.split(separator: "-").count == 3 && file.pathExtension == "json")
+        #expect(file.lastPathComponent.split(separator: "-").count == 4 && file.pathExtension == "json")
         #expect(Tuning.file(for: try Device.open(.cpu)) == nil)
     }
 }

@@ -6,7 +6,28 @@ import Testing
 /// Every variant of the Vulkan products and of attention, forced one after the other, against f64 loops.
 @Suite(.serialized, .enabled(if: !TestDevices.vulkan.isEmpty, "this machine has no Vulkan device"))
 struct VariantTests {
-    static let products = ["tile128", "tile32", "rows32", "rows16", "rows8"]
+    /// A device and a variant that it can run.
+    struct Way: Sendable, CustomTestStringConvertible {
+        let selector, variant: String
+        var testDescription: String { "\(selector) \(variant)" }
+    }
+
+    /// Every variant of `operation` on every device that has what it needs; the others are named, since no test runs them.
+    static func ways(_ operation: String) -> [Way] {
+        TestDevices.vulkan.flatMap { selector -> [Way] in
+            guard let device = try? TestDevices.device(selector) else { return [] }
+            let variants = ShaderCatalog.variants(of: operation)
+            for missing in variants where !missing.runs(on: device) {
+                print("variant \(selector): \(operation) \(missing.name) not run: the device lacks what it needs")
+            }
+            return variants.filter { $0.runs(on: device) }.map { Way(selector: selector, variant: $0.name) }
+        }
+    }
+
+    static let products = ways("gemm_f32_f32_f32")
+    static let halves = ways("gemm_f16_f16_f16") + ways("gemm_bf16_bf16_bf16").filter { $0.variant.hasPrefix("matrix") }
+    static let attention = ways("attention_f32_f32")
+    static let halfAttention = ways("attention_f16_f16")
     static let formats: [DType] = [.f32, .f16, .bf16, .q4_0, .q4_1, .q5_0, .q8_0, .q4_k, .q6_k]
 
     private func with<Result>(_ device: Device, _ settings: Device.Forced, _ body: () throws -> Result) rethrows
@@ -29,8 +50,9 @@ struct VariantTests {
         try encoder.submit().wait()
     }
 
-    @Test(arguments: TestDevices.vulkan, products)
-    func productsMatchReference(selector: String, variant: String) throws {
+    @Test(arguments: products)
+    func productsMatchReference(way: Way) throws {
+        let (selector, variant) = (way.selector, way.variant)
         let device = try TestDevices.device(selector)
         for dtype in Self.formats {
             for (m, n, k) in [(2, 1, 256), (33, 35, 512), (129, 17, 256), (7, 130, 768)] {
@@ -53,8 +75,9 @@ struct VariantTests {
     }
 
     /// 16-bit operands and results: within the rounding of the result of the f64 product of the same values.
-    @Test(arguments: TestDevices.vulkan, products + ["matrix8", "matrix16"])
-    func halvesMatchReference(selector: String, variant: String) throws {
+    @Test(arguments: halves)
+    func halvesMatchReference(way: Way) throws {
+        let (selector, variant) = (way.selector, way.variant)
         let device = try TestDevices.device(selector)
         for dtype in [DType.f16, .bf16] {
             let (m, n, k) = (35, 37, 264)
@@ -67,13 +90,6 @@ struct VariantTests {
             try x.write(a.bytes)
             try w.write(b.bytes)
             let packed = try PackedWeights(w)
-            guard device.description.features.contains("storage16"), device.description.features.contains("i16") else {
-                let error = #expect(throws: DeviceError.self) {
-                    try run(device) { (e) throws(DeviceError) in try GEMM.encode(x, packed, into: c, &e) }
-                }
-                #expect(error?.code == .invalid && "\(error!)".contains("lacks storage16"))
-                continue
-            }
             try with(device, forced([variant])) {
                 try run(device) { (e) throws(DeviceError) in try GEMM.encode(x, packed, into: c, &e) }
             }
@@ -96,7 +112,7 @@ struct VariantTests {
             let (a, weights) = (random.floats(m * k), Quantiser.make(dtype, count: n * k, &random))
             let b = try device.makeTensor(dtype, [n, k])
             try b.write(weights.bytes)
-            let (x, packed) = (try device.makeTensor(a, [m, k]), try PackedWeights(b))
+            let (x, packed) = (try device.makeTensor(a, [m, k]), try PackedWeights(b, activations: .f16))
             let c = try device.makeTensor([Float](repeating: .nan, count: m * n), [m, n])
             try with(device, forced(["matrix8", "matrix16"])) {
                 try run(device) { (e) throws(DeviceError) in try GEMM.encode(x, packed, into: c, &e) }
@@ -127,6 +143,39 @@ struct VariantTests {
         #expect(try c.read(as: Int32.self) == expected)
     }
 
+    /// What a device lacks is named.
+    @Test(arguments: TestDevices.vulkan)
+    func halvesNeedSixteenBitStorage(selector: String) throws {
+        let device = try TestDevices.device(selector)
+        if device.description.features.contains("storage16"), device.description.features.contains("i16") { return }
+        let (x, w) = (try device.makeTensor(.f16, [2, 8]), try device.makeTensor(.f16, [4, 8]))
+        let (c, packed) = (try device.makeTensor(.f16, [2, 4]), try PackedWeights(w))
+        let error = #expect(throws: DeviceError.self) {
+            try run(device) { (e) throws(DeviceError) in try GEMM.encode(x, packed, into: c, &e) }
+        }
+        #expect(error?.code == .invalid && "\(error!)".contains("lacks storage16"))
+    }
+
+    /// A batch of one, and one whose every product is longer than a submission should be: same bits.
+    @Test(arguments: TestDevices.vulkan, [1, 3])
+    func batchesAreCutToTheSubmitBudget(selector: String, count: Int) throws {
+        let device = try TestDevices.device(selector)
+        let (m, n, k) = (256, 384, 64)
+        var random = TestRandom(9)
+        let (a, b) = (random.floats(count * m * k), random.floats(count * n * k))
+        let (x, w) = (try device.makeTensor(a, [count, m, k]), try device.makeTensor(b, [count, n, k]))
+        let results = try [Duration.seconds(3600), .microseconds(20)].map { budget in
+            let c = try device.makeTensor([Float](repeating: .nan, count: count * m * n), [count, m, n])
+            var settings = Device.Forced()
+            settings.submitBudget = budget
+            try with(device, settings) {
+                try run(device) { (e) throws(DeviceError) in try GEMM.encodeBatched(x, w, into: c, &e) }
+            }
+            return try c.read(as: UInt32.self)
+        }
+        #expect(results[0] == results[1])
+    }
+
     /// Parts of k summed apart and joined in order: the product, and the same bits each time.
     @Test(arguments: TestDevices.vulkan, [2, 3])
     func sharedOutProductsMatchReference(selector: String, splits: Int) throws {
@@ -150,8 +199,9 @@ struct VariantTests {
         #expect(runs[0].map(\.bitPattern) == runs[1].map(\.bitPattern))
     }
 
-    @Test(arguments: TestDevices.vulkan, ["wide", "narrow"])
-    func attentionMatchesReference(selector: String, variant: String) throws {
+    @Test(arguments: attention)
+    func attentionMatchesReference(way: Way) throws {
+        let (selector, variant) = (way.selector, way.variant)
         let device = try TestDevices.device(selector)
         for (tq, tk, hq, hkv, d) in [(1, 700, 6, 2, 64), (9, 70, 4, 1, 80), (40, 33, 2, 2, 13), (3, 40, 1, 1, 200)] {
             var random = TestRandom(UInt64(tq + tk + d))
@@ -174,10 +224,9 @@ struct VariantTests {
     }
 
     /// f16 throughout, on matrix units too: probabilities are rounded to f16, so the result is right to that.
-    @Test(
-        arguments: TestDevices.vulkan,
-        [["wide"], ["narrow"], ["matrix8", "matrix16"], ["matrix8_128", "matrix16_128"]])
-    func halfAttentionMatchesReference(selector: String, variants: [String]) throws {
+    @Test(arguments: halfAttention)
+    func halfAttentionMatchesReference(way: Way) throws {
+        let (selector, variants) = (way.selector, [way.variant])
         let device = try TestDevices.device(selector)
         for (tq, tk, hq, hkv, d, window) in [
             (1, 40, 2, 1, 64, nil), (33, 33, 4, 2, 64, nil), (40, 100, 3, 1, 128, 7), (5, 3, 2, 2, 24, nil),
@@ -215,8 +264,9 @@ struct VariantTests {
     }
 
     /// Keys and values in pages that lie in any order, whole or as Q8_0: what the same cache in one piece gives.
-    @Test(arguments: TestDevices.vulkan, ["wide", "narrow"])
-    func pagedAndQuantisedCachesMatchReference(selector: String, variant: String) throws {
+    @Test(arguments: attention)
+    func pagedAndQuantisedCachesMatchReference(way: Way) throws {
+        let (selector, variant) = (way.selector, way.variant)
         let device = try TestDevices.device(selector)
         let (b, tk, hq, hkv, d, page) = (2, 75, 4, 2, 64, 16)
         let perSequence = (tk + page - 1) / page
@@ -277,7 +327,7 @@ struct VariantTests {
         options.bias = try device.makeTensor(random.floats(n), [n])
         let results = try [nil, 1 << 20].map { range in
             let c = try device.makeTensor([Float](repeating: .nan, count: m * n), [m, n])
-            try with(device, forced(["rows32", "tile32"], range: range)) {
+            try with(device, forced(range: range)) {
                 try run(device) { (e) throws(DeviceError) in try GEMM.encode(a, b, options, into: c, &e) }
             }
             return try c.read(as: UInt32.self)

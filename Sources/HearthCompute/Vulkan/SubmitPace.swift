@@ -14,7 +14,8 @@ struct SubmitPace: Sendable {
 
     /// The slower half counts at once, the faster slowly: a budget is kept by the slowest kernels.
     mutating func learn(work: Double, took duration: Duration) {
-        guard work > 0, duration.seconds > 1e-4 else { return }
+        // Small or short ones tell of latency, not of pace.
+        guard work > 1e6, duration.seconds > 2e-3 else { return }
         let measured = work / duration.seconds
         guard let known = workPerSecond else { return workPerSecond = measured }
         workPerSecond = measured < known ? measured : known + 0.1 * (measured - known)

@@ -33,6 +33,8 @@ package final class VulkanDevice: @unchecked Sendable {
     init(_ physical: VulkanPhysicalDevice) throws(DeviceError) {
         self.physical = physical
         var features = physical.info.features
+        // Debian 12's GPU-assisted validation takes pushed descriptors for uninitialised ones.
+        if VulkanValidation.fromEnvironment().gpu_assisted { features.push_descriptor = false }
         device = .allocate(capacity: 1)
         device.initialize(to: cvk_device())
         let result = cvk_create_device(physical.handle, physical.info.compute_family, &features, device)
@@ -65,7 +67,7 @@ package final class VulkanDevice: @unchecked Sendable {
     func allocate(_ byteCount: Int, _ location: cvk_location) throws(DeviceError) -> cvk_buffer {
         try checkAlive()
         // Drivers that overcommit would give the memory and lose the device at its first use.
-        if let free = physical.freeByteCount, UInt64(byteCount) > free {
+        if location == CVK_DEVICE, let free = physical.freeByteCount, UInt64(byteCount) > free {
             throw DeviceError(.outOfMemory, outOfMemory(byteCount, free))
         }
         var buffer = cvk_buffer()
@@ -110,7 +112,16 @@ package final class VulkanDevice: @unchecked Sendable {
     /// As `check`; a lost device is remembered, and nothing is asked of it again.
     private func note(_ result: VkResult, _ call: @autoclosure () -> String) throws(DeviceError) {
         do throws(DeviceError) { try check(result, call()) } catch {
-            if error.code == .deviceLost { state.withLock { $0.lost = error } }
+            if error.code == .deviceLost {
+                // What is kept alive for work in flight would keep the device. A lost device answers at once.
+                _ = device.pointee.vk.vkDeviceWaitIdle(device.pointee.handle)
+                let buffers = state.withLock { state in
+                    defer { state.inFlight = [] }
+                    state.lost = error
+                    return state.inFlight
+                }
+                withExtendedLifetime(buffers) {}
+            }
             throw error
         }
     }

@@ -24,6 +24,11 @@ package final class VulkanPhysicalDevice: @unchecked Sendable {
         return Device(backend: .vulkan(try VulkanDevice(self)), description: description)
     }
 
+    /// Vendor, model and driver version: the same for devices of one kind under one driver.
+    var kindIdentity: String {
+        [info.vendor_id, info.device_id, info.driver_version].map { String($0, radix: 16) }.joined(separator: "-")
+    }
+
     /// Device UUID and driver version.
     var identity: String {
         let uuid = withUnsafeBytes(of: info.device_uuid) { $0.map { String(format: "%02x", $0) }.joined() }
@@ -34,7 +39,7 @@ package final class VulkanPhysicalDevice: @unchecked Sendable {
     var freeByteCount: UInt64? {
         var budget: UInt64 = 0
         var usage: UInt64 = 0
-        guard cvk_memory_budget(handle, &budget, &usage) else { return nil }
+        guard info.features.memory_budget, cvk_memory_budget(handle, &budget, &usage) else { return nil }
         return budget > usage ? budget - usage : 0
     }
 

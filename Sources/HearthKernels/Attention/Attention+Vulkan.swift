@@ -1,4 +1,5 @@
 import HearthCompute
+import HearthRoofline
 
 extension Attention {
     /// Keys of one split of a decode step (SPLIT_KEYS of attention.slang).
@@ -8,30 +9,14 @@ extension Attention {
     /// coarsest alignment that a device may ask of a binding.
     private static let cut = 256
 
-    /// One launch, or several where one alone would take longer than a submission should.
+    /// One launch, or several where one alone would take longer than a submission should. The variant is chosen once, from the
+    /// whole: cutting changes no bit.
+    ///
+    /// - Returns: what multiplied, for the share of its ceiling.
     static func encodeVulkan(
         _ p: Problem, _ q: Tensor, _ k: Tensor, _ v: Tensor, _ options: Options, _ o: Tensor, _ lse: Tensor,
         _ encoder: inout CommandEncoder
-    ) throws(DeviceError) {
-        guard p.b == 1, p.tq > cut, CommandEncoder.work(cost(p)) > encoder.workLimit else {
-            return try launch(p, q, k, v, options, o, lse, &encoder)
-        }
-        let half = (p.tq / 2 + cut - 1) / cut * cut
-        for range in [0..<half, half..<p.tq] {
-            let part = Problem(
-                b: 1, tq: range.count, tk: p.tk, hq: p.hq, hkv: p.hkv, d: p.d, isCausal: p.isCausal,
-                offset: p.offset + range.lowerBound, window: p.window, queries: p.queries, keys: p.keys)
-            var some = options
-            some.mask = options.mask?.queries(range)
-            try encodeVulkan(
-                part, q.queries(range, of: 1), k, v, some, o.queries(range, of: 1), lse.queries(range, of: 1), &encoder)
-        }
-    }
-
-    private static func launch(
-        _ p: Problem, _ q: Tensor, _ k: Tensor, _ v: Tensor, _ options: Options, _ o: Tensor, _ lse: Tensor,
-        _ encoder: inout CommandEncoder
-    ) throws(DeviceError) {
+    ) throws(DeviceError) -> Arithmetic {
         try require(
             p.queries == .f32 || p.queries == p.keys, "Attention",
             "on \(encoder.device.selector) \(p.queries) queries take no \(p.keys) keys")
@@ -42,18 +27,61 @@ extension Attention {
             "attention_\(p.queries)_\(p.keys)", for: encoder.device,
             where: { $0.tile.rows == 0 || p.tq > 1 && p.d <= $0.tile.columns },
             isBetter: { rank($0) < rank($1) })
+        let splits = p.tq == 1 ? max(1, (p.tk + keysPerSplit - 1) / keysPerSplit) : 1
+        try encode(p, q, k, v, options, o, lse, variant, splits, &encoder)
+        return variant.tile.rows > 0 ? .f16Matrix : .f32
+    }
+
+    private static func encode(
+        _ p: Problem, _ q: Tensor, _ k: Tensor, _ v: Tensor, _ options: Options, _ o: Tensor, _ lse: Tensor,
+        _ variant: ShaderVariant, _ splits: Int, _ encoder: inout CommandEncoder
+    ) throws(DeviceError) {
+        let isLong = CommandEncoder.work(cost(p)) > encoder.workLimit
+        if isLong, p.b > 1, options.pages == nil, isAligned([q, k, v, o, lse] + [options.mask].compactMap { $0 }) {
+            for i in 0..<p.b {
+                let one = i..<i + 1
+                var some = options
+                some.mask = options.mask.map { $0.shape[0] == 1 ? $0 : $0.rows(one) }
+                try encode(
+                    p.with(b: 1, tq: p.tq, offset: p.offset), q.rows(one), k.rows(one), v.rows(one), some, o.rows(one),
+                    lse.rows(one), variant, splits, &encoder)
+            }
+        } else if isLong, p.b == 1, p.tq > cut {
+            let half = (p.tq / 2 + cut - 1) / cut * cut
+            for range in [0..<half, half..<p.tq] {
+                var some = options
+                some.mask = options.mask?.queries(range)
+                try encode(
+                    p.with(b: 1, tq: range.count, offset: p.offset + range.lowerBound), q.queries(range, of: 1), k, v,
+                    some,
+                    o.queries(range, of: 1), lse.queries(range, of: 1), variant, splits, &encoder)
+            }
+        } else {
+            try launch(p, q, k, v, options, o, lse, variant, splits, &encoder)
+        }
+    }
+
+    /// Whether every sequence begins where a binding may.
+    private static func isAligned(_ tensors: [Tensor]) -> Bool {
+        tensors.allSatisfy { $0.strides[0] * $0.dtype.blockByteCount / $0.dtype.blockLength % 256 == 0 }
+    }
+
+    private static func launch(
+        _ p: Problem, _ q: Tensor, _ k: Tensor, _ v: Tensor, _ options: Options, _ o: Tensor, _ lse: Tensor,
+        _ variant: ShaderVariant, _ splits: Int, _ encoder: inout CommandEncoder
+    ) throws(DeviceError) {
         let (group, head) = (p.hq / p.hkv, [64, 128, 256, 512].first { $0 >= p.d }!)
         let rows = p.tq * group
         // Rows of a workgroup: as many as its registers hold, no more than there are.
         let most = head <= 64 ? 16 : head <= 128 ? 8 : 4
         let held = variant.tile.rows > 0 ? variant.tile.rows : [1, 2, 4, 8, 16].first { $0 >= min(rows, most) }!
         let blocks = (rows + held - 1) / held
-        let splits = p.tq == 1 ? max(1, (p.tk + keysPerSplit - 1) / keysPerSplit) : 1
         let perSequence = options.pages == nil ? k.shape[1] * p.hkv * p.d : 0
         var push = [p.tq, p.tk, p.hq, p.hkv, p.d, perSequence].map(UInt32.init)
         push += [UInt32(bitPattern: Int32(p.offset)), UInt32(p.window ?? 0), p.isCausal ? 1 : 0]
         push += strides(options.mask) + [UInt32(splits), UInt32(options.pages?.shape[1] ?? 0)]
         push += [(options.scale ?? 1 / Float(p.d).squareRoot()).bitPattern, (options.softcap ?? 0).bitPattern]
+        push += [UInt32(k.shape[0])]
         let mask: UInt32 = options.mask.map { $0.dtype == .f32 ? 1 : 2 } ?? 0
         let constants =
             [UInt32(held), UInt32(head), p.d % 8 == 0 ? 1 : 0, mask, options.softcap == nil ? 0 : 1]
@@ -81,6 +109,14 @@ extension Attention {
     private static func strides(_ mask: Tensor?) -> [UInt32] {
         guard let mask else { return [0, 0, 0] }
         return (0..<3).map { mask.shape[$0] == 1 && $0 < 2 ? 0 : UInt32(mask.strides[$0]) }
+    }
+}
+
+extension Attention.Problem {
+    fileprivate func with(b: Int, tq: Int, offset: Int) -> Attention.Problem {
+        Attention.Problem(
+            b: b, tq: tq, tk: tk, hq: hq, hkv: hkv, d: d, isCausal: isCausal, offset: offset, window: window,
+            queries: queries, keys: keys)
     }
 }
 

@@ -54,7 +54,8 @@ public enum Attention {
         /// `[B or 1, Hq or 1, Tq, Tk]`: f32 is added to the scores, i8 hides a key where it is 0.
         public var mask: Tensor?
         /// A paged KV cache (Vulkan): k and v are `[pages, page size, Hkv, D]`, and entry `[b, i]` of this `[B, n]` i32 names the
-        /// page of keys `i * page size ...` of sequence b. Entries beyond the last key are not read.
+        /// page of keys `i * page size ...` of sequence b. Entries beyond the last key are not read;
+        /// one that names no page reads the last page.
         public var pages: Tensor?
 
         public init() {}
@@ -77,6 +78,7 @@ public enum Attention {
         _ encoder: inout CommandEncoder
     ) throws(DeviceError) {
         let problem = try validate(q, k, v, keyCount, options, o, lse)
+        var arithmetic = Arithmetic.f32
         if problem.b > 0, problem.tq > 0 {
             switch encoder.device.backend {
             case .cpu(let cpu):
@@ -87,10 +89,10 @@ public enum Attention {
             case .vulkan:
                 var saved = lse
                 if saved == nil { saved = try encoder.device.makeTensor(.f32, [problem.b, problem.tq, problem.hq]) }
-                try encodeVulkan(problem, q, k, v, options, o, saved!, &encoder)
+                arithmetic = try encodeVulkan(problem, q, k, v, options, o, saved!, &encoder)
             }
         }
-        encoder.note("attention", cost(problem))
+        encoder.note("attention", cost(problem), arithmetic)
     }
 
     /// Keys that a sequence's part of the cache holds.
@@ -138,6 +140,10 @@ public enum Attention {
         }
         try require(
             (options.window ?? 1) > 0 && (options.softcap ?? 1) > 0, "Attention", "window and soft cap are positive")
+        let offset = options.alignment.offset(tq: tq, tk: tk)
+        try require(
+            abs(offset) < 1 << 30 && (options.window ?? 1) < 1 << 30 && tk < 1 << 30 && tq < 1 << 30, "Attention",
+            "offset \(offset), window and lengths stay below 2^30")
         try require([q, k, v, o].allSatisfy(\.isContiguous), "Attention", "all tensors are contiguous")
         return Problem(
             b: b, tq: tq, tk: tk, hq: hq, hkv: hkv, d: d, isCausal: options.isCausal,

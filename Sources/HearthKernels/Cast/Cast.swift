@@ -18,6 +18,7 @@ public enum Cast {
             switch encoder.device.backend {
             case .cpu(let cpu): runCPU(x, y, cpu)
             case .vulkan:
+                try require(x.elementCount <= Int(UInt32.max), "Cast", "\(x.shape) is more than 2^32 elements")
                 let perInvocation = widens ? 8 : 2
                 let variant = try ShaderCatalog.variant(
                     widens ? "widen_\(x.dtype)" : "narrow_\(y.dtype)", for: encoder.device)

@@ -18,25 +18,12 @@ extension GEMM {
         let problem = try validate(a.matrix(0), b.matrix(0), c.matrix(0))
         if problem.m > 0, problem.n > 0 {
             switch encoder.device.backend {
-            case .vulkan: try launchBatched(problem, count, a, b, c, &encoder)
+            case .vulkan: try encodeVulkan(problem, VulkanOperands(a: a, b: b, c: c), Options(), &encoder)
             case .cpu(let cpu) where problem.k > 0: runBatched(problem, count, a, b, c, cpu)
             case .cpu: c.hostPointer(as: Float.self).update(repeating: 0, count: c.elementCount)
             }
         }
         encoder.note(name(.f32), Self.cost(problem) * Double(count))
-    }
-
-    private static func launchBatched(
-        _ p: Problem, _ count: Int, _ a: Tensor, _ b: Tensor, _ c: Tensor, _ encoder: inout CommandEncoder
-    ) throws(DeviceError) {
-        // The third dimension of a launch may be as short as 65535.
-        for first in stride(from: 0, to: count, by: 4096) {
-            let range = first..<min(count, first + 4096)
-            var operands = VulkanOperands(a: a.rows(range), b: b.rows(range), c: c.rows(range))
-            operands.batch = range.count
-            (operands.aBatch, operands.bBatch, operands.cBatch) = (a.strides[0], b.strides[0], c.strides[0])
-            try encodeVulkan(p, operands, Options(), &encoder)
-        }
     }
 
     private static func runBatched(_ p: Problem, _ count: Int, _ a: Tensor, _ b: Tensor, _ c: Tensor, _ cpu: CPUDevice)
@@ -65,7 +52,7 @@ extension GEMM {
 
 extension Tensor {
     /// Matrix `index` of a batch.
-    fileprivate func matrix(_ index: Int) -> Tensor {
+    func matrix(_ index: Int) -> Tensor {
         Tensor(
             buffer, dtype: dtype, shape: Array(shape.dropFirst()), strides: Array(strides.dropFirst()),
             byteOffset: byteOffset + index * strides[0] * dtype.blockByteCount)

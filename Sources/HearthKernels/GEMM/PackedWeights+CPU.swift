@@ -10,7 +10,7 @@ extension PackedWeights {
         let device = weights.buffer.device
         nonisolated(unsafe) let source = UnsafeRawPointer(weights.hostPointer(as: UInt8.self))
         if let format = dtype.quantFormat {
-            if activations == .f32 { return .tensor(weights, mayRound: false) }
+            if activations != .int8 { return .tensor(weights, mayRound: false) }
             let columns = Int(ck_quant_panel_columns())
             let (panels, panelBytes) = ((n + columns - 1) / columns, Int(ck_quant_panel_bytes(format, Int64(k))))
             let buffer = try device.makeBuffer(byteCount: panels * panelBytes)

@@ -1,4 +1,5 @@
 import HearthCompute
+import HearthRoofline
 
 extension GEMM {
     /// Weights as they are stored: f32 a and c; a, weights and c all f16, or all bf16, with sums in f32; or i8 into i32.
@@ -17,14 +18,16 @@ extension GEMM {
         try require(
             c.isContiguous && b.isContiguous && (!isBytes || a.isContiguous), "GEMM",
             "weights and c, and a of bytes, are contiguous")
+        try require(
+            !b.dtype.isQuantised || k % b.dtype.blockLength == 0, "GEMM", "k = \(k) is not whole \(b.dtype) blocks")
         try require(!isBytes || options.isPlain, "GEMM", "i8 weights take no options")
         var problem = Problem(m: m, n: n, k: k, weights: b.dtype, activations: a.dtype, outputs: c.dtype)
         problem.mayRound = mayRound
         try options.validate(problem, c)
+        var arithmetic = Arithmetic.f32
         if m > 0, n > 0 {
-            try encodeVulkan(problem, VulkanOperands(a: a, b: b, c: c), options, &encoder)
+            arithmetic = try encodeVulkan(problem, VulkanOperands(a: a, b: b, c: c), options, &encoder)
         }
-        let isMatrix = !isBytes && hasMatrixUnits(problem, encoder.device)
-        encoder.note(name(b.dtype), cost(problem), isMatrix ? .f16Matrix : isBytes ? .int8 : .f32)
+        encoder.note(name(b.dtype), cost(problem), isBytes ? .int8 : arithmetic)
     }
 }

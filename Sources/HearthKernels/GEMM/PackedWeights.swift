@@ -4,13 +4,14 @@ import HearthCompute
 ///
 /// - CPU: f32, f16 and bf16 become panels that the blocked product reads in place; quantised formats become panels for int8
 ///   dot products, or stay as they are under `.f32`. Elsewhere the tensor is kept.
-/// - Results do not depend on the number of rows multiplied at once, nor on threads.
+/// - On the CPU results do not depend on the number of rows multiplied at once, nor on threads.
 public struct PackedWeights: Sendable {
     /// How activations meet quantised weights.
     public enum Activations: String, Sendable, CaseIterable {
-        /// Rounded: on the CPU to int8 in blocks of 32, as llama.cpp does (exact integer sums, several times faster); on GPUs
-        /// with matrix units to f16, for f16 weights too.
+        /// Rounded to int8 in blocks of 32, as llama.cpp does: exact integer sums, several times faster. On the CPU; elsewhere f32.
         case int8
+        /// Rounded to f16 for a GPU's matrix units, by quantised or f16 weights; beyond 65504 they become infinite. Elsewhere f32.
+        case f16
         /// Kept in f32; weights are widened.
         case f32
     }
@@ -39,7 +40,7 @@ public struct PackedWeights: Sendable {
         switch weights.buffer.device.backend {
         case .cpu(let cpu): storage = try Self.pack(weights, activations, cpu)
         case .vulkan:
-            storage = .tensor(weights, mayRound: activations == .int8 && (dtype.isQuantised || dtype == .f16))
+            storage = .tensor(weights, mayRound: activations == .f16 && (dtype.isQuantised || dtype == .f16))
         }
     }
 }

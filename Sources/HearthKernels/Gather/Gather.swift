@@ -22,6 +22,8 @@ public enum Gather {
             switch encoder.device.backend {
             case .cpu: runCPU(ids, table, y)
             case .vulkan:
+                try require(
+                    table.elementCount <= Int(UInt32.max), "Gather", "\(table.shape) is more than 2^32 elements")
                 try encoder.dispatch(
                     "gather_\(table.dtype)", reads: [ids, table], writes: [y],
                     push: [UInt32(table.shape[0]), UInt32(width)], groups: (tokens, 1, 1))

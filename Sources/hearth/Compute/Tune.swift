@@ -8,7 +8,7 @@ struct Tune: ParsableCommand {
         abstract: "Find the fastest variant of each Vulkan product on a device and keep it for this machine.",
         discussion: """
             Times every variant that the device can run, checks that they agree, and writes the choice to a file of the cache
-            folder named after device, driver and shaders; copy it to machines of the same kind. Interrupted, it goes on
+            folder named after the kind of device, driver and shaders; copy it to machines of the same kind. Interrupted, it goes on
             where it stopped. Nothing is tuned at any other time.
             """)
 
