@@ -33,8 +33,6 @@ package final class VulkanDevice: @unchecked Sendable {
     init(_ physical: VulkanPhysicalDevice) throws(DeviceError) {
         self.physical = physical
         var features = physical.info.features
-        // Debian 12's GPU-assisted validation takes pushed descriptors for uninitialised ones.
-        if VulkanValidation.fromEnvironment().gpu_assisted { features.push_descriptor = false }
         device = .allocate(capacity: 1)
         device.initialize(to: cvk_device())
         let result = cvk_create_device(physical.handle, physical.info.compute_family, &features, device)
