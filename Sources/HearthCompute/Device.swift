@@ -26,10 +26,13 @@ public final class Device: Sendable {
     package let backend: Backend
     package let forced = Mutex(Forced())
     public let description: DeviceDescription
+    /// Of the description, for asking before every dispatch.
+    package let features: Set<String>
 
     init(backend: Backend, description: DeviceDescription) {
         self.backend = backend
         self.description = description
+        features = Set(description.features)
     }
 
     /// Every device of this machine, and why Vulkan gives none where it does not.

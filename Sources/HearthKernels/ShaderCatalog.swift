@@ -16,7 +16,7 @@ package struct ShaderVariant: Sendable {
     package let constants: [UInt32]
     package let shader: Shader
 
-    package func runs(on device: Device) -> Bool { features.allSatisfy(device.description.features.contains) }
+    package func runs(on device: Device) -> Bool { features.allSatisfy(device.features.contains) }
 }
 
 /// The compiled shaders: operations, each with one or more variants. `Shaders/variants.json` is their list.
@@ -80,7 +80,7 @@ package enum ShaderCatalog {
         let width = device.description.subgroupSize <= 8 ? ShaderVariant.Width.narrow : .wide
         let fitting = usable.filter { $0.width == width || $0.width == .any }
         guard var best = fitting.first ?? usable.first else {
-            let missing = variants.map { $0.features.filter { !device.description.features.contains($0) } }
+            let missing = variants.map { $0.features.filter { !device.features.contains($0) } }
             let least = missing.min { $0.count < $1.count } ?? []
             throw DeviceError(
                 .invalid, "\(operation): \(device.selector) lacks \(least.joined(separator: ", "))")

@@ -97,18 +97,24 @@ public struct Tuning: Sendable, Codable {
         shipped.first { device.description.name.contains($0.match) }
     }
 
-    /// Read once a process and device; a file written later counts in the next process.
-    private static let known = Mutex<[String: Tuning?]>([:])
+    /// What launchers choose by.
+    private struct Choices {
+        let measured: Tuning?
+        let shipped: Shipped?
+    }
+
+    /// Found once a process and kind of device; a file written later counts in the next process.
+    private static let known = Mutex<[String: Choices]>([:])
 
     /// The variant that was measured or shipped for `device`.
     static func variant(_ operation: String, rows m: Int, on device: Device) -> String? {
         guard let identity = device.kindIdentity else { return nil }
-        let tuning = known.withLock { known in
-            if let tuning = known[identity] { return tuning }
-            let tuning = load(for: device)
-            known[identity] = .some(tuning)
-            return tuning
+        let choices = known.withLock { known in
+            if let choices = known[identity] { return choices }
+            let choices = Choices(measured: load(for: device), shipped: shipped(for: device))
+            known[identity] = choices
+            return choices
         }
-        return tuning?[operation, m] ?? shipped(for: device)?.variant(operation, m)
+        return choices.measured?[operation, m] ?? choices.shipped?.variant(operation, m)
     }
 }

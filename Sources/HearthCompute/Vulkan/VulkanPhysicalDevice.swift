@@ -8,12 +8,16 @@ package final class VulkanPhysicalDevice: @unchecked Sendable {
     let handle: VkPhysicalDevice
     let info: cvk_device_info
     package let description: DeviceDescription
+    /// Vendor, model and driver version: the same for devices of one kind under one driver.
+    let kindIdentity: String
 
     init(instance: VkInstance, handle: VkPhysicalDevice, index: Int) {
         self.handle = handle
         var info = cvk_device_info()
         cvk_describe(handle, &info)
         self.info = info
+        kindIdentity =
+            [info.vendor_id, info.device_id, info.driver_version].map { String($0, radix: 16) }.joined(separator: "-")
         description = Self.describe(info, handle: handle, instance: instance, index: index)
     }
 
@@ -22,11 +26,6 @@ package final class VulkanPhysicalDevice: @unchecked Sendable {
             throw DeviceError(.unusable, "\(description.selector) (\(description.name)) cannot be used: \(reason)")
         }
         return Device(backend: .vulkan(try VulkanDevice(self)), description: description)
-    }
-
-    /// Vendor, model and driver version: the same for devices of one kind under one driver.
-    var kindIdentity: String {
-        [info.vendor_id, info.device_id, info.driver_version].map { String($0, radix: 16) }.joined(separator: "-")
     }
 
     /// Device UUID and driver version.
