@@ -178,7 +178,7 @@ public struct KernelBench {
         }
     }
 
-    /// Causal, query heads sharing KV heads; f16 and bf16 inputs on the CPU.
+    /// Causal, query heads sharing KV heads.
     private func attention(_ shape: [Int], _ dtype: DType, _ selection: BenchSelection) throws -> Result {
         let (tq, tk, heads, kvHeads, d) = (shape[0], shape[1], shape[2], shape[3], shape[4])
         func tensor(_ shape: [Int]) throws -> Tensor {

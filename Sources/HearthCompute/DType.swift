@@ -41,6 +41,9 @@ public enum DType: String, Sendable, Hashable, Codable, CaseIterable {
 
     public var isQuantised: Bool { blockLength > 1 }
 
+    /// Whether elements stand for real numbers, which kernels widen to f32: all types but the plain integers.
+    public var isReal: Bool { self != .i32 && self != .i8 }
+
     /// Bytes of `elementCount` elements, which must be whole blocks.
     public func byteCount(of elementCount: Int) -> Int {
         precondition(elementCount % blockLength == 0, "\(elementCount) elements are not whole \(self) blocks")

@@ -155,6 +155,15 @@ import Testing
         }
     }
 
+    /// Whole blocks in all, but not in a row.
+    @Test(arguments: TestDevices.selectors)
+    func rejectsRowsThatAreNotWholeBlocks(selector: String) throws {
+        let device = try TestDevices.device(selector)
+        let weights = Tensor(try device.makeBuffer(byteCount: 34 * 20), dtype: .q8_0, shape: [32, 20])
+        let error = #expect(throws: DeviceError.self) { try PackedWeights(weights) }
+        #expect(error?.code == .invalid && "\(error!)".contains("k = 20 is not whole q8_0 blocks"))
+    }
+
     @Test func rejectsActivationsOfAnotherType() throws {
         let device = try Device.open(.cpu)
         let weights = try device.makeTensor(.q8_0, [4, 64])

@@ -28,7 +28,7 @@ struct VariantTests {
     static let halves = ways("gemm_f16_f16_f16") + ways("gemm_bf16_bf16_bf16").filter { $0.variant.hasPrefix("matrix") }
     static let attention = ways("attention_f32_f32")
     static let halfAttention = ways("attention_f16_f16")
-    static let formats: [DType] = [.f32, .f16, .bf16, .q4_0, .q4_1, .q5_0, .q8_0, .q4_k, .q6_k]
+    static let formats = DType.allCases.filter(\.isReal)
 
     private func with<Result>(_ device: Device, _ settings: Device.Forced, _ body: () throws -> Result) rethrows
         -> Result
@@ -44,12 +44,6 @@ struct VariantTests {
         return settings
     }
 
-    private func run(_ device: Device, _ encode: (inout CommandEncoder) throws(DeviceError) -> Void) throws {
-        var encoder = try device.makeEncoder()
-        try encode(&encoder)
-        try encoder.submit().wait()
-    }
-
     @Test(arguments: products)
     func productsMatchReference(way: Way) throws {
         let (selector, variant) = (way.selector, way.variant)
@@ -63,7 +57,7 @@ struct VariantTests {
                 let c = try device.makeTensor([Float](repeating: .nan, count: m * n), [m, n])
                 let left = try device.makeTensor(a, [m, k])
                 try with(device, forced([variant])) {
-                    try run(device) { (e) throws(DeviceError) in try GEMM.encode(left, b, into: c, &e) }
+                    try device.run { (e) throws(DeviceError) in try GEMM.encode(left, b, into: c, &e) }
                 }
                 let expected = GEMM.reference(a, weights.values, m: m, n: n, k: k)
                 let scale = Double(weights.values.map(abs).max()!) * Double(k).squareRoot()
@@ -91,10 +85,10 @@ struct VariantTests {
             try w.write(b.bytes)
             let packed = try PackedWeights(w)
             try with(device, forced([variant])) {
-                try run(device) { (e) throws(DeviceError) in try GEMM.encode(x, packed, into: c, &e) }
+                try device.run { (e) throws(DeviceError) in try GEMM.encode(x, packed, into: c, &e) }
             }
             let widened = try device.makeTensor(.f32, [m, n])
-            try run(device) { (e) throws(DeviceError) in try Cast.encode(c, into: widened, &e) }
+            try device.run { (e) throws(DeviceError) in try Cast.encode(c, into: widened, &e) }
             let expected = GEMM.reference(a.values, b.values, m: m, n: n, k: k)
             let rounding = dtype == .f16 ? 0x1p-11 : 0x1p-8
             for (got, want) in zip(try widened.read(as: Float.self), expected) {
@@ -115,7 +109,7 @@ struct VariantTests {
             let (x, packed) = (try device.makeTensor(a, [m, k]), try PackedWeights(b, activations: .f16))
             let c = try device.makeTensor([Float](repeating: .nan, count: m * n), [m, n])
             try with(device, forced(["matrix8", "matrix16"])) {
-                try run(device) { (e) throws(DeviceError) in try GEMM.encode(x, packed, into: c, &e) }
+                try device.run { (e) throws(DeviceError) in try GEMM.encode(x, packed, into: c, &e) }
             }
             let expected = GEMM.reference(a, weights.values, m: m, n: n, k: k)
             // Both factors are off by at most half a unit of f16 each; the sum of k such errors grows as its root.
@@ -136,7 +130,7 @@ struct VariantTests {
         try x.write(a)
         try w.write(b)
         let (c, packed) = (try device.makeTensor(.i32, [m, n]), try PackedWeights(w))
-        try run(device) { (e) throws(DeviceError) in try GEMM.encode(x, packed, into: c, &e) }
+        try device.run { (e) throws(DeviceError) in try GEMM.encode(x, packed, into: c, &e) }
         let expected = (0..<m * n).map { at in
             (0..<k).reduce(Int32(0)) { $0 + Int32(a[at / n * k + $1]) * Int32(b[at % n * k + $1]) }
         }
@@ -151,7 +145,7 @@ struct VariantTests {
         let (x, w) = (try device.makeTensor(.f16, [2, 8]), try device.makeTensor(.f16, [4, 8]))
         let (c, packed) = (try device.makeTensor(.f16, [2, 4]), try PackedWeights(w))
         let error = #expect(throws: DeviceError.self) {
-            try run(device) { (e) throws(DeviceError) in try GEMM.encode(x, packed, into: c, &e) }
+            try device.run { (e) throws(DeviceError) in try GEMM.encode(x, packed, into: c, &e) }
         }
         #expect(error?.code == .invalid && "\(error!)".contains("lacks storage16"))
     }
@@ -169,7 +163,7 @@ struct VariantTests {
             var settings = Device.Forced()
             settings.submitBudget = budget
             try with(device, settings) {
-                try run(device) { (e) throws(DeviceError) in try GEMM.encodeBatched(x, w, into: c, &e) }
+                try device.run { (e) throws(DeviceError) in try GEMM.encodeBatched(x, w, into: c, &e) }
             }
             return try c.read(as: UInt32.self)
         }
@@ -189,7 +183,7 @@ struct VariantTests {
             let c = try device.makeTensor([Float](repeating: 1, count: m * n), [m, n])
             let (x, w) = (try device.makeTensor(a, [m, k]), try device.makeTensor(b, [n, k]))
             try with(device, forced(splits: splits)) {
-                try run(device) { (e) throws(DeviceError) in try GEMM.encode(x, w, options, into: c, &e) }
+                try device.run { (e) throws(DeviceError) in try GEMM.encode(x, w, options, into: c, &e) }
             }
             return try c.read(as: Float.self)
         }
@@ -213,7 +207,7 @@ struct VariantTests {
                 try device.makeTensor(v, [1, tk, hkv, d])
             )
             try with(device, forced([variant])) {
-                try run(device) { (e) throws(DeviceError) in
+                try device.run { (e) throws(DeviceError) in
                     try Attention.encode(q: qs, k: ks, v: vs, isCausal: true, into: o, &e)
                 }
             }
@@ -247,7 +241,7 @@ struct VariantTests {
             var options = Attention.Options()
             (options.isCausal, options.window, options.softcap) = (true, window, 20)
             try with(device, forced(variants)) {
-                try run(device) { (e) throws(DeviceError) in
+                try device.run { (e) throws(DeviceError) in
                     try Attention.encode(q: q, k: k, v: v, options, into: o, lse: lse, &e)
                 }
             }
@@ -299,7 +293,7 @@ struct VariantTests {
             let o = try device.makeTensor([Float](repeating: .nan, count: q.count), [b, tq, hq, d])
             let (qs, ks, vs) = (try device.makeTensor(q, o.shape), try paged(k.bytes), try paged(v.bytes))
             try with(device, forced([variant])) {
-                try run(device) { (e) throws(DeviceError) in
+                try device.run { (e) throws(DeviceError) in
                     try Attention.encode(q: qs, k: ks, v: vs, keyCount: tk, options, into: o, &e)
                 }
             }
@@ -328,7 +322,7 @@ struct VariantTests {
         let results = try [nil, 1 << 20].map { range in
             let c = try device.makeTensor([Float](repeating: .nan, count: m * n), [m, n])
             try with(device, forced(range: range)) {
-                try run(device) { (e) throws(DeviceError) in try GEMM.encode(a, b, options, into: c, &e) }
+                try device.run { (e) throws(DeviceError) in try GEMM.encode(a, b, options, into: c, &e) }
             }
             return try c.read(as: UInt32.self)
         }
@@ -341,7 +335,7 @@ struct VariantTests {
         let x = try device.makeTensor(.f32, [1 << 19])
         let error = #expect(throws: DeviceError.self) {
             try with(device, forced(range: 1 << 20)) {
-                try run(device) { (e) throws(DeviceError) in try Add.encode(x, x, into: x, &e) }
+                try device.run { (e) throws(DeviceError) in try Add.encode(x, x, into: x, &e) }
             }
         }
         #expect(error?.code == .invalid && "\(error!)".contains("storage range 1048576"))

@@ -34,8 +34,10 @@ package final class VulkanPhysicalDevice: @unchecked Sendable {
         return "\(uuid)-\(info.driver_version)"
     }
 
-    /// Free bytes of device-local memory, for error messages; nil where the driver does not say.
-    var freeByteCount: UInt64? {
+    /// Free bytes of device-local memory; nil where the driver does not say.
+    var freeByteCount: UInt64? { Self.freeByteCount(info, handle) }
+
+    private static func freeByteCount(_ info: cvk_device_info, _ handle: VkPhysicalDevice) -> UInt64? {
         var budget: UInt64 = 0
         var usage: UInt64 = 0
         guard info.features.memory_budget, cvk_memory_budget(handle, &budget, &usage) else { return nil }
@@ -45,16 +47,13 @@ package final class VulkanPhysicalDevice: @unchecked Sendable {
     private static func describe(
         _ info: cvk_device_info, handle: VkPhysicalDevice, instance: VkInstance, index: Int
     ) -> DeviceDescription {
-        var budget: UInt64 = 0
-        var usage: UInt64 = 0
-        let hasBudget = info.features.memory_budget && cvk_memory_budget(handle, &budget, &usage)
         let shapes = matrixShapes(instance, handle)
         return DeviceDescription(
             selector: "vulkan:\(index)", kind: kind(info.device_type), name: string(info.name),
             driver: "\(string(info.driver_name)) \(string(info.driver_info))",
             apiVersion: "\(info.api_version >> 22).\((info.api_version >> 12) & 0x3ff).\(info.api_version & 0xfff)",
             memoryByteCount: info.device_local_byte_count,
-            freeByteCount: hasBudget ? (budget > usage ? budget - usage : 0) : nil,
+            freeByteCount: freeByteCount(info, handle),
             subgroupSize: Int(info.subgroup_size),
             features: featureNames(info.features) + subgroupNames(info.subgroup_size) + matrixNames(shapes)
                 + (info.max_shared_byte_count >= 48 << 10 ? ["shared48k"] : []),

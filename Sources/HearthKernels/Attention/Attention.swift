@@ -147,7 +147,7 @@ public enum Attention {
         try require([q, k, v, o].allSatisfy(\.isContiguous), "Attention", "all tensors are contiguous")
         return Problem(
             b: b, tq: tq, tk: tk, hq: hq, hkv: hkv, d: d, isCausal: options.isCausal,
-            offset: options.alignment.offset(tq: tq, tk: tk), window: options.window, queries: q.dtype, keys: k.dtype)
+            offset: offset, window: options.window, queries: q.dtype, keys: k.dtype)
     }
 }
 

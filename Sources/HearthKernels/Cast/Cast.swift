@@ -11,7 +11,7 @@ public enum Cast {
     public static func encode(_ x: Tensor, into y: Tensor, _ encoder: inout CommandEncoder) throws(DeviceError) {
         try require(x.shape == y.shape, "Cast", "x is \(x.shape), y is \(y.shape)")
         try require(x.isContiguous && y.isContiguous, "Cast", "tensors are contiguous")
-        let widens = x.dtype != .i32 && x.dtype != .i8 && y.dtype == .f32
+        let widens = x.dtype.isReal && y.dtype == .f32
         let narrows = x.dtype == .f32 && (y.dtype == .f16 || y.dtype == .bf16)
         try require(widens || narrows, "Cast", "\(x.dtype) to \(y.dtype) is none of its conversions")
         if x.elementCount > 0 {

@@ -6,11 +6,7 @@ extension CrossEntropy {
         _ encoder: inout CommandEncoder
     ) throws(DeviceError) {
         let (rows, classes) = (x.shape[0], x.shape[1])
-        if x.elementCount > 0 {
-            try encoder.dispatch(
-                "softmax", reads: [x], writes: [logProbabilities], push: [UInt32(rows), UInt32(classes), 1],
-                groups: grid(rows))
-        }
+        if x.elementCount > 0 { try Softmax.encodeVulkan(x, true, logProbabilities, &encoder) }
         let reduction: UInt32 =
             switch options.reduction {
             case .none: 0

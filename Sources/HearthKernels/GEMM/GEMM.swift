@@ -92,7 +92,7 @@ public enum GEMM {
         try require(b.shape[1] == k, "GEMM", "a is [\(m), \(k)] but b is \(b.shape): their k differ")
         try require(c.shape[0] == m && c.shape[1] == n, "GEMM", "c is \(c.shape), expected [\(m), \(n)]")
         try require(a.dtype == .f32 && c.dtype == .f32, "GEMM", "a and c are f32, not \(a.dtype) and \(c.dtype)")
-        try require(b.dtype != .i32 && b.dtype != .i8, "GEMM", "b cannot be \(b.dtype)")
+        try require(b.dtype.isReal, "GEMM", "b cannot be \(b.dtype)")
         try require(b.dtype == .f32 || b.isContiguous, "GEMM", "\(b.dtype) weights are contiguous")
         try require(
             !b.dtype.isQuantised || k % b.dtype.blockLength == 0, "GEMM", "k = \(k) is not whole \(b.dtype) blocks")

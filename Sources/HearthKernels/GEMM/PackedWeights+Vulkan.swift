@@ -8,7 +8,7 @@ extension GEMM {
     ) throws(DeviceError) {
         let halves: Set<DType> = [.f16, .bf16]
         let isBytes = a.dtype == .i8 && b.dtype == .i8 && c.dtype == .i32
-        let isFloat = a.dtype == .f32 && b.dtype != .i8 && b.dtype != .i32
+        let isFloat = a.dtype == .f32 && b.dtype.isReal
         try require(
             isBytes || a.dtype == c.dtype && (isFloat || halves.contains(a.dtype) && b.dtype == a.dtype), "GEMM",
             "\(encoder.device.selector) has no \(a.dtype) by \(b.dtype) weights into \(c.dtype)")
@@ -18,8 +18,6 @@ extension GEMM {
         try require(
             c.isContiguous && b.isContiguous && (!isBytes || a.isContiguous), "GEMM",
             "weights and c, and a of bytes, are contiguous")
-        try require(
-            !b.dtype.isQuantised || k % b.dtype.blockLength == 0, "GEMM", "k = \(k) is not whole \(b.dtype) blocks")
         try require(!isBytes || options.isPlain, "GEMM", "i8 weights take no options")
         var problem = Problem(m: m, n: n, k: k, weights: b.dtype, activations: a.dtype, outputs: c.dtype)
         problem.mayRound = mayRound

@@ -31,12 +31,13 @@ public struct PackedWeights: Sendable {
     let storage: Storage
 
     /// - Parameter weights: `[n, k]`, contiguous; not needed afterwards on the CPU unless it is kept.
-    /// - Throws: `invalid` when the tensor is no such matrix, `outOfMemory`.
+    /// - Throws: `invalid` when the tensor is no such matrix or its rows are not whole blocks, `outOfMemory`.
     public init(_ weights: Tensor, activations: Activations = .int8) throws(DeviceError) {
         try require(
             weights.shape.count == 2 && weights.isContiguous && weights.dtype != .i32, "GEMM",
             "weights are a contiguous matrix, not \(weights.dtype) \(weights.shape)")
         (n, k, dtype) = (weights.shape[0], weights.shape[1], weights.dtype)
+        try require(k % dtype.blockLength == 0, "GEMM", "k = \(k) is not whole \(dtype) blocks")
         switch weights.buffer.device.backend {
         case .cpu(let cpu): storage = try Self.pack(weights, activations, cpu)
         case .vulkan:
@@ -50,7 +51,7 @@ extension GEMM {
     ///
     /// - Options: all for plain weights (alpha with f32 a, beta with f32 c); bias and activation for quantised; none for i8.
     /// - dtypes: a and c f32, f16 or bf16 for plain weights (f32 accumulation); a i8 and c i32 for i8 weights (exact); a and
-    ///   c f32 for quantised weights. Elsewhere than on the CPU f32.
+    ///   c f32 for quantised weights. On Vulkan a and c f32; all three f16, or bf16; or i8 into i32.
     public static func encode(
         _ a: Tensor, _ weights: PackedWeights, _ options: Options = Options(), into c: Tensor,
         _ encoder: inout CommandEncoder

@@ -12,7 +12,7 @@ public enum Gather {
     {
         try require(ids.shape.count == 1 && ids.dtype == .i32, "Gather", "ids are a row of i32")
         try require(
-            table.shape.count == 2 && table.dtype != .i32 && table.dtype != .i8, "Gather",
+            table.shape.count == 2 && table.dtype.isReal, "Gather",
             "table is a matrix of weights")
         let (tokens, width) = (ids.shape[0], table.shape[1])
         try require(

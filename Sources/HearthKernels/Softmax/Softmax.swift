@@ -16,12 +16,17 @@ public enum Softmax {
         if x.elementCount > 0 {
             switch encoder.device.backend {
             case .cpu(let cpu): runCPU(x, isLog, y, cpu)
-            case .vulkan:
-                try encoder.dispatch(
-                    "softmax", reads: [x], writes: [y], push: [UInt32(x.shape[0]), UInt32(x.shape[1]), isLog ? 1 : 0],
-                    groups: grid(x.shape[0]))
+            case .vulkan: try encodeVulkan(x, isLog, y, &encoder)
             }
         }
         encoder.note(isLog ? "log_softmax" : "softmax", cost(rows: x.shape[0], n: x.shape[1]))
+    }
+
+    static func encodeVulkan(_ x: Tensor, _ isLog: Bool, _ y: Tensor, _ encoder: inout CommandEncoder)
+        throws(DeviceError)
+    {
+        try encoder.dispatch(
+            "softmax", reads: [x], writes: [y], push: [UInt32(x.shape[0]), UInt32(x.shape[1]), isLog ? 1 : 0],
+            groups: grid(x.shape[0]))
     }
 }
