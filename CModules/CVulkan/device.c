@@ -7,21 +7,26 @@ VkResult cvk_create_device(VkPhysicalDevice physical, uint32_t family, const cvk
     uint32_t count = 0;
     if (enable->push_descriptor) names[count++] = VK_KHR_PUSH_DESCRIPTOR_EXTENSION_NAME;
     if (enable->memory_budget) names[count++] = VK_EXT_MEMORY_BUDGET_EXTENSION_NAME;
-    if (enable->cooperative_matrix) names[count++] = VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME;
 
+    void *newer = NULL;
     VkPhysicalDeviceCooperativeMatrixFeaturesKHR matrix = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR, .cooperativeMatrix = VK_TRUE};
+    if (enable->cooperative_matrix) {
+        names[count++] = VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME;
+        newer = &matrix;
+    }
     VkPhysicalDeviceShaderBfloat16FeaturesKHR bfloat16 = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_BFLOAT16_FEATURES_KHR,
-        .pNext = enable->cooperative_matrix ? &matrix : NULL,
+        .pNext = newer,
         .shaderBFloat16Type = VK_TRUE,
         .shaderBFloat16CooperativeMatrix = VK_TRUE};
-    if (enable->bfloat16) names[count++] = VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME;
+    if (enable->bfloat16) {
+        names[count++] = VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME;
+        newer = &bfloat16;
+    }
 
     VkPhysicalDeviceVulkan13Features v13 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES,
-                                            .pNext = enable->bfloat16             ? (void *)&bfloat16
-                                                     : enable->cooperative_matrix ? (void *)&matrix
-                                                                                  : NULL,
+                                            .pNext = newer,
                                             .synchronization2 = enable->synchronization2,
                                             .shaderIntegerDotProduct = enable->integer_dot,
                                             .subgroupSizeControl = enable->subgroup_size_control};

@@ -109,11 +109,10 @@ void cvk_describe(VkPhysicalDevice device, cvk_device_info *info) {
     memcpy(info->driver_uuid, v11.driverUUID, 16);
     describe_queue(device, info);
     describe_features(device, &info->features);
-    info->features.subgroup_arithmetic = (v11.subgroupSupportedStages & VK_SHADER_STAGE_COMPUTE_BIT) &&
-                                         (v11.subgroupSupportedOperations & VK_SUBGROUP_FEATURE_ARITHMETIC_BIT);
-
-    info->features.subgroup_shuffle = (v11.subgroupSupportedStages & VK_SHADER_STAGE_COMPUTE_BIT) &&
-                                      (v11.subgroupSupportedOperations & VK_SUBGROUP_FEATURE_SHUFFLE_BIT);
+    const bool in_compute = v11.subgroupSupportedStages & VK_SHADER_STAGE_COMPUTE_BIT;
+    const VkSubgroupFeatureFlags operations = in_compute ? v11.subgroupSupportedOperations : 0;
+    info->features.subgroup_arithmetic = operations & VK_SUBGROUP_FEATURE_ARITHMETIC_BIT;
+    info->features.subgroup_shuffle = operations & VK_SUBGROUP_FEATURE_SHUFFLE_BIT;
 
     VkPhysicalDeviceMemoryProperties memory;
     vkGetPhysicalDeviceMemoryProperties(device, &memory);

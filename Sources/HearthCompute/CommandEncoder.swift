@@ -47,15 +47,16 @@ public struct CommandEncoder: ~Copyable {
         _ shader: Shader, constants: [UInt32] = [], reads: [Tensor], writes: [Tensor], push: [UInt32],
         groups: (x: Int, y: Int, z: Int), cost: Cost = .zero
     ) throws(DeviceError) {
-        guard case .vulkan(let vulkan) = device.backend, let current = recording else {
+        guard case .vulkan(let vulkan) = device.backend, var target = recording else {
             preconditionFailure("dispatch on a CPU encoder")
         }
         let added = SubmitPace.work(cost)
         if work > 0, work + added > workLimit {
-            submitted.append(try current.submit(work: work))
-            (recording, work) = (try vulkan.beginRecording(), 0)
+            submitted.append(try target.submit(work: work))
+            target = try vulkan.beginRecording()
+            (recording, work) = (target, 0)
         }
-        try recording!.dispatch(shader, constants: constants, reads: reads, writes: writes, push: push, groups: groups)
+        try target.dispatch(shader, constants: constants, reads: reads, writes: writes, push: push, groups: groups)
         work += added
         noted += added
     }

@@ -9,7 +9,7 @@ package final class VulkanDevice: @unchecked Sendable {
     let physical: VulkanPhysicalDevice
     let pipelines: PipelineLibrary
     private let device: UnsafeMutablePointer<cvk_device>
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
     /// The driver calls at which a device may be lost.
     package enum Call: Sendable { case allocate, submit, wait }
@@ -27,11 +27,12 @@ package final class VulkanDevice: @unchecked Sendable {
         var lost: DeviceError?
         /// Results that the driver's next calls give instead of their own, by call: how tests lose a device.
         var injected: [Call: VkResult] = [:]
-        var pace = SubmitPace()
+        var pace: SubmitPace
     }
 
     init(_ physical: VulkanPhysicalDevice) throws(DeviceError) {
         self.physical = physical
+        state = Mutex(State(pace: SubmitPace(isSoftware: physical.description.kind == .software)))
         var features = physical.info.features
         device = .allocate(capacity: 1)
         device.initialize(to: cvk_device())
@@ -43,7 +44,6 @@ package final class VulkanDevice: @unchecked Sendable {
                 vkResult: result.rawValue)
         }
         pipelines = PipelineLibrary(device, identity: physical.identity)
-        state.withLock { $0.pace.isSoftware = physical.description.kind == .software }
     }
 
     deinit {
@@ -186,9 +186,9 @@ package final class VulkanDevice: @unchecked Sendable {
     /// Submits and remembers `buffers` until the device is past the returned timeline value.
     func submit(_ raw: cvk_recording, keeping buffers: [DeviceBuffer]) throws(DeviceError) -> UInt64 {
         try checkAlive()
-        let injected = state.withLock { $0.injected.removeValue(forKey: .submit) }
         let (result, value) = state.withLock { state in
             let value = state.submittedValue + 1
+            let injected = state.injected.removeValue(forKey: .submit)
             let result = injected ?? withUnsafePointer(to: raw) { cvk_submit(device, $0, value) }
             if result == VK_SUCCESS {
                 state.submittedValue = value
