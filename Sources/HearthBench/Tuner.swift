@@ -32,8 +32,6 @@ public struct Tuner {
     private var n: Int { isSoftware ? 256 : 4096 }
     private var k: Int { isSoftware ? 512 : 4096 }
 
-    private static let formats: [DType] = [.f32, .f16, .bf16, .q4_0, .q4_1, .q5_0, .q8_0, .q4_k, .q6_k]
-
     /// - Parameter isFresh: measure what is in the file already once more.
     public func run(isFresh: Bool = false) throws -> Tuning {
         let description = device.description
@@ -46,15 +44,16 @@ public struct Tuner {
         // Candidates are timed whole, whatever the one before was like.
         device.forced.withLock { $0.submitBudget = .seconds(3600) }
         defer { device.forced.withLock { $0 = before } }
-        for dtype in Self.formats {
-            for halves in [false, true] where !halves || dtype == .f16 || dtype == .bf16 {
-                let operation = "gemm_\(halves ? dtype : .f32)_\(dtype)_\(halves ? dtype : .f32)"
+        for weights in DType.allCases where weights.isReal {
+            let halves: Set<DType> = [.f16, .bf16]
+            for activations in [.f32] + halves.intersection([weights]) {
+                let operation = "gemm_\(activations)_\(weights)_\(activations)"
                 for m in Self.rows {
                     let isKnown = tuning.entries.contains {
                         $0.operation == operation && $0.rowsLog2 == Tuning.rowsLog2(m)
                     }
                     if isKnown { continue }
-                    guard let entry = try tune(operation, m, dtype, halves) else { continue }
+                    guard let entry = try tune(operation, m, weights, activations) else { continue }
                     tuning.entries.append(entry)
                     try tuning.save(for: device)
                 }
@@ -63,37 +62,35 @@ public struct Tuner {
         return tuning
     }
 
-    private func tune(_ operation: String, _ m: Int, _ dtype: DType, _ halves: Bool) throws -> Tuning.Entry? {
+    private func tune(_ operation: String, _ m: Int, _ weights: DType, _ activations: DType) throws -> Tuning.Entry? {
         let candidates = ShaderCatalog.variants(of: operation).filter { $0.runs(on: device) }.map(\.name)
         if candidates.count < 2 { return nil }
-        let a = try device.makeTensor(halves ? dtype : .f32, [m, k])
-        try a.write(bytes(halves ? dtype : .f32, count: m * k, seed: 1))
-        let b = try device.makeTensor(dtype, [n, k])
-        try b.write(bytes(dtype, count: n * k, seed: 2))
-        let weights = try PackedWeights(b, activations: .f32)
-        let expected = try reference(m, dtype, halves)
-        let c = try device.makeTensor(halves ? dtype : .f32, [m, n])
-        var (seconds, rejected): ([String: Double?], [String: String]) = ([:], [:])
+        let (a, b) = try operands(m, weights, activations, on: device)
+        let packed = try PackedWeights(b, activations: .f32)
+        let expected = try reference(m, weights, activations)
+        let c = try device.makeTensor(activations, [m, n])
+        var (seconds, rejected): ([String: Double], [String: String]) = ([:], [:])
         for name in candidates {
             progress("\(operation) \(m)x\(n)x\(k): \(name)")
             device.forced.withLock { $0.variants = [name] }
             do throws(DeviceError) {
                 // Not what the candidate before has left.
                 try c.write([UInt8](repeating: 0xff, count: c.byteCount))
-                _ = try submit(a, weights, c)
-                if let problem = disagreement(try widened(c, halves ? dtype : nil), expected, isHalf: halves) {
-                    (seconds[name], rejected[name]) = (.some(nil), problem)
-                    continue
+                _ = try submit(a, packed, c)
+                if let problem = disagreement(
+                    try widened(c).read(as: Float.self), expected, isHalf: activations != .f32)
+                {
+                    rejected[name] = problem
+                } else {
+                    seconds[name] = try time { () throws(DeviceError) in try submit(a, packed, c) }
                 }
-                seconds[name] = try time { () throws(DeviceError) in try submit(a, weights, c) }
             } catch {
                 // A device that was lost is of no use to the next candidate.
                 if error.code == .deviceLost { throw error }
-                (seconds[name], rejected[name]) = (.some(nil), error.description)
+                rejected[name] = error.description
             }
         }
-        let timed = seconds.compactMapValues { $0 }
-        guard let best = timed.min(by: { $0.value < $1.value })?.key else {
+        guard let best = seconds.min(by: { $0.value < $1.value })?.key else {
             throw DeviceError(.driver, "\(operation): no variant is right on \(device.selector): \(rejected)")
         }
         return Tuning.Entry(
@@ -106,32 +103,33 @@ public struct Tuner {
         return try encoder.submit().wait()
     }
 
+    /// a `[m, k]` and b `[n, k]` with the same bytes on every device.
+    private func operands(_ m: Int, _ weights: DType, _ activations: DType, on device: Device)
+        throws(DeviceError) -> (a: Tensor, b: Tensor)
+    {
+        let (a, b) = (try device.makeTensor(activations, [m, k]), try device.makeTensor(weights, [n, k]))
+        try a.write(bytes(activations, count: m * k, seed: 1))
+        try b.write(bytes(weights, count: n * k, seed: 2))
+        return (a, b)
+    }
+
     /// The same product of the same bytes on the CPU, f32 sums.
-    private func reference(_ m: Int, _ dtype: DType, _ halves: Bool) throws(DeviceError) -> [Float] {
+    private func reference(_ m: Int, _ weights: DType, _ activations: DType) throws(DeviceError) -> [Float] {
         let cpu = try Device.open(.cpu)
-        func widened(_ type: DType, _ shape: [Int], seed: UInt64) throws(DeviceError) -> Tensor {
-            let stored = try cpu.makeTensor(type, shape)
-            try stored.write(bytes(type, count: shape[0] * shape[1], seed: seed))
-            if type == .f32 { return stored }
-            let wide = try cpu.makeTensor(.f32, shape)
-            var encoder = try cpu.makeEncoder()
-            try Cast.encode(stored, into: wide, &encoder)
-            return wide
-        }
-        let (a, b) = (try widened(halves ? dtype : .f32, [m, k], seed: 1), try widened(dtype, [n, k], seed: 2))
+        let (a, b) = try operands(m, weights, activations, on: cpu)
         let c = try cpu.makeTensor(.f32, [m, n])
         var encoder = try cpu.makeEncoder()
-        try GEMM.encode(a, b, into: c, &encoder)
+        try GEMM.encode(try widened(a), try widened(b), into: c, &encoder)
         return try c.read(as: Float.self)
     }
 
-    private func widened(_ c: Tensor, _ half: DType?) throws(DeviceError) -> [Float] {
-        guard half != nil else { return try c.read(as: Float.self) }
-        let wide = try device.makeTensor(.f32, c.shape)
-        var encoder = try device.makeEncoder()
-        try Cast.encode(c, into: wide, &encoder)
+    private func widened(_ x: Tensor) throws(DeviceError) -> Tensor {
+        if x.dtype == .f32 { return x }
+        let wide = try x.buffer.device.makeTensor(.f32, x.shape)
+        var encoder = try x.buffer.device.makeEncoder()
+        try Cast.encode(x, into: wide, &encoder)
         try encoder.submit().wait()
-        return try wide.read(as: Float.self)
+        return wide
     }
 
     /// The median of at least three runs after one for warming up.

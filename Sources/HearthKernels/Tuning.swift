@@ -11,13 +11,13 @@ public struct Tuning: Sendable, Codable {
         public let operation: String
         public let rowsLog2: Int
         public let variant: String
-        /// Median seconds of each candidate; nil for one that was rejected.
-        public let seconds: [String: Double?]
-        /// Why a candidate was rejected.
+        /// Median seconds of each candidate that is right.
+        public let seconds: [String: Double]
+        /// Why the others were rejected.
         public let rejected: [String: String]
 
         package init(
-            operation: String, rowsLog2: Int, variant: String, seconds: [String: Double?], rejected: [String: String]
+            operation: String, rowsLog2: Int, variant: String, seconds: [String: Double], rejected: [String: String]
         ) {
             (self.operation, self.rowsLog2, self.variant) = (operation, rowsLog2, variant)
             (self.seconds, self.rejected) = (seconds, rejected)

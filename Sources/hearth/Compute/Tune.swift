@@ -28,7 +28,7 @@ struct Tune: ParsableCommand {
         Terminal.endProgress()
         var table = TextTable("OPERATION", "ROWS", "VARIANT", "TIME", "NEXT BEST", "REJECTED")
         for entry in tuning.entries {
-            let times = entry.seconds.compactMapValues { $0 }.sorted { $0.value < $1.value }
+            let times = entry.seconds.sorted { $0.value < $1.value }
             table.add(
                 entry.operation, "\(1 << entry.rowsLog2)", entry.variant, Figure.seconds(times[0].value),
                 times.count > 1 ? "\(times[1].key) \(Figure.seconds(times[1].value))" : "-",
