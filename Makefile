@@ -39,7 +39,7 @@ bench-peers: build ## Hearth among ten other runtimes in one interleaved run (fe
 	@Benchmarks/peers/run.sh
 
 bench-vulkan-peers: build ## Hearth's Vulkan kernels beside ggml's and ncnn's on one software driver
-	@Benchmarks/peers/run-vulkan.sh
+	@Benchmarks/peers/run.sh vulkan
 
 shaders: ## Recompile shaders with the pinned compiler
 	@scripts/shaders.py tools

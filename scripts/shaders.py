@@ -106,20 +106,20 @@ def spirv_val(is_new):
     return [] if is_new or not shutil.which("spirv-val") else ["spirv-val"]
 
 
-def compile_module(variant, out):
-    command = [SLANGC, os.path.join(SHADERS, variant["source"]), "-target", "spirv", "-profile", variant["profile"] + "+spvGroupNonUniform+spvGroupNonUniformArithmetic+spvGroupNonUniformBallot+spvGroupNonUniformShuffle", "-O2"]
+def compile_module(module, out):
+    command = [SLANGC, os.path.join(SHADERS, module["source"]), "-target", "spirv", "-profile", module["profile"] + "+spvGroupNonUniform+spvGroupNonUniformArithmetic+spvGroupNonUniformBallot+spvGroupNonUniformShuffle", "-O2"]
     command += ["-entry", "main", "-stage", "compute", "-fvk-use-entrypoint-name", "-warnings-as-errors", "all"]
-    if "spvBFloat16KHR" in variant["profile"]:
+    if "spvBFloat16KHR" in module["profile"]:
         command += ["-warnings-disable", "41012"]  # slangc names capabilities that the type does not need
     for folder in MODULE_FOLDERS:
         command += ["-I", os.path.join(SHADERS, folder)]
-    command += ["-D%s=%s" % pair for pair in sorted(variant["defines"].items())]
+    command += ["-D%s=%s" % pair for pair in sorted(module["defines"].items())]
     done = subprocess.run(command + ["-o", out], capture_output=True, text=True)
     if done.returncode != 0:
-        sys.exit("%s: %s%s" % (variant["name"], done.stdout, done.stderr))
+        sys.exit("%s: %s%s" % (module["name"], done.stdout, done.stderr))
     data = without_op_source(open(out, "rb").read())
     open(out, "wb").write(data)
-    validator = spirv_val(is_new="spvCooperativeMatrixKHR" in variant["profile"])
+    validator = spirv_val(is_new="spvCooperativeMatrixKHR" in module["profile"])
     if validator:
         subprocess.run(validator + ["--target-env", "vulkan1.3", out], check=True)
     return data
