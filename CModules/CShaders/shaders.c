@@ -539,7 +539,7 @@ const cshaders_entry cshaders_table[] = {
     {"probe_read_stream_only", "probe_read", "only", "", probe_read_stream_only, sizeof probe_read_stream_only, 3, 4, 0, {0, 0}, 0, {0}},
 };
 const int cshaders_count = sizeof cshaders_table / sizeof *cshaders_table;
-const char *const cshaders_hash = "a57d36d49cc785e7edc8ff27b671d0ce8fb7d6a92051496215837232ce45d44c";
+const char *const cshaders_hash = "05dd8c0884f54c7650a3717f58e00c4c04a1a34c3416da57da4298af4c219652";
 
 static const unsigned char tuning[] = {
 #embed "../../Shaders/tuning.json"
