@@ -31,6 +31,7 @@ typedef struct {
     const char *ahead;  // what comes next of B: one line of each row, so many bytes apart, is asked for
     int64_t ahead_row;
     const CK_A *near;  // the rows of A that come next
+    float *next_c;     // and those of C that they go to
 } CK_FN(tile_t);
 
 // Row l of `panels` panels as f32. bf16 lies in pairs of rows: the odd one in the upper halves of 32-bit words.
@@ -121,6 +122,9 @@ CK_INLINE void CK_FN(tile)(const int rows, const int panels, const ck_format_t f
             if (near_column >= t.k) {
                 near_column = 0;
                 t.near += t.a_row;
+                __builtin_prefetch(t.next_c, 1);
+                __builtin_prefetch(t.next_c + CK_LANES, 1);
+                t.next_c += t.ldc;
             }
         } else if (rows > 2) {  // one or two rows leave the processor's own prefetcher time enough
 #pragma clang loop unroll(full)
@@ -286,6 +290,7 @@ CK_INLINE void CK_FN(panel)(const ck_gemm_block_t *g, const char *b, int64_t col
             strip.c = g->c + first * g->ldc;
             strip.ahead = ahead + s % 2 * 4 * CK_LANES;
             strip.near = t.a + (s + 1 < strips ? end : 0) * g->a_row;
+            strip.next_c = s + 1 < strips ? g->c + end * g->ldc : g->c + CK_NR;
             if (g->next_bytes[0])
                 CK_FN(fetch_next)(g, column / CK_NR * strips + s, (columns + CK_NR - 1) / CK_NR * strips);
             CK_FN(tiles)[end - first](strip);
