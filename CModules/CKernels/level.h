@@ -10,7 +10,8 @@ ck_level_t ck_level(void);
 // Declares `ret name PARAMS`, which calls the always-inline `name##_body ARGS` compiled for the machine's level.
 #if defined(__x86_64__)
 #define CK_TARGET_AVX2 __attribute__((target("avx2,fma,f16c,bmi2,prfchw")))
-#define CK_TARGET_AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c,bmi2,prfchw")))
+#define CK_TARGET_AVX512 \
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c,bmi2,prfchw")))
 #define CK_TARGET_AVX512_BF16 \
     __attribute__((target("avx512bf16,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c,bmi2,prfchw")))
 #define CK_DISPATCH(ret, name, PARAMS, ARGS)                                      \

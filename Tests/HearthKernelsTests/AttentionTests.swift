@@ -131,6 +131,27 @@ import Testing
         }
     }
 
+    /// Threads cut the queries differently; a window makes the keys that they read begin elsewhere.
+    @Test(arguments: [Int?.none, 100]) func threadsDoNotChangeResults(window: Int?) throws {
+        let (t, heads, d) = (700, 1, 64)
+        var random = TestRandom(3)
+        let (q, k, v) = (random.floats(t * d), random.floats(t * d), random.floats(t * d))
+        let results = try [1, 2, 3, 8].map { threads in
+            let device = try Device.open(.cpu, threadCount: threads)
+            var options = Attention.Options()
+            (options.isCausal, options.window) = (true, window)
+            let (o, lse) = (
+                try device.makeTensor(.f32, [1, t, heads, d]), try device.makeTensor(.f32, [1, t, heads])
+            )
+            let inputs = try [q, k, v].map { try device.makeTensor($0, o.shape) }
+            var encoder = try device.makeEncoder()
+            try Attention.encode(q: inputs[0], k: inputs[1], v: inputs[2], options, into: o, lse: lse, &encoder)
+            try encoder.submit().wait()
+            return try o.read(as: Float.self).map(\.bitPattern) + lse.read(as: Float.self).map(\.bitPattern)
+        }
+        for other in results.dropFirst() { #expect(other == results[0]) }
+    }
+
     @Test func rejectsHeadsThatDoNotDivide() throws {
         let device = try Device.open(.cpu)
         let q = try device.makeTensor(.f32, [1, 1, 3, 8])

@@ -13,22 +13,29 @@
 #define CK_STRIP ((CK_MR + CK_LANES - 1) / CK_LANES * CK_LANES)
 #include "scores.h"
 
-#define CK_QUERIES (CK_MR * 16)
+#define CK_QUERIES (CK_MR * 32)
 // What lies between rows of queries beside their elements.
 #define CK_PITCH 16
 
 static int64_t CK_FN(attention_queries)(void) { return CK_QUERIES; }
 
-// Scores of a strip, scaled queries, outputs, maxima and sums, packed keys, widened values, rows to be packed.
+// Scores and scaled queries of a strip, outputs, maxima and sums, packed keys, widened values, rows to be packed.
 static int64_t CK_FN(attention_scratch)(int64_t d) {
     int64_t padded = (d + CK_NR - 1) / CK_NR * CK_NR;
-    return CK_MR * CK_SCORES + CK_QUERIES * (2 * padded + CK_PITCH + CK_LANES) + (CK_QUERIES / CK_MR) * CK_STRIP +
-           CK_KEYS * 2 * padded + CK_NR * d + 128;
+    return CK_MR * (CK_SCORES + padded + CK_PITCH) + CK_QUERIES * (padded + CK_LANES) +
+           (CK_QUERIES / CK_MR) * CK_STRIP + CK_KEYS * 2 * padded + CK_NR * d + 128;
 }
 
-// c[rows, two vectors] (+)= a[rows][k] b[k][two vectors]. Rows of a lie three to a base register.
+// What is read next: one line of each row, so many bytes apart.
+typedef struct {
+    const char *line;
+    int64_t row;
+} CK_FN(ahead_t);
+
+// c[rows, two vectors] (+)= a[rows][k] b[k][two vectors]. Rows of a lie three to a base register. Sums that go on,
+// which are long, ask for a line of what comes next at every step.
 CK_INLINE void CK_FN(product)(const int rows, const float *a, int64_t a_row, const float *b, int64_t b_row, int64_t k,
-                              float *c, int64_t ldc, const bool accumulate) {
+                              float *c, int64_t ldc, const bool accumulate, CK_FN(ahead_t) ahead) {
     CK_FN(vf) acc[CK_MR][2];
     const float *bases[(CK_MR + 2) / 3];
 #pragma clang loop unroll(full)
@@ -37,7 +44,8 @@ CK_INLINE void CK_FN(product)(const int rows, const float *a, int64_t a_row, con
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < 2; j++) acc[i][j] = accumulate ? CK_FN(load)(c + i * ldc + j * CK_LANES) : (CK_FN(vf)){0};
 #pragma clang loop unroll(disable)
-    for (int64_t l = 0; l < k; l++, b += b_row) {
+    for (int64_t l = 0; l < k; l++, b += b_row, ahead.line += ahead.row) {
+        if (accumulate) __builtin_prefetch(ahead.line, 0, 2);
         CK_FN(vf) w0 = CK_FN(load)(b), w1 = CK_FN(load)(b + CK_LANES);
 #pragma clang loop unroll(full)
         for (int i = 0; i < rows; i++) {
@@ -54,10 +62,11 @@ CK_INLINE void CK_FN(product)(const int rows, const float *a, int64_t a_row, con
 // Rows of a strip: whole strips have CK_MR, the last one any number below it, padded by the caller to an even one.
 #define CK_ROWS(rows)                                                                                       \
     static void CK_FN(scores_##rows)(const float *q, int64_t q_row, const float *k, int64_t d, float *s) {  \
-        CK_FN(product)(rows, q, q_row, k, CK_NR, d, s, CK_SCORES, false);                                   \
+        CK_FN(product)(rows, q, q_row, k, CK_NR, d, s, CK_SCORES, false, (CK_FN(ahead_t)){0});              \
     }                                                                                                       \
-    static void CK_FN(values_##rows)(const float *p, const float *v, int64_t keys, float *o, int64_t ldo) { \
-        CK_FN(product)(rows, p, CK_SCORES, v, CK_NR, keys, o, ldo, true);                                   \
+    static void CK_FN(values_##rows)(const float *p, const float *v, int64_t v_row, int64_t keys, float *o, \
+                                     int64_t ldo, CK_FN(ahead_t) ahead) {                                   \
+        CK_FN(product)(rows, p, CK_SCORES, v, v_row, keys, o, ldo, true, ahead);                            \
     }
 CK_ROWS(2)
 CK_ROWS(4)
@@ -71,7 +80,7 @@ CK_ROWS(12)
 CK_ROWS(14)
 #endif
 typedef void (*CK_FN(scores_fn))(const float *, int64_t, const float *, int64_t, float *);
-typedef void (*CK_FN(values_fn))(const float *, const float *, int64_t, float *, int64_t);
+typedef void (*CK_FN(values_fn))(const float *, const float *, int64_t, int64_t, float *, int64_t, CK_FN(ahead_t));
 static const CK_FN(scores_fn) CK_FN(scores)[] = {
     NULL,
     CK_FN(scores_2),
@@ -122,7 +131,21 @@ static void CK_FN(pack_keys)(const ck_attention_block_t *g, int64_t first, int64
     }
 }
 
-// Panels [padded / NR][CK_KEYS][NR] of V: a panel's rows in V itself lie apart and would compete for few cache sets.
+// Whether a block of V is read where it lies: its rows are so near each other that a block stays in the second-level
+// cache.
+CK_INLINE bool CK_FN(reads_values)(const ck_attention_block_t *g) {
+    return g->kv_format == CK_F32 && g->d % CK_NR == 0 && g->v_row <= 1024;
+}
+
+// Line `index`, and then in turn, of the rows of K and of V that begin with key `first`.
+CK_INLINE CK_FN(ahead_t) CK_FN(next_line)(const ck_attention_block_t *g, int64_t first, int64_t index) {
+    const int64_t size = g->kv_format == CK_F32 ? 4 : 2, lines = (g->d * size + 63) / 64;
+    const int64_t row = size * (index % 2 ? g->v_row : g->k_row);
+    const char *base = index % 2 ? g->v : g->k;
+    return (CK_FN(ahead_t)){.line = base + first * row + index / 2 % lines * 64, .row = row};
+}
+
+// Panels [padded / NR][CK_KEYS][NR] of V.
 static void CK_FN(pack_values)(const ck_attention_block_t *g, int64_t first, int64_t count, int64_t padded,
                                float *out) {
     for (int64_t l = 0; l < padded; l += CK_NR)
@@ -142,33 +165,46 @@ CK_INLINE int64_t CK_FN(strip_first)(int64_t rows, int64_t s, int64_t strips) {
     return (rows + 1) / 2 * s / strips * 2;
 }
 
+// Scaled queries of rows first..<first + count; a row past the end repeats the last one.
+static void CK_FN(scale_queries)(const ck_attention_block_t *g, int64_t first_query, int64_t rows, int64_t first,
+                                 int64_t count, int64_t pitch, float *out) {
+    const float scale = g->scale * 1.44269504f;
+    for (int64_t i = 0; i < count; i++, out += pitch) {
+        int64_t r = first + i < rows ? first + i : rows - 1, t = first_query + r / g->heads, h = r % g->heads;
+        CK_FN(widen_row)(g->q_format, g->q, t * g->q_t + h * g->q_h, g->d, g->d, out);
+        for (int64_t l = 0; l < g->d; l++) out[l] *= scale;
+    }
+}
+
 // Rows r of the block are (t, head) = (first_query + r / heads, r % heads): the heads that share K and V go together.
 static void CK_FN(attention_block)(const ck_attention_block_t *g, int64_t first_query, int64_t queries,
                                    float *scratch) {
     const int64_t d = g->d, padded = (d + CK_NR - 1) / CK_NR * CK_NR, rows = queries * g->heads;
     const int64_t strips = (rows + CK_MR - 1) / CK_MR, q_row = padded + CK_PITCH;
-    float *scores = scratch, *scaled_q = scores + CK_MR * CK_SCORES, *o = scaled_q + CK_QUERIES * q_row;
+    float *scores = scratch, *scaled_q = scores + CK_MR * CK_SCORES, *o = scaled_q + CK_MR * q_row;
     float *maxima = o + CK_QUERIES * padded, *sums = maxima + strips * CK_STRIP;
     float *packed_k = sums + CK_QUERIES * CK_LANES;
     float *packed_v = packed_k + CK_KEYS * padded + 64, *line = packed_v + CK_KEYS * padded;
-    const float scale = g->scale * 1.44269504f;
-    // The last strip has an even number of rows.
-    for (int64_t r = 0; r < rows + rows % 2; r++) {
-        int64_t from = r < rows ? r : rows - 1, t = first_query + from / g->heads, h = from % g->heads;
-        CK_FN(widen_row)(g->q_format, g->q, t * g->q_t + h * g->q_h, d, d, scaled_q + r * q_row);
-        for (int64_t l = 0; l < d; l++) scaled_q[r * q_row + l] *= scale;
-    }
     for (int64_t i = 0; i < strips * CK_STRIP; i++) maxima[i] = -FLT_MAX;
     __builtin_memset(sums, 0, (size_t)((rows + rows % 2) * CK_LANES) * 4);
     __builtin_memset(o, 0, (size_t)((rows + rows % 2) * padded) * 4);
 
+    const bool reads_v = CK_FN(reads_values)(g);
+    const int64_t v_row = reads_v ? g->v_row : CK_NR, v_panel = reads_v ? CK_NR : CK_KEYS * CK_NR;
     int64_t low, high, unused;
     CK_FN(visible)(g, first_query, &low, &unused);
     CK_FN(visible)(g, first_query + queries - 1, &unused, &high);
-    for (int64_t start = low / CK_NR * CK_NR; start < high; start += CK_KEYS) {
+    // Blocks begin at fixed keys: a row's sums do not depend on the queries beside it.
+    for (int64_t start = low / CK_KEYS * CK_KEYS; start < high; start += CK_KEYS) {
         const int64_t keys = high - start < CK_KEYS ? high - start : CK_KEYS;
         CK_FN(pack_keys)(g, start, keys, line, packed_k);
-        CK_FN(pack_values)(g, start, keys, padded, packed_v);
+        const float *v = packed_v;
+        if (reads_v)
+            v = (const float *)g->v + start * v_row;
+        else
+            CK_FN(pack_values)(g, start, keys, padded, packed_v);
+        const int64_t after = start + CK_KEYS < high ? start + CK_KEYS : start;
+        int64_t asked = 0;
         for (int64_t s = 0; s < strips; s++) {
             const int64_t first = CK_FN(strip_first)(rows, s, strips);
             const int64_t count = CK_FN(strip_first)(rows, s + 1, strips) - first;
@@ -180,8 +216,9 @@ static void CK_FN(attention_block)(const ck_attention_block_t *g, int64_t first_
             to = to - start < keys ? to - start : keys;
             if (to <= from) continue;
             float *at = scores;
+            CK_FN(scale_queries)(g, first_query, rows, first, count, q_row, scaled_q);
             for (int64_t j = from; j < to; j += CK_NR)
-                CK_FN(scores)[count / 2](scaled_q + first * q_row, q_row, packed_k + j * d, d, at + j);
+                CK_FN(scores)[count / 2](scaled_q, q_row, packed_k + j * d, d, at + j);
             const int64_t whole = from + (to - from + CK_NR - 1) / CK_NR * CK_NR;
             for (int64_t i = 0; i < count; i++) {
                 const int64_t r = first + i < rows ? first + i : rows - 1, t = first_query + r / g->heads;
@@ -205,7 +242,8 @@ static void CK_FN(attention_block)(const ck_attention_block_t *g, int64_t first_
                         CK_FN(store)(out + l, CK_FN(load)(out + l) * shrinks[i]);
                 }
             for (int64_t l = 0; l < padded; l += CK_NR) CK_FN(values)
-            [count / 2](at + from, packed_v + l * CK_KEYS + from * CK_NR, to - from, o + first * padded + l, padded);
+            [count / 2](at + from, v + from * v_row + l / CK_NR * v_panel, v_row, to - from, o + first * padded + l,
+                        padded, CK_FN(next_line)(g, after, asked++));
         }
     }
     for (int64_t s = 0; s < strips; s++) {
