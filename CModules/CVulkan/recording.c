@@ -29,14 +29,14 @@ void cvk_destroy_recording(const cvk_device *device, const cvk_recording *record
         device->vk.vkDestroyDescriptorPool(device->handle, recording->pools[i], NULL);
 }
 
-VkResult cvk_begin(const cvk_device *device, cvk_recording *recording) {
+VkResult cvk_begin(const cvk_device *device, cvk_recording *recording, bool once) {
     VkResult result = device->vk.vkResetCommandPool(device->handle, recording->pool, 0);
     if (result != VK_SUCCESS) return result;
     for (uint32_t i = 0; i < CVK_MAX_POOLS && recording->pools[i]; i++)
         device->vk.vkResetDescriptorPool(device->handle, recording->pools[i], 0);
     recording->set_count = 0;
     VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
-                                      .flags = VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT};
+                                      .flags = once ? VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT : 0};
     result = device->vk.vkBeginCommandBuffer(recording->commands, &begin);
     if (result != VK_SUCCESS) return result;
     device->vk.vkCmdResetQueryPool(recording->commands, recording->timestamps, 0, 2);

@@ -14,12 +14,16 @@ public struct CommandEncoder: ~Copyable {
     private var noted = 0.0
     private var submitted: [VulkanSubmission] = []
     private let start = ContinuousClock.now
+    /// Parts that are complete, of work that is recorded to be replayed.
+    private let isReplayed: Bool
+    private var parts: [(recording: VulkanRecording, work: Double)] = []
 
-    init(device: Device) throws(DeviceError) {
+    init(device: Device, isReplayed: Bool) throws(DeviceError) {
         self.device = device
+        self.isReplayed = isReplayed
         switch device.backend {
         case .cpu: recording = nil
-        case .vulkan(let vulkan): recording = try vulkan.beginRecording()
+        case .vulkan(let vulkan): recording = try vulkan.beginRecording(isReplayed: isReplayed)
         }
     }
 
@@ -52,8 +56,12 @@ public struct CommandEncoder: ~Copyable {
         }
         let added = SubmitPace.work(cost)
         if work > 0, work + added > workLimit {
-            submitted.append(try target.submit(work: work))
-            target = try vulkan.beginRecording()
+            if isReplayed {
+                parts.append((target, work))
+            } else {
+                submitted.append(try target.submit(work: work))
+            }
+            target = try vulkan.beginRecording(isReplayed: isReplayed)
             (recording, work) = (target, 0)
         }
         try target.dispatch(shader, constants: constants, reads: reads, writes: writes, push: push, groups: groups)
@@ -63,9 +71,20 @@ public struct CommandEncoder: ~Copyable {
 
     /// Hands the work to the device.
     public consuming func submit() throws(DeviceError) -> Submission {
+        if isReplayed { throw DeviceError(.invalid, "submitting what was encoded for replay: record it first") }
         guard let recording else {
             return Submission(kernels: kernels, completed: ContinuousClock.now - start)
         }
         return Submission(kernels: kernels, pending: submitted + [try recording.submit(work: work)])
+    }
+
+    /// Ends what was encoded as work that can be submitted again and again.
+    ///
+    /// - Throws: `invalid` unless the encoder was made for it.
+    public consuming func record() throws(DeviceError) -> RecordedWork {
+        guard isReplayed, let recording else {
+            throw DeviceError(.invalid, "recording on \(device.selector): the encoder was not made for replay")
+        }
+        return RecordedWork(kernels: kernels, parts: parts + [(recording, work)])
     }
 }

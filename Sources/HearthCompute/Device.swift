@@ -146,7 +146,18 @@ public final class Device: Sendable {
         return tensor
     }
 
-    public func makeEncoder() throws(DeviceError) -> CommandEncoder { try CommandEncoder(device: self) }
+    public func makeEncoder() throws(DeviceError) -> CommandEncoder {
+        try CommandEncoder(device: self, isReplayed: false)
+    }
+
+    /// Whether work can be recorded and replayed: on Vulkan. The CPU runs kernels as they are encoded.
+    public var canReplay: Bool { if case .vulkan = backend { true } else { false } }
+
+    /// An encoder that ends in `record`. - Throws: `invalid` where the device cannot replay.
+    public func makeReplayEncoder() throws(DeviceError) -> CommandEncoder {
+        guard canReplay else { throw DeviceError(.invalid, "\(selector) runs kernels as they are encoded") }
+        return try CommandEncoder(device: self, isReplayed: true)
+    }
 
     /// Keeps compiled pipelines for the next process. Failing to is no error: the next start compiles again.
     public func savePipelineCache() {

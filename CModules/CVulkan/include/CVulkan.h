@@ -142,7 +142,8 @@ enum { CVK_MAX_BINDINGS = 8 };
 
 VkResult cvk_create_recording(const cvk_device *device, cvk_recording *recording);
 void cvk_destroy_recording(const cvk_device *device, const cvk_recording *recording);
-VkResult cvk_begin(const cvk_device *device, cvk_recording *recording);
+// `once`: it will be submitted a single time.
+VkResult cvk_begin(const cvk_device *device, cvk_recording *recording, bool once);
 // Fails only without push descriptors, when there are no sets left.
 VkResult cvk_dispatch(const cvk_device *device, cvk_recording *recording, const cvk_pipeline *pipeline,
                       const cvk_binding *bindings, uint32_t binding_count, const void *push, uint32_t push_byte_count,

@@ -174,13 +174,14 @@ package final class VulkanDevice: @unchecked Sendable {
 
     // MARK: Submission
 
-    func beginRecording() throws(DeviceError) -> VulkanRecording {
+    /// - Parameter isReplayed: it may be submitted more than once.
+    func beginRecording(isReplayed: Bool = false) throws(DeviceError) -> VulkanRecording {
         try checkAlive()
         reap()
         var raw = state.withLock { $0.idle.popLast() } ?? cvk_recording()
         if raw.pool == nil { try check(cvk_create_recording(device, &raw), "creating a command buffer") }
-        try check(cvk_begin(device, &raw), "beginning a command buffer")
-        return VulkanRecording(device: self, raw: raw)
+        try check(cvk_begin(device, &raw, !isReplayed), "beginning a command buffer")
+        return VulkanRecording(device: self, raw: raw, isReplayed: isReplayed)
     }
 
     /// Submits and remembers `buffers` until the device is past the returned timeline value.

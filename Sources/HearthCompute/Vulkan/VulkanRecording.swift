@@ -2,20 +2,26 @@ import CVulkan
 
 /// One command buffer being recorded.
 ///
-/// Owned by one encoder and then by one submission, never shared before it is submitted.
+/// Owned by one encoder, then by its submissions and the `RecordedWork` that makes them: never shared before it has ended.
 final class VulkanRecording: @unchecked Sendable {
     private let device: VulkanDevice
     private var raw: cvk_recording
-    private var submitted = false
+    private let isReplayed: Bool
+    private var hasEnded = false
+    /// The timeline's value after the last submission; nil before there was one.
+    private var value: UInt64?
     private var buffers: [DeviceBuffer] = []
     private var hazards = HazardTracker()
 
-    init(device: VulkanDevice, raw: cvk_recording) {
+    init(device: VulkanDevice, raw: cvk_recording, isReplayed: Bool) {
         self.device = device
+        self.isReplayed = isReplayed
         self.raw = raw
     }
 
-    deinit { if !submitted { device.recycle(raw) } }
+    deinit {
+        if let value { device.retire(raw, value: value) } else { device.recycle(raw) }
+    }
 
     func dispatch(
         _ shader: Shader, constants: [UInt32], reads: [Tensor], writes: [Tensor], push: [UInt32],
@@ -68,12 +74,21 @@ final class VulkanRecording: @unchecked Sendable {
         cvk_copy(device.handle, &raw, source, UInt64(sourceOffset), target, UInt64(offset), UInt64(count))
     }
 
+    /// Hands the commands to the device, for the first time or again once the submission before has ended.
+    ///
     /// - Parameter work: what the device is to do, modelled; 0 where that is not known.
     func submit(work: Double = 0) throws(DeviceError) -> VulkanSubmission {
-        try check(cvk_end(device.handle, &raw), "ending a command buffer")
+        if !hasEnded { try check(cvk_end(device.handle, &raw), "ending a command buffer") }
+        hasEnded = true
         let value = try device.submit(raw, keeping: buffers)
-        submitted = true
-        return VulkanSubmission(device: device, value: value, raw: raw, work: work)
+        self.value = value
+        // The device keeps them until it is done.
+        if !isReplayed { buffers = [] }
+        return VulkanSubmission(device: device, value: value, recording: self, work: work)
+    }
+
+    func readTimestamps(_ ticks: UnsafeMutablePointer<UInt64>) throws(DeviceError) {
+        try check(cvk_read_timestamps(device.handle, &raw, ticks), "reading timestamps")
     }
 }
 

@@ -3,22 +3,20 @@ import Synchronization
 
 /// A submitted command buffer: its timeline value and, once done, its timestamps.
 ///
-/// `@unchecked Sendable`: `raw` never changes; `duration` is behind its mutex.
-final class VulkanSubmission: @unchecked Sendable {
+/// Holds its recording, which goes back to the device after the last submission that does.
+final class VulkanSubmission: Sendable {
     private let device: VulkanDevice
     private let value: UInt64
-    private let raw: cvk_recording
+    private let recording: VulkanRecording
     private let work: Double
     private let duration = Mutex<Duration?>(nil)
 
-    init(device: VulkanDevice, value: UInt64, raw: cvk_recording, work: Double) {
+    init(device: VulkanDevice, value: UInt64, recording: VulkanRecording, work: Double) {
         self.work = work
         self.device = device
         self.value = value
-        self.raw = raw
+        self.recording = recording
     }
-
-    deinit { device.retire(raw, value: value) }
 
     @discardableResult
     func wait() throws(DeviceError) -> Duration {
@@ -33,12 +31,9 @@ final class VulkanSubmission: @unchecked Sendable {
 
     private func readTimestamps() throws(DeviceError) -> Duration {
         var ticks: (UInt64, UInt64) = (0, 0)
-        let result = withUnsafeMutableBytes(of: &ticks) { bytes in
-            withUnsafePointer(to: raw) {
-                cvk_read_timestamps(device.handle, $0, bytes.bindMemory(to: UInt64.self).baseAddress!)
-            }
+        try withUnsafeMutableBytes(of: &ticks) { bytes throws(DeviceError) in
+            try recording.readTimestamps(bytes.bindMemory(to: UInt64.self).baseAddress!)
         }
-        try check(result, "reading timestamps")
         let info = device.physical.info
         let bits = info.timestamp_valid_bits
         let mask: UInt64 = bits >= 64 ? .max : (1 << UInt64(bits)) - 1
