@@ -120,6 +120,22 @@ CK_INLINE int64_t ck_argmax_body(const float *x, int64_t n) {
 }
 CK_DISPATCH(int64_t, ck_argmax, (const float *x, int64_t n), (x, n))
 
+CK_INLINE bool is_larger(float a, float b) { return a > b || (b != b && a == a); }
+CK_INLINE void ck_top_k_body(const float *x, int64_t n, int64_t k, float *values, int32_t *indices) {
+    for (int64_t i = 0; i < n; i++) {
+        int64_t at = i < k ? i : k;
+        if (at == k && !is_larger(x[i], values[--at])) continue;
+        for (; at > 0 && is_larger(x[i], values[at - 1]); at--) {
+            values[at] = values[at - 1];
+            indices[at] = indices[at - 1];
+        }
+        values[at] = x[i];
+        indices[at] = (int32_t)i;
+    }
+}
+CK_DISPATCH(void, ck_top_k, (const float *x, int64_t n, int64_t k, float *values, int32_t *indices),
+            (x, n, k, values, indices))
+
 CK_INLINE void ck_narrow_f16_body(const float *x, uint16_t *y, int64_t n) {
     _Float16 *out = (_Float16 *)y;
     for (int64_t i = 0; i < n; i++) out[i] = (_Float16)x[i];

@@ -106,6 +106,12 @@ static const _Alignas(4) unsigned char gemm_f16_f16_f16_gemm_matrix_matrix16[] =
 static const _Alignas(4) unsigned char gemm_f16_f16_f16_gemm_matrix_matrix8[] = {
 #embed "../../Shaders/spv/gemm_f16_f16_f16_gemm_matrix_matrix8.spv"
 };
+static const _Alignas(4) unsigned char gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix16[] = {
+#embed "../../Shaders/spv/gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix16.spv"
+};
+static const _Alignas(4) unsigned char gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix8[] = {
+#embed "../../Shaders/spv/gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix8.spv"
+};
 static const _Alignas(4) unsigned char gemm_bf16_bf16_bf16_gemm_matrix_matrix16[] = {
 #embed "../../Shaders/spv/gemm_bf16_bf16_bf16_gemm_matrix_matrix16.spv"
 };
@@ -274,6 +280,12 @@ static const _Alignas(4) unsigned char rms_norm_rms_norm_wide[] = {
 static const _Alignas(4) unsigned char rms_norm_rms_norm_narrow[] = {
 #embed "../../Shaders/spv/rms_norm_rms_norm_narrow.spv"
 };
+static const _Alignas(4) unsigned char rms_norm_add_rms_norm_wide[] = {
+#embed "../../Shaders/spv/rms_norm_add_rms_norm_wide.spv"
+};
+static const _Alignas(4) unsigned char rms_norm_add_rms_norm_narrow[] = {
+#embed "../../Shaders/spv/rms_norm_add_rms_norm_narrow.spv"
+};
 static const _Alignas(4) unsigned char layer_norm_layer_norm_wide[] = {
 #embed "../../Shaders/spv/layer_norm_layer_norm_wide.spv"
 };
@@ -331,6 +343,12 @@ static const _Alignas(4) unsigned char narrow_bf16_narrow_only[] = {
 static const _Alignas(4) unsigned char rope_rope_only[] = {
 #embed "../../Shaders/spv/rope_rope_only.spv"
 };
+static const _Alignas(4) unsigned char rope_norm_rope_norm_wide[] = {
+#embed "../../Shaders/spv/rope_norm_rope_norm_wide.spv"
+};
+static const _Alignas(4) unsigned char rope_norm_rope_norm_narrow[] = {
+#embed "../../Shaders/spv/rope_norm_rope_norm_narrow.spv"
+};
 static const _Alignas(4) unsigned char swiglu_swiglu_only[] = {
 #embed "../../Shaders/spv/swiglu_swiglu_only.spv"
 };
@@ -364,8 +382,20 @@ static const _Alignas(4) unsigned char gather_q4_k_gather_only[] = {
 static const _Alignas(4) unsigned char gather_q6_k_gather_only[] = {
 #embed "../../Shaders/spv/gather_q6_k_gather_only.spv"
 };
+static const _Alignas(4) unsigned char scatter_f32_scatter_only[] = {
+#embed "../../Shaders/spv/scatter_f32_scatter_only.spv"
+};
+static const _Alignas(4) unsigned char scatter_f16_scatter_only[] = {
+#embed "../../Shaders/spv/scatter_f16_scatter_only.spv"
+};
+static const _Alignas(4) unsigned char scatter_bf16_scatter_only[] = {
+#embed "../../Shaders/spv/scatter_bf16_scatter_only.spv"
+};
 static const _Alignas(4) unsigned char argmax_argmax_only[] = {
 #embed "../../Shaders/spv/argmax_argmax_only.spv"
+};
+static const _Alignas(4) unsigned char top_k_top_k_only[] = {
+#embed "../../Shaders/spv/top_k_top_k_only.spv"
 };
 static const _Alignas(4) unsigned char probe_fma_fma_only[] = {
 #embed "../../Shaders/spv/probe_fma_fma_only.spv"
@@ -444,6 +474,8 @@ const cshaders_entry cshaders_table[] = {
     {"gemm_bf16_bf16_bf16_gemm_rows_rows32_rows16_rows8", "gemm_bf16_bf16_bf16", "rows8", "subgroup8,subgroup-shuffle,storage16,i16", gemm_bf16_bf16_bf16_gemm_rows_rows32_rows16_rows8, sizeof gemm_bf16_bf16_bf16_gemm_rows_rows32_rows16_rows8, 4, 64, 2, {8, 16}, 2, {8, 2}},
     {"gemm_f16_f16_f16_gemm_matrix_matrix16", "gemm_f16_f16_f16", "matrix16", "shared48k,f16,storage16,i16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_f16_f16_f16_gemm_matrix_matrix16, sizeof gemm_f16_f16_f16_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
     {"gemm_f16_f16_f16_gemm_matrix_matrix8", "gemm_f16_f16_f16", "matrix8", "f16,storage16,i16,memory-model,cooperative-matrix,matrix-f16-8x8x8,subgroup=8", gemm_f16_f16_f16_gemm_matrix_matrix8, sizeof gemm_f16_f16_f16_gemm_matrix_matrix8, 4, 64, 2, {32, 32}, 0, {0}},
+    {"gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix16", "gemm_f16_f16_f16_summed_f16", "matrix16", "shared48k,f16,storage16,i16,memory-model,cooperative-matrix,matrix-f16-summed-f16-16x16x16,subgroup=32", gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix16, sizeof gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
+    {"gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix8", "gemm_f16_f16_f16_summed_f16", "matrix8", "f16,storage16,i16,memory-model,cooperative-matrix,matrix-f16-summed-f16-8x8x8,subgroup=8", gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix8, sizeof gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix8, 4, 64, 2, {32, 32}, 0, {0}},
     {"gemm_bf16_bf16_bf16_gemm_matrix_matrix16", "gemm_bf16_bf16_bf16", "matrix16", "shared48k,bf16,storage16,i16,memory-model,cooperative-matrix,matrix-bf16-16x16x16,subgroup=32", gemm_bf16_bf16_bf16_gemm_matrix_matrix16, sizeof gemm_bf16_bf16_bf16_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
     {"gemm_rounded_f16_f32_gemm_matrix_matrix16", "gemm_rounded_f16_f32", "matrix16", "shared48k,f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_f16_f32_gemm_matrix_matrix16, sizeof gemm_rounded_f16_f32_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
     {"gemm_rounded_q4_0_f32_gemm_matrix_matrix16", "gemm_rounded_q4_0_f32", "matrix16", "shared48k,f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q4_0_f32_gemm_matrix_matrix16, sizeof gemm_rounded_q4_0_f32_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
@@ -481,25 +513,27 @@ const cshaders_entry cshaders_table[] = {
     {"gemv_q8_0_gemv_narrow", "gemv_q8_0", "narrow", "", gemv_q8_0_gemv_narrow, sizeof gemv_q8_0_gemv_narrow, 4, 64, 2, {1, 4}, 0, {0}},
     {"gemv_q4_k_gemv_narrow", "gemv_q4_k", "narrow", "", gemv_q4_k_gemv_narrow, sizeof gemv_q4_k_gemv_narrow, 4, 64, 2, {1, 4}, 0, {0}},
     {"gemv_q6_k_gemv_narrow", "gemv_q6_k", "narrow", "", gemv_q6_k_gemv_narrow, sizeof gemv_q6_k_gemv_narrow, 4, 64, 2, {1, 4}, 0, {0}},
-    {"attention_f32_f32_attention_wide", "attention_f32_f32", "wide", "", attention_f32_f32_attention_wide, sizeof attention_f32_f32_attention_wide, 7, 68, 1, {0, 0}, 0, {0}},
-    {"attention_f32_f16_attention_wide", "attention_f32_f16", "wide", "", attention_f32_f16_attention_wide, sizeof attention_f32_f16_attention_wide, 7, 68, 1, {0, 0}, 0, {0}},
-    {"attention_f32_bf16_attention_wide", "attention_f32_bf16", "wide", "", attention_f32_bf16_attention_wide, sizeof attention_f32_bf16_attention_wide, 7, 68, 1, {0, 0}, 0, {0}},
-    {"attention_f32_q8_0_attention_wide", "attention_f32_q8_0", "wide", "", attention_f32_q8_0_attention_wide, sizeof attention_f32_q8_0_attention_wide, 7, 68, 1, {0, 0}, 0, {0}},
-    {"attention_f32_f32_attention_narrow", "attention_f32_f32", "narrow", "subgroup8,subgroup-shuffle", attention_f32_f32_attention_narrow, sizeof attention_f32_f32_attention_narrow, 7, 68, 2, {0, 0}, 0, {0}},
-    {"attention_f32_f16_attention_narrow", "attention_f32_f16", "narrow", "subgroup8,subgroup-shuffle", attention_f32_f16_attention_narrow, sizeof attention_f32_f16_attention_narrow, 7, 68, 2, {0, 0}, 0, {0}},
-    {"attention_f32_bf16_attention_narrow", "attention_f32_bf16", "narrow", "subgroup8,subgroup-shuffle", attention_f32_bf16_attention_narrow, sizeof attention_f32_bf16_attention_narrow, 7, 68, 2, {0, 0}, 0, {0}},
-    {"attention_f32_q8_0_attention_narrow", "attention_f32_q8_0", "narrow", "subgroup8,subgroup-shuffle", attention_f32_q8_0_attention_narrow, sizeof attention_f32_q8_0_attention_narrow, 7, 68, 2, {0, 0}, 0, {0}},
-    {"attention_f16_f16_attention_matrix_matrix16", "attention_f16_f16", "matrix16", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", attention_f16_f16_attention_matrix_matrix16, sizeof attention_f16_f16_attention_matrix_matrix16, 7, 68, 1, {32, 64}, 0, {0}},
-    {"attention_f16_f16_attention_matrix_matrix16_128", "attention_f16_f16", "matrix16_128", "shared48k,f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", attention_f16_f16_attention_matrix_matrix16_128, sizeof attention_f16_f16_attention_matrix_matrix16_128, 7, 68, 1, {32, 128}, 0, {0}},
-    {"attention_f16_f16_attention_matrix_matrix8", "attention_f16_f16", "matrix8", "f16,memory-model,cooperative-matrix,matrix-f16-8x8x8,subgroup=8", attention_f16_f16_attention_matrix_matrix8, sizeof attention_f16_f16_attention_matrix_matrix8, 7, 68, 2, {32, 64}, 0, {0}},
-    {"attention_f16_f16_attention_matrix_matrix8_128", "attention_f16_f16", "matrix8_128", "shared48k,f16,memory-model,cooperative-matrix,matrix-f16-8x8x8,subgroup=8", attention_f16_f16_attention_matrix_matrix8_128, sizeof attention_f16_f16_attention_matrix_matrix8_128, 7, 68, 2, {32, 128}, 0, {0}},
-    {"attention_f16_f16_attention_wide", "attention_f16_f16", "wide", "", attention_f16_f16_attention_wide, sizeof attention_f16_f16_attention_wide, 7, 68, 1, {0, 0}, 0, {0}},
-    {"attention_bf16_bf16_attention_wide", "attention_bf16_bf16", "wide", "", attention_bf16_bf16_attention_wide, sizeof attention_bf16_bf16_attention_wide, 7, 68, 1, {0, 0}, 0, {0}},
-    {"attention_f16_f16_attention_narrow", "attention_f16_f16", "narrow", "subgroup8,subgroup-shuffle", attention_f16_f16_attention_narrow, sizeof attention_f16_f16_attention_narrow, 7, 68, 2, {0, 0}, 0, {0}},
-    {"attention_bf16_bf16_attention_narrow", "attention_bf16_bf16", "narrow", "subgroup8,subgroup-shuffle", attention_bf16_bf16_attention_narrow, sizeof attention_bf16_bf16_attention_narrow, 7, 68, 2, {0, 0}, 0, {0}},
+    {"attention_f32_f32_attention_wide", "attention_f32_f32", "wide", "", attention_f32_f32_attention_wide, sizeof attention_f32_f32_attention_wide, 8, 68, 1, {0, 0}, 0, {0}},
+    {"attention_f32_f16_attention_wide", "attention_f32_f16", "wide", "", attention_f32_f16_attention_wide, sizeof attention_f32_f16_attention_wide, 8, 68, 1, {0, 0}, 0, {0}},
+    {"attention_f32_bf16_attention_wide", "attention_f32_bf16", "wide", "", attention_f32_bf16_attention_wide, sizeof attention_f32_bf16_attention_wide, 8, 68, 1, {0, 0}, 0, {0}},
+    {"attention_f32_q8_0_attention_wide", "attention_f32_q8_0", "wide", "", attention_f32_q8_0_attention_wide, sizeof attention_f32_q8_0_attention_wide, 8, 68, 1, {0, 0}, 0, {0}},
+    {"attention_f32_f32_attention_narrow", "attention_f32_f32", "narrow", "subgroup8,subgroup-shuffle", attention_f32_f32_attention_narrow, sizeof attention_f32_f32_attention_narrow, 8, 68, 2, {0, 0}, 0, {0}},
+    {"attention_f32_f16_attention_narrow", "attention_f32_f16", "narrow", "subgroup8,subgroup-shuffle", attention_f32_f16_attention_narrow, sizeof attention_f32_f16_attention_narrow, 8, 68, 2, {0, 0}, 0, {0}},
+    {"attention_f32_bf16_attention_narrow", "attention_f32_bf16", "narrow", "subgroup8,subgroup-shuffle", attention_f32_bf16_attention_narrow, sizeof attention_f32_bf16_attention_narrow, 8, 68, 2, {0, 0}, 0, {0}},
+    {"attention_f32_q8_0_attention_narrow", "attention_f32_q8_0", "narrow", "subgroup8,subgroup-shuffle", attention_f32_q8_0_attention_narrow, sizeof attention_f32_q8_0_attention_narrow, 8, 68, 2, {0, 0}, 0, {0}},
+    {"attention_f16_f16_attention_matrix_matrix16", "attention_f16_f16", "matrix16", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", attention_f16_f16_attention_matrix_matrix16, sizeof attention_f16_f16_attention_matrix_matrix16, 8, 68, 1, {32, 64}, 0, {0}},
+    {"attention_f16_f16_attention_matrix_matrix16_128", "attention_f16_f16", "matrix16_128", "shared48k,f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", attention_f16_f16_attention_matrix_matrix16_128, sizeof attention_f16_f16_attention_matrix_matrix16_128, 8, 68, 1, {32, 128}, 0, {0}},
+    {"attention_f16_f16_attention_matrix_matrix8", "attention_f16_f16", "matrix8", "f16,memory-model,cooperative-matrix,matrix-f16-8x8x8,subgroup=8", attention_f16_f16_attention_matrix_matrix8, sizeof attention_f16_f16_attention_matrix_matrix8, 8, 68, 2, {32, 64}, 0, {0}},
+    {"attention_f16_f16_attention_matrix_matrix8_128", "attention_f16_f16", "matrix8_128", "shared48k,f16,memory-model,cooperative-matrix,matrix-f16-8x8x8,subgroup=8", attention_f16_f16_attention_matrix_matrix8_128, sizeof attention_f16_f16_attention_matrix_matrix8_128, 8, 68, 2, {32, 128}, 0, {0}},
+    {"attention_f16_f16_attention_wide", "attention_f16_f16", "wide", "", attention_f16_f16_attention_wide, sizeof attention_f16_f16_attention_wide, 8, 68, 1, {0, 0}, 0, {0}},
+    {"attention_bf16_bf16_attention_wide", "attention_bf16_bf16", "wide", "", attention_bf16_bf16_attention_wide, sizeof attention_bf16_bf16_attention_wide, 8, 68, 1, {0, 0}, 0, {0}},
+    {"attention_f16_f16_attention_narrow", "attention_f16_f16", "narrow", "subgroup8,subgroup-shuffle", attention_f16_f16_attention_narrow, sizeof attention_f16_f16_attention_narrow, 8, 68, 2, {0, 0}, 0, {0}},
+    {"attention_bf16_bf16_attention_narrow", "attention_bf16_bf16", "narrow", "subgroup8,subgroup-shuffle", attention_bf16_bf16_attention_narrow, sizeof attention_bf16_bf16_attention_narrow, 8, 68, 2, {0, 0}, 0, {0}},
     {"attention_combine_attention_combine_only", "attention_combine", "only", "", attention_combine_attention_combine_only, sizeof attention_combine_attention_combine_only, 4, 12, 0, {0, 0}, 0, {0}},
     {"rms_norm_rms_norm_wide", "rms_norm", "wide", "", rms_norm_rms_norm_wide, sizeof rms_norm_rms_norm_wide, 3, 12, 1, {0, 0}, 0, {0}},
     {"rms_norm_rms_norm_narrow", "rms_norm", "narrow", "", rms_norm_rms_norm_narrow, sizeof rms_norm_rms_norm_narrow, 3, 12, 2, {0, 0}, 0, {0}},
+    {"rms_norm_add_rms_norm_wide", "rms_norm_add", "wide", "", rms_norm_add_rms_norm_wide, sizeof rms_norm_add_rms_norm_wide, 4, 12, 1, {0, 0}, 0, {0}},
+    {"rms_norm_add_rms_norm_narrow", "rms_norm_add", "narrow", "", rms_norm_add_rms_norm_narrow, sizeof rms_norm_add_rms_norm_narrow, 4, 12, 2, {0, 0}, 0, {0}},
     {"layer_norm_layer_norm_wide", "layer_norm", "wide", "", layer_norm_layer_norm_wide, sizeof layer_norm_layer_norm_wide, 5, 16, 1, {0, 0}, 0, {0}},
     {"layer_norm_layer_norm_narrow", "layer_norm", "narrow", "", layer_norm_layer_norm_narrow, sizeof layer_norm_layer_norm_narrow, 5, 16, 2, {0, 0}, 0, {0}},
     {"softmax_softmax_wide", "softmax", "wide", "", softmax_softmax_wide, sizeof softmax_softmax_wide, 2, 12, 1, {0, 0}, 0, {0}},
@@ -518,7 +552,9 @@ const cshaders_entry cshaders_table[] = {
     {"widen_q6_k_widen_only", "widen_q6_k", "only", "", widen_q6_k_widen_only, sizeof widen_q6_k_widen_only, 2, 4, 0, {0, 0}, 0, {0}},
     {"narrow_f16_narrow_only", "narrow_f16", "only", "", narrow_f16_narrow_only, sizeof narrow_f16_narrow_only, 2, 4, 0, {0, 0}, 0, {0}},
     {"narrow_bf16_narrow_only", "narrow_bf16", "only", "", narrow_bf16_narrow_only, sizeof narrow_bf16_narrow_only, 2, 4, 0, {0, 0}, 0, {0}},
-    {"rope_rope_only", "rope", "only", "", rope_rope_only, sizeof rope_rope_only, 3, 20, 0, {0, 0}, 0, {0}},
+    {"rope_rope_only", "rope", "only", "", rope_rope_only, sizeof rope_rope_only, 4, 28, 0, {0, 0}, 0, {0}},
+    {"rope_norm_rope_norm_wide", "rope_norm", "wide", "", rope_norm_rope_norm_wide, sizeof rope_norm_rope_norm_wide, 5, 32, 1, {0, 0}, 0, {0}},
+    {"rope_norm_rope_norm_narrow", "rope_norm", "narrow", "", rope_norm_rope_norm_narrow, sizeof rope_norm_rope_norm_narrow, 5, 32, 2, {0, 0}, 0, {0}},
     {"swiglu_swiglu_only", "swiglu", "only", "", swiglu_swiglu_only, sizeof swiglu_swiglu_only, 3, 8, 0, {0, 0}, 0, {0}},
     {"add_add_only", "add", "only", "", add_add_only, sizeof add_add_only, 3, 4, 0, {0, 0}, 0, {0}},
     {"gather_f32_gather_only", "gather_f32", "only", "", gather_f32_gather_only, sizeof gather_f32_gather_only, 3, 8, 0, {0, 0}, 0, {0}},
@@ -530,7 +566,11 @@ const cshaders_entry cshaders_table[] = {
     {"gather_q8_0_gather_only", "gather_q8_0", "only", "", gather_q8_0_gather_only, sizeof gather_q8_0_gather_only, 3, 8, 0, {0, 0}, 0, {0}},
     {"gather_q4_k_gather_only", "gather_q4_k", "only", "", gather_q4_k_gather_only, sizeof gather_q4_k_gather_only, 3, 8, 0, {0, 0}, 0, {0}},
     {"gather_q6_k_gather_only", "gather_q6_k", "only", "", gather_q6_k_gather_only, sizeof gather_q6_k_gather_only, 3, 8, 0, {0, 0}, 0, {0}},
+    {"scatter_f32_scatter_only", "scatter_f32", "only", "", scatter_f32_scatter_only, sizeof scatter_f32_scatter_only, 3, 8, 0, {0, 0}, 0, {0}},
+    {"scatter_f16_scatter_only", "scatter_f16", "only", "", scatter_f16_scatter_only, sizeof scatter_f16_scatter_only, 3, 8, 0, {0, 0}, 0, {0}},
+    {"scatter_bf16_scatter_only", "scatter_bf16", "only", "", scatter_bf16_scatter_only, sizeof scatter_bf16_scatter_only, 3, 8, 0, {0, 0}, 0, {0}},
     {"argmax_argmax_only", "argmax", "only", "", argmax_argmax_only, sizeof argmax_argmax_only, 2, 4, 0, {0, 0}, 0, {0}},
+    {"top_k_top_k_only", "top_k", "only", "", top_k_top_k_only, sizeof top_k_top_k_only, 3, 12, 0, {0, 0}, 0, {0}},
     {"probe_fma_fma_only", "probe_fma", "only", "", probe_fma_fma_only, sizeof probe_fma_fma_only, 1, 4, 0, {0, 0}, 0, {0}},
     {"probe_matrix_matrix_matrix16", "probe_matrix", "matrix16", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", probe_matrix_matrix_matrix16, sizeof probe_matrix_matrix_matrix16, 1, 4, 1, {16, 16}, 0, {0}},
     {"probe_matrix_matrix_matrix8", "probe_matrix", "matrix8", "f16,memory-model,cooperative-matrix,matrix-f16-8x8x8,subgroup=8", probe_matrix_matrix_matrix8, sizeof probe_matrix_matrix_matrix8, 1, 4, 2, {8, 8}, 0, {0}},
@@ -539,7 +579,7 @@ const cshaders_entry cshaders_table[] = {
     {"probe_read_stream_only", "probe_read", "only", "", probe_read_stream_only, sizeof probe_read_stream_only, 3, 4, 0, {0, 0}, 0, {0}},
 };
 const int cshaders_count = sizeof cshaders_table / sizeof *cshaders_table;
-const char *const cshaders_hash = "05dd8c0884f54c7650a3717f58e00c4c04a1a34c3416da57da4298af4c219652";
+const char *const cshaders_hash = "5363fafff5fa5b3e1cdf50c2ed3107a0eae69b09203b707e08b68e948c02bd25";
 
 static const unsigned char tuning[] = {
 #embed "../../Shaders/tuning.json"

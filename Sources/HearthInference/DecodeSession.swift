@@ -8,7 +8,17 @@ public final class DecodeSession {
     private let language: LanguageModel
     private let cache: KVCache
     private var workspaces: [Int: Workspace] = [:]
+    private var recorded: RecordedStep?
     public private(set) var position = 0
+
+    /// A pass over one token as it was recorded, and what reads its answer.
+    private struct RecordedStep {
+        /// The most keys that it serves.
+        let keys: Int
+        let wanted: Wanted
+        let work: RecordedWork
+        let read: () throws(DeviceError) -> Answer
+    }
 
     /// Tokens of one prefill pass: large enough for full tiles, small enough that a pass stays short.
     static let chunk = 256
@@ -36,69 +46,145 @@ public final class DecodeSession {
         }
     }
 
-    /// Reads `ids` and returns the logits after the last of them, or the largest one's id when `greedy`.
+    /// What is brought back from the device: as little as the sampler can do with.
+    public enum Wanted: Sendable, Hashable {
+        case largest
+        /// The k largest; more than `TopK.maximum` bring all.
+        case likeliest(Int)
+        case logits
+    }
+
+    /// What follows the tokens read.
     public enum Answer: Sendable {
         case token(Int32)
+        /// Likeliest first, the first of equals first.
+        case likeliest([Candidate])
         case logits([Float])
     }
 
-    public func advance(_ ids: [Int32], greedy: Bool, progress: (Int) -> Void = { _ in }) throws(DeviceError)
+    /// A token that may come next.
+    public struct Candidate: Sendable {
+        public let id: Int32
+        public let logit: Float
+
+        public init(id: Int32, logit: Float) { (self.id, self.logit) = (id, logit) }
+    }
+
+    /// Reads `ids` and returns what follows the last of them.
+    public func advance(_ ids: [Int32], _ wanted: Wanted, progress: (Int) -> Void = { _ in }) throws(DeviceError)
         -> (Answer, Usage)
     {
-        precondition(
-            !ids.isEmpty && position + ids.count <= capacity, "\(ids.count) tokens at \(position) of \(capacity)")
+        precondition(!ids.isEmpty, "no tokens")
+        try checkRoom(ids.count)
         var usage = Usage()
         var answer: Answer?
         for start in stride(from: 0, to: ids.count, by: Self.chunk) {
             let piece = Array(ids[start..<min(ids.count, start + Self.chunk)])
             let isLast = start + piece.count == ids.count
-            let (logits, index) = try pass(piece, outputs: .last, argMax: greedy && isLast, &usage)
-            if isLast {
-                answer =
-                    index != nil ? .token(try index!.read(as: Int32.self)[0]) : .logits(try logits.read(as: Float.self))
-            }
+            let read = try pass(piece, outputs: .last, isLast ? wanted : .logits, &usage)
+            if isLast { answer = try read() }
             progress(start + piece.count)
         }
         return (answer!, usage)
     }
 
+    private func checkRoom(_ count: Int) throws(DeviceError) {
+        let most = min(capacity, language.contextLength)
+        if position + count > most {
+            throw DeviceError(.invalid, "\(count) tokens at position \(position) of a context of \(most)")
+        }
+    }
+
     /// Logits after every token of `ids`: row t predicts token t + 1. For scoring, not for speed.
     public func score(_ ids: [Int32]) throws(DeviceError) -> [[Float]] {
-        precondition(position + ids.count <= capacity, "\(ids.count) tokens at \(position) of \(capacity)")
+        try checkRoom(ids.count)
         var rows: [[Float]] = []
         var usage = Usage()
         for start in stride(from: 0, to: ids.count, by: Self.chunk) {
             let piece = Array(ids[start..<min(ids.count, start + Self.chunk)])
-            let all = try pass(piece, outputs: .all, argMax: false, &usage).0.read(as: Float.self)
+            guard case .logits(let all) = try pass(piece, outputs: .all, .logits, &usage)() else { break }
             let width = all.count / piece.count
             rows += (0..<piece.count).map { Array(all[$0 * width..<($0 + 1) * width]) }
         }
         return rows
     }
 
+    /// Runs `ids` and returns what reads the answer. Single tokens replay one recording where the device can.
     private func pass(
-        _ ids: [Int32], outputs: LlamaModel.Outputs, argMax: Bool, _ usage: inout Usage
-    ) throws(DeviceError) -> (Tensor, Tensor?) {
+        _ ids: [Int32], outputs: LlamaModel.Outputs, _ wanted: Wanted, _ usage: inout Usage
+    ) throws(DeviceError) -> () throws(DeviceError) -> Answer {
         let start = ContinuousClock.now
-        let device = language.device
         let workspace = try workspace(ids.count)
-        let tokens = try device.makeTensor(.i32, [ids.count])
-        try tokens.write(ids)
-        var encoder = try device.makeEncoder()
-        let logits = try language.model.encode(
-            ids: tokens, at: position, cache: cache, outputs: outputs, workspace: workspace, &encoder)
-        var index: Tensor?
-        if argMax {
-            index = try device.makeTensor(.i32, [logits.shape[0]])
-            try ArgMax.encode(logits, into: index!, &encoder)
+        try workspace.write(ids, at: position)
+        let keys = position + ids.count
+        let (submission, read): (Submission, () throws(DeviceError) -> Answer)
+        let kernels: [KernelCost]
+        if ids.count == 1, language.device.canReplay {
+            let step = try recordedStep(keys, wanted, workspace)
+            (submission, read) = (try step.work.submit(), step.read)
+            let attention = language.model.stepAttentionCost(keys: keys)
+            kernels = submission.kernels.map {
+                var kernel = $0
+                if kernel.kernel == "attention" { kernel.cost = attention }
+                return kernel
+            }
+        } else {
+            var encoder = try language.device.makeEncoder()
+            read = try encode(keys: keys, outputs, wanted, workspace, &encoder)
+            submission = try encoder.submit()
+            kernels = submission.kernels
         }
-        let submission = try encoder.submit()
         let deviceTime = try submission.wait()
-        position += ids.count
+        position = keys
         usage += Usage(
             seconds: (ContinuousClock.now - start).seconds, deviceSeconds: deviceTime.seconds, submissions: 1,
-            kernels: submission.kernels)
-        return (logits, index)
+            kernels: kernels)
+        return read
+    }
+
+    /// One recording serves as many keys as fill the splits that it has.
+    private func recordedStep(
+        _ keys: Int, _ wanted: Wanted, _ workspace: Workspace
+    ) throws(DeviceError) -> RecordedStep {
+        if let recorded, recorded.wanted == wanted, keys <= recorded.keys { return recorded }
+        let split = Attention.keysPerSplit
+        let most = min(capacity, (keys + split - 1) / split * split)
+        var encoder = try language.device.makeReplayEncoder()
+        let read = try encode(keys: most, .last, wanted, workspace, &encoder)
+        let step = RecordedStep(keys: most, wanted: wanted, work: try encoder.record(), read: read)
+        recorded = step
+        return step
+    }
+
+    private func encode(
+        keys: Int, _ outputs: LlamaModel.Outputs, _ wanted: Wanted, _ workspace: Workspace,
+        _ encoder: inout CommandEncoder
+    ) throws(DeviceError) -> () throws(DeviceError) -> Answer {
+        let logits = try language.model.encode(
+            keys: keys, cache: cache, outputs: outputs, workspace: workspace, &encoder)
+        return try Self.encodeChoice(wanted, of: logits, &encoder)
+    }
+
+    private static func encodeChoice(
+        _ wanted: Wanted, of logits: Tensor, _ encoder: inout CommandEncoder
+    ) throws(DeviceError) -> () throws(DeviceError) -> Answer {
+        let (device, rows) = (encoder.device, logits.shape[0])
+        switch wanted {
+        case .largest:
+            let index = try device.makeTensor(.i32, [rows])
+            try ArgMax.encode(logits, into: index, &encoder)
+            return { () throws(DeviceError) in .token(try index.read(as: Int32.self)[0]) }
+        case .likeliest(let k) where k <= TopK.maximum:
+            let shape = [rows, min(k, logits.shape[1])]
+            let (values, ids) = (try device.makeTensor(.f32, shape), try device.makeTensor(.i32, shape))
+            try TopK.encode(logits, values: values, indices: ids, &encoder)
+            return { () throws(DeviceError) in
+                let (ids, values) = (try ids.read(as: Int32.self), try values.read(as: Float.self))
+                return .likeliest(zip(ids, values).map { Candidate(id: $0, logit: $1) })
+            }
+        case .likeliest, .logits:
+            return { () throws(DeviceError) in .logits(try logits.read(as: Float.self)) }
+        }
     }
 
     private func workspace(_ count: Int) throws(DeviceError) -> Workspace {

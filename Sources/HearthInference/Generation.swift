@@ -91,14 +91,8 @@ extension LanguageModel {
             text += piece
             onText(piece)
         }
-        func choose(_ answer: DecodeSession.Answer) -> Int32 {
-            switch answer {
-            case .token(let id): id
-            case .logits(let logits): sampler.next(logits)
-            }
-        }
-        let (first, prefill) = try session.advance(ids, greedy: sampler.isGreedy) { onPrefill($0, ids.count) }
-        var next = choose(first)
+        let (first, prefill) = try session.advance(ids, sampler.wanted) { onPrefill($0, ids.count) }
+        var next = sampler.next(first)
         var decode = DecodeSession.Usage()
         var reason = GenerationReport.StopReason.maxTokens
         while true {
@@ -109,9 +103,9 @@ extension LanguageModel {
             produced.append(next)
             emit(stream.append(tokenizer.bytes(of: next)))
             if produced.count == request.maxTokens { break }
-            let (answer, usage) = try session.advance([next], greedy: sampler.isGreedy)
+            let (answer, usage) = try session.advance([next], sampler.wanted)
             decode += usage
-            next = choose(answer)
+            next = sampler.next(answer)
         }
         emit(stream.finish())
         device.savePipelineCache()

@@ -42,35 +42,38 @@ public struct Sampler: Sendable {
         state = options.seed
     }
 
-    public var isGreedy: Bool { options.temperature == 0 }
+    private var isGreedy: Bool { options.temperature == 0 }
 
-    public mutating func next(_ logits: [Float]) -> Int32 {
-        if isGreedy {
-            var best = 0
-            for index in logits.indices where logits[index] > logits[best] { best = index }
-            return Int32(best)
+    /// What `next` needs.
+    public var wanted: DecodeSession.Wanted {
+        isGreedy ? .largest : options.topK > 0 ? .likeliest(options.topK) : .logits
+    }
+
+    public mutating func next(_ answer: DecodeSession.Answer) -> Int32 {
+        switch answer {
+        case .token(let id): return id
+        case .likeliest(let candidates): return draw(filtered(candidates))
+        case .logits(let logits):
+            var sorted = logits.enumerated().map { DecodeSession.Candidate(id: Int32($0), logit: $1) }
+            sorted.sort { ($0.logit, $1.id) > ($1.logit, $0.id) }
+            return isGreedy ? sorted[0].id : draw(filtered(sorted))
         }
-        var kept = candidates(logits)
-        let largest = Double(kept[0].logit)
+    }
+
+    private mutating func draw(_ kept: ArraySlice<DecodeSession.Candidate>) -> Int32 {
+        let largest = Double(kept.first!.logit)
         let weights = kept.map { exp((Double($0.logit) - largest) / options.temperature) }
         var point = uniform() * weights.reduce(0, +)
-        for (index, weight) in weights.enumerated() {
+        for (candidate, weight) in zip(kept, weights) {
             point -= weight
-            if point < 0 { return kept[index].id }
+            if point < 0 { return candidate.id }
         }
-        return kept.removeLast().id
+        return kept.last!.id
     }
 
-    private struct Candidate {
-        let id: Int32
-        let logit: Float
-    }
-
-    /// What the filters leave, likeliest first; at least one.
-    private func candidates(_ logits: [Float]) -> [Candidate] {
-        var sorted = logits.enumerated().map { Candidate(id: Int32($0), logit: $1) }
-        sorted.sort { ($0.logit, $1.id) > ($1.logit, $0.id) }
-        if options.topK > 0 { sorted.removeLast(max(0, sorted.count - options.topK)) }
+    /// What the filters leave of candidates that come likeliest first; at least one.
+    private func filtered(_ candidates: [DecodeSession.Candidate]) -> ArraySlice<DecodeSession.Candidate> {
+        let sorted = options.topK > 0 ? candidates.prefix(options.topK) : candidates[...]
         guard options.topP < 1 || options.minP > 0 else { return sorted }
         let largest = Double(sorted[0].logit)
         let weights = sorted.map { exp(Double($0.logit) - largest) }
@@ -85,7 +88,7 @@ public struct Sampler: Sendable {
             }
         }
         let likely = weights.prefix(count).prefix { $0 >= options.minP }.count
-        return Array(sorted.prefix(max(1, likely)))
+        return sorted.prefix(max(1, likely))
     }
 
     /// SplitMix64 (Steele et al., 2014) to [0, 1).

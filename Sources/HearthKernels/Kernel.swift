@@ -6,7 +6,8 @@ import HearthRoofline
 /// Each has a launcher (`encode`), a backend in `+CPU` and `+Vulkan`, a `+Cost` and a plain `+Reference`.
 package enum KernelCatalog {
     package static let names = [
-        "GEMM", "Attention", "RMSNorm", "LayerNorm", "RoPE", "SwiGLU", "Add", "Gather", "ArgMax", "Softmax",
+        "GEMM", "Attention", "RMSNorm", "LayerNorm", "RoPE", "SwiGLU", "Add", "Gather", "Scatter", "ArgMax", "TopK",
+        "Softmax",
         "CrossEntropy", "Quantise", "Cast",
     ]
 }

@@ -104,6 +104,32 @@ struct ParityTests {
         #expect(logits[0] == logits[1])
     }
 
+    /// Single tokens across the border of two splits, where a step is recorded anew, beside the CPU's.
+    @Test(arguments: TestDevices.vulkan)
+    func recordedStepsFollowTheSequence(selector: String) throws {
+        let ids = try reference().passages.flatMap(\.ids)
+        let (before, steps) = (Array(ids[..<510]), Array(ids[510..<514]))
+        func logits(_ selector: String) throws -> [[Float]] {
+            let session = try DecodeSession(try language(selector, .f32), capacity: 600)
+            _ = try session.advance(before, .largest)
+            return try steps.map {
+                guard case .logits(let logits) = try session.advance([$0], .logits).0 else { return [] }
+                return logits
+            }
+        }
+        for (one, other) in zip(try logits(selector), try logits("cpu")) {
+            let worst = zip(one, other).map { abs($0 - $1) }.max()
+            #expect(one.count == other.count && worst! < 0.01)
+        }
+    }
+
+    @Test func contextEndsWithAnError() throws {
+        let session = try DecodeSession(try language("cpu"), capacity: 8)
+        #expect(throws: DeviceError.self) { try session.advance([1, 2, 3, 4, 5, 6, 7, 8, 9], .largest) }
+        _ = try session.advance([1, 2, 3, 4, 5, 6, 7, 8], .largest)
+        #expect(throws: DeviceError.self) { try session.advance([9], .likeliest(3)) }
+    }
+
     @Test func sameSeedGivesSameText() throws {
         let language = try language("cpu")
         let options = SamplingOptions(temperature: 0.9, topK: 40, topP: 0.95, minP: 0.02, seed: 7)
@@ -123,24 +149,33 @@ struct ParityTests {
 @Suite struct SamplerTests {
     @Test func greedyTakesTheFirstLargest() {
         var sampler = Sampler(.init())
-        #expect(sampler.next([1, 3, 3, 2]) == 1)
+        #expect(sampler.next(.logits([1, 3, 3, 2])) == 1)
     }
 
     @Test func filtersKeepTheLikely() {
         let logits: [Float] = [0, 1, 5, 4, -2]
         var topK = Sampler(.init(temperature: 5, topK: 2, seed: 1))
-        #expect(Set((0..<200).map { _ in topK.next(logits) }) == [2, 3])
+        #expect(Set((0..<200).map { _ in topK.next(.logits(logits)) }) == [2, 3])
         var topP = Sampler(.init(temperature: 5, topP: 0.5, seed: 1))
-        #expect(Set((0..<200).map { _ in topP.next(logits) }) == [2])
+        #expect(Set((0..<200).map { _ in topP.next(.logits(logits)) }) == [2])
         var minP = Sampler(.init(temperature: 5, minP: 0.3, seed: 1))
-        #expect(Set((0..<200).map { _ in minP.next(logits) }) == [2, 3])
+        #expect(Set((0..<200).map { _ in minP.next(.logits(logits)) }) == [2, 3])
+    }
+
+    /// The k largest from the device lead to the same draws as all logits.
+    @Test func candidatesDrawAsLogitsDo() {
+        let logits: [Float] = [0, 1, 5, 4, -2, 4]
+        let options = SamplingOptions(temperature: 2, topK: 3, topP: 0.9, minP: 0.1, seed: 5)
+        let largest = [(2, 5), (3, 4), (5, 4)].map { DecodeSession.Candidate(id: $0, logit: $1) }
+        var (one, other) = (Sampler(options), Sampler(options))
+        for _ in 0..<200 { #expect(one.next(.logits(logits)) == other.next(.likeliest(largest))) }
     }
 
     @Test func frequenciesFollowTheSoftmax() {
         var sampler = Sampler(.init(temperature: 1, seed: 3))
         let logits: [Float] = [log(0.7), log(0.2), log(0.1)]
         var counts = [0, 0, 0]
-        for _ in 0..<20_000 { counts[Int(sampler.next(logits))] += 1 }
+        for _ in 0..<20_000 { counts[Int(sampler.next(.logits(logits)))] += 1 }
         #expect(abs(Double(counts[0]) / 20_000 - 0.7) < 0.02 && abs(Double(counts[2]) / 20_000 - 0.1) < 0.02)
     }
 

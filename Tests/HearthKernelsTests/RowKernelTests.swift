@@ -22,6 +22,53 @@ import Testing
         #expect(largestError(try y.read(as: Float.self), expected) < 2e-6)
     }
 
+    /// A residual step with the normalisation after it; on the CPU the same bits as one after the other.
+    @Test(arguments: TestDevices.selectors, widths)
+    func rmsNormOfASumMatchesReference(selector: String, n: Int) throws {
+        let device = try TestDevices.device(selector)
+        var random = TestRandom(UInt64(n))
+        let (x, addend, weight) = (random.floats(3 * n), random.floats(3 * n), random.floats(n))
+        let shape = [3, n]
+        let (sum, y) = (try device.makeTensor(x, shape), try device.makeTensor(.f32, shape))
+        let (other, scale) = (try device.makeTensor(addend, shape), try device.makeTensor(weight, [n]))
+        var encoder = try device.makeEncoder()
+        try RMSNorm.encode(adding: other, to: sum, weight: scale, epsilon: 1e-5, into: y, &encoder)
+        try encoder.submit().wait()
+        let stream = zip(x, addend).map { $0 + $1 }
+        #expect(try sum.read(as: Float.self) == stream)
+        let expected = RMSNorm.reference(stream, weight: weight, epsilon: Double(Float(1e-5)))
+        #expect(largestError(try y.read(as: Float.self), expected) < 2e-6)
+        if selector == "cpu" {
+            let apart = try device.makeTensor(.f32, shape)
+            var encoder = try device.makeEncoder()
+            try RMSNorm.encode(sum, weight: scale, epsilon: 1e-5, into: apart, &encoder)
+            try encoder.submit().wait()
+            #expect(try apart.read(as: UInt32.self) == y.read(as: UInt32.self))
+        }
+    }
+
+    /// Heads that are normalised and rotated in place, as queries are.
+    @Test(arguments: TestDevices.selectors, [RoPE.Layout.interleaved, .halfSplit])
+    func ropeOfNormalisedHeadsMatchesReference(selector: String, layout: RoPE.Layout) throws {
+        let device = try TestDevices.device(selector)
+        for (tokens, heads, d, position) in [(1, 1, 2, 0), (3, 5, 64, 17), (7, 3, 6, 100), (2, 9, 128, 4000)] {
+            var random = TestRandom(UInt64(d + tokens))
+            let (x, weight) = (random.floats(tokens * heads * d), random.floats(d))
+            let table = try device.makeTensor(
+                RoPE.table(positions: position + tokens, headDim: d, base: 100000), [position + tokens, d / 2, 2])
+            let y = try device.makeTensor(x, [tokens, heads, d])
+            var encoder = try device.makeEncoder()
+            try RoPE.encode(
+                normalising: y, weight: try device.makeTensor(weight, [d]), epsilon: 1e-6, table: table,
+                positions: .from(position), layout: layout, into: y, &encoder)
+            try encoder.submit().wait()
+            let normed = RMSNorm.reference(x, weight: weight, epsilon: Double(Float(1e-6))).map { Float($0) }
+            let expected = RoPE.reference(
+                normed, heads: heads, headDim: d, position: position, base: 100000, layout: layout)
+            #expect(largestError(try y.read(as: Float.self), expected) < 2e-6, "T\(tokens) H\(heads) D\(d)")
+        }
+    }
+
     @Test(arguments: TestDevices.selectors, [RoPE.Layout.interleaved, .halfSplit])
     func ropeMatchesReference(selector: String, layout: RoPE.Layout) throws {
         let device = try TestDevices.device(selector)
@@ -32,7 +79,7 @@ import Testing
                 RoPE.table(positions: position + tokens, headDim: d, base: 100000), [position + tokens, d / 2, 2])
             let y = try device.makeTensor(x, [tokens, heads, d])
             var encoder = try device.makeEncoder()
-            try RoPE.encode(y, table: table, position: position, layout: layout, into: y, &encoder)
+            try RoPE.encode(y, table: table, positions: .from(position), layout: layout, into: y, &encoder)
             try encoder.submit().wait()
             let expected = RoPE.reference(x, heads: heads, headDim: d, position: position, base: 100000, layout: layout)
             #expect(largestError(try y.read(as: Float.self), expected) < 1e-6, "T\(tokens) H\(heads) D\(d)")
@@ -129,6 +176,39 @@ import Testing
         try ArgMax.encode(try device.makeTensor(x, [4, n]), into: y, &encoder)
         try encoder.submit().wait()
         #expect(try y.read(as: Int32.self) == ArgMax.reference(x, n: n))
+    }
+
+    /// Equal values, so that indices decide; distinct ones; NaN, infinities and zeros of both signs.
+    @Test(arguments: TestDevices.selectors, [(1, 1), (2, 2), (64, 7), (65, 64), (1000, 40), (1000, 256), (49152, 50)])
+    func topKMatchesReference(selector: String, size: (n: Int, k: Int)) throws {
+        let device = try TestDevices.device(selector)
+        var random = TestRandom(UInt64(size.n))
+        let (n, k) = size
+        var x = (0..<n).map { _ in Float(Int.random(in: -2...2, using: &random)) }
+        x += random.floats(n)
+        x += [Float](repeating: .nan, count: n)
+        let special: [Float] = [.nan, -0.0, 0, .infinity, -.infinity, -.nan, 1e-45, -1e-45]
+        x += (0..<n).map { special[$0 % special.count] }
+        let (values, indices) = (try device.makeTensor(.f32, [4, k]), try device.makeTensor(.i32, [4, k]))
+        var encoder = try device.makeEncoder()
+        try TopK.encode(try device.makeTensor(x, [4, n]), values: values, indices: indices, &encoder)
+        try encoder.submit().wait()
+        let expected = TopK.reference(x, n: n, k: k)
+        #expect(try indices.read(as: Int32.self) == expected.indices)
+        let chosen = try values.read(as: UInt32.self).map { Float(bitPattern: $0) }
+        #expect(zip(chosen, expected.values).allSatisfy { $0 == $1 || $0.isNaN && $1.isNaN })
+    }
+
+    @Test func topKRefusesImpossibleK() throws {
+        let device = try Device.open(.cpu)
+        for k in [0, 257, 5] {
+            let n = k == 257 ? 1000 : 4
+            let (values, indices) = (try device.makeTensor(.f32, [1, k]), try device.makeTensor(.i32, [1, k]))
+            #expect(throws: DeviceError.self) {
+                var encoder = try device.makeEncoder()
+                try TopK.encode(try device.makeTensor(.f32, [1, n]), values: values, indices: indices, &encoder)
+            }
+        }
     }
 
     /// An odd number of halves ends within a word; the other half of it is a neighbour's.

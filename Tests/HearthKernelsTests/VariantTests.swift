@@ -97,6 +97,34 @@ struct VariantTests {
         }
     }
 
+    /// Sums in f16, where matrix units have them: other bits than f32 sums, as near as 2^-11 of a partial sum a step; elsewhere
+    /// the same bits.
+    @Test(arguments: TestDevices.vulkan)
+    func sumsMayBeHalves(selector: String) throws {
+        let device = try TestDevices.device(selector)
+        guard device.features.contains("storage16"), device.features.contains("i16") else { return }
+        let (m, n, k) = (35, 37, 264)
+        var random = TestRandom(5)
+        let (a, b) = (Quantiser.make(.f16, count: m * k, &random), Quantiser.make(.f16, count: n * k, &random))
+        let (x, w) = (try device.makeTensor(.f16, [m, k]), try device.makeTensor(.f16, [n, k]))
+        try x.write(a.bytes)
+        try w.write(b.bytes)
+        let packed = try PackedWeights(w)
+        let results = try [false, true].map { halves in
+            let (c, widened) = (try device.makeTensor(.f16, [m, n]), try device.makeTensor(.f32, [m, n]))
+            var encoder = try device.makeEncoder()
+            try GEMM.encode(x, packed, .init(mayAccumulateInF16: halves), into: c, &encoder)
+            try Cast.encode(c, into: widened, &encoder)
+            try encoder.submit().wait()
+            return try widened.read(as: Float.self)
+        }
+        let expected = GEMM.reference(a.values, b.values, m: m, n: n, k: k)
+        let largest = expected.map { abs($0) }.max()!
+        #expect(largestError(results[1], expected) < Double(k) / 8 * 0x1p-11 * largest)
+        let hasHalves = device.features.contains { $0.hasPrefix("matrix-f16-summed-f16") }
+        #expect((results[0] != results[1]) == hasHalves)
+    }
+
     /// Matrix units take f32 activations rounded to f16, where they are allowed to; elsewhere the same launch is exact.
     @Test(arguments: TestDevices.vulkan, [DType.f16, .q4_0, .q4_1, .q5_0, .q8_0, .q4_k, .q6_k])
     func roundedProductsMatchReference(selector: String, dtype: DType) throws {

@@ -198,6 +198,8 @@ void ck_narrow_f16(const float *x, uint16_t *y, int64_t n);
 void ck_narrow_bf16(const float *x, uint16_t *y, int64_t n);
 // Index of the largest element, the first of equals.
 int64_t ck_argmax(const float *x, int64_t n);
+// The k <= n largest, largest first, the first of equals first; NaN is smaller than all others.
+void ck_top_k(const float *x, int64_t n, int64_t k, float *values, int32_t *indices);
 
 // ---- ceilings ------------------------------------------------------------------------------------------------------
 // Runs `iterations` rounds of independent multiply-adds in registers; returns the FLOPs done.

@@ -99,10 +99,10 @@ package final class VulkanPhysicalDevice: @unchecked Sendable {
         (size >= 8 ? ["subgroup8"] : []) + ["subgroup=\(size)"]
     }
 
-    /// Matrices of f16 or bf16 summed in f32 that one subgroup multiplies.
+    /// Matrices that one subgroup multiplies, of f16 or bf16 summed in f32, or of f16 summed in f16.
     private static func matrixNames(_ shapes: [DeviceDescription.MatrixShape]) -> [String] {
-        shapes.filter { $0.a == $0.b && $0.c == "f32" && $0.result == "f32" && $0.scope == "subgroup" }
-            .map { "matrix-\($0.a)-\($0.m)x\($0.n)x\($0.k)" }
+        shapes.filter { $0.a == $0.b && $0.c == $0.result && ["f32", "f16"].contains($0.c) && $0.scope == "subgroup" }
+            .map { "matrix-\($0.a)\($0.c == "f16" ? "-summed-f16" : "")-\($0.m)x\($0.n)x\($0.k)" }
     }
 
     private static func matrixShapes(_ instance: VkInstance, _ handle: VkPhysicalDevice)

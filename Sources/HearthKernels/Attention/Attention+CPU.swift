@@ -3,7 +3,27 @@ import HearthCompute
 
 extension Attention {
     /// Keys of one task of a decode step: fixed, so that the sums of a sequence do not depend on what runs beside it.
-    private static let keysPerSplit = 512
+    private static let keysPerTask = 512
+
+    /// All sequences at once, or one after the other where each has its own number of keys.
+    static func runEachCPU(
+        _ p: Problem, _ q: Tensor, _ k: Tensor, _ v: Tensor, _ options: Options, _ o: Tensor, _ lse: Tensor?,
+        _ cpu: CPUDevice
+    ) {
+        guard let counts = options.keyCounts?.hostPointer(as: Int32.self) else {
+            return runCPU(p, q, k, v, options, o, lse, cpu)
+        }
+        for b in 0..<p.b {
+            let one = b..<b + 1
+            var options = options
+            options.mask = options.mask.map { $0.shape[0] == 1 ? $0 : $0.rows(one) }
+            let problem = Problem(
+                b: 1, tq: p.tq, tk: min(max(0, Int(counts[b])), p.tk), hq: p.hq, hkv: p.hkv, d: p.d,
+                isCausal: p.isCausal, window: p.window, queries: p.queries, keys: p.keys)
+            runCPU(
+                problem, q.rows(one), k.rows(one), v.rows(one), options, o.rows(one), lse?.rows(one), cpu)
+        }
+    }
 
     /// Prefill: a task is a block of queries of the heads that share one KV head. Decode (Tq = 1): a task is a run of keys
     /// of some KV heads, all of them where there are keys enough; the runs are joined afterwards.
@@ -79,7 +99,7 @@ extension Attention {
     private static func decode(
         _ p: Problem, _ group: Int, _ cpu: CPUDevice, _ block: @Sendable (Int) -> ck_attention_block_t
     ) {
-        let parts = max(1, (p.tk + keysPerSplit - 1) / keysPerSplit)
+        let parts = max(1, (p.tk + keysPerTask - 1) / keysPerTask)
         // KV heads of a task: all of them, whose rows lie together, or a share where there would be too few tasks.
         let shares = min(p.hkv, max(1, 2 * cpu.threadCount / (p.b * parts)))
         let all = p.b * p.hq * parts
@@ -97,8 +117,8 @@ extension Attention {
                 var block = block(kvHeads.lowerBound)
                 let row = before + part * kvHeads.count * group
                 ck_attention_decode(
-                    &block, Int64(kvHeads.count), Int64(p.d), Int64(part * keysPerSplit),
-                    Int64(min(p.tk, (part + 1) * keysPerSplit)), queries + row * p.d, sums + row * p.d,
+                    &block, Int64(kvHeads.count), Int64(p.d), Int64(part * keysPerTask),
+                    Int64(min(p.tk, (part + 1) * keysPerTask)), queries + row * p.d, sums + row * p.d,
                     states + row * 2)
             }
             for index in 0..<p.b * shares {

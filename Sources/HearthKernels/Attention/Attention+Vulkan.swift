@@ -2,8 +2,8 @@ import HearthCompute
 import HearthRoofline
 
 extension Attention {
-    /// Keys of one split of a decode step (SPLIT_KEYS of attention.slang).
-    private static let keysPerSplit = 512
+    /// Keys of one split of a decode step (SPLIT_KEYS of attention.slang): recordings for as many splits give the same bits.
+    package static let keysPerSplit = 512
 
     /// Queries that long work is cut at: so many rows of every operand, a mask of bytes included, are a multiple of 256 bytes, the
     /// coarsest alignment that a device may ask of a binding.
@@ -37,7 +37,9 @@ extension Attention {
         _ variant: ShaderVariant, _ splits: Int, _ encoder: inout CommandEncoder
     ) throws(DeviceError) {
         let isLong = CommandEncoder.work(cost(p)) > encoder.workLimit
-        if isLong, p.b > 1, options.pages == nil, isAligned([q, k, v, o, lse] + [options.mask].compactMap { $0 }) {
+        if isLong, p.b > 1, options.pages == nil, options.keyCounts == nil,
+            isAligned([q, k, v, o, lse] + [options.mask].compactMap { $0 })
+        {
             for i in 0..<p.b {
                 let one = i..<i + 1
                 var some = options
@@ -85,8 +87,8 @@ extension Attention {
         let mask: UInt32 = options.mask.map { $0.dtype == .f32 ? 1 : 2 } ?? 0
         let constants =
             [UInt32(held), UInt32(head), p.d % 8 == 0 ? 1 : 0, mask, options.softcap == nil ? 0 : 1]
-            + [options.pages == nil ? 0 : UInt32(k.shape[1])]
-        let reads = [q, k, v, options.mask ?? q, options.pages ?? q]
+            + [options.pages == nil ? 0 : UInt32(k.shape[1]), options.keyCounts == nil ? 0 : 1]
+        let reads = [q, k, v, options.mask ?? q, options.pages ?? q, options.keyCounts ?? q]
         let groups = (blocks * splits, p.hkv, p.b)
         if splits == 1 {
             return try encoder.dispatch(

@@ -57,6 +57,9 @@ public enum Attention {
         /// page of keys `i * page size ...` of sequence b. Entries beyond the last key are not read;
         /// one that names no page reads the last page.
         public var pages: Tensor?
+        /// Each sequence's own number of keys, at most `keyCount`, as an i32 `[B]` that is read when the work runs: one recording
+        /// then serves a sequence as it grows. Only with the alignment to the bottom right.
+        public var keyCounts: Tensor?
 
         public init() {}
     }
@@ -85,7 +88,7 @@ public enum Attention {
                 try require(
                     k.dtype != .q8_0 && options.pages == nil, "Attention",
                     "q8_0 keys and paged caches need a Vulkan device, not cpu")
-                runCPU(problem, q, k, v, options, o, lse, cpu)
+                runEachCPU(problem, q, k, v, options, o, lse, cpu)
             case .vulkan:
                 var saved = lse
                 if saved == nil { saved = try encoder.device.makeTensor(.f32, [problem.b, problem.tq, problem.hq]) }
@@ -137,6 +140,14 @@ public enum Attention {
                     && mask.shape[2] == tq && mask.shape[3] >= tk && mask.isContiguous
                     && (mask.dtype == .f32 || mask.dtype == .i8),
                 "Attention", "mask is \(mask.dtype) \(mask.shape), expected f32 or i8 [\(b), \(hq), \(tq), \(tk)]")
+        }
+        if let counts = options.keyCounts {
+            try require(
+                counts.shape == [b] && counts.dtype == .i32 && counts.isContiguous, "Attention",
+                "key counts are \(counts.dtype) \(counts.shape), expected i32 [\(b)]")
+            guard case .bottomRight = options.alignment else {
+                throw DeviceError(.invalid, "Attention: key counts go with the alignment to the bottom right only")
+            }
         }
         try require(
             (options.window ?? 1) > 0 && (options.softcap ?? 1) > 0, "Attention", "window and soft cap are positive")

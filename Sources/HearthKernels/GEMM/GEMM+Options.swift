@@ -29,9 +29,16 @@ extension GEMM {
         public var beta: Float = 0
         public var bias: Tensor?
         public var activation = Activation.identity
+        /// Sums of f16 products may be kept in f16 where matrix units are faster so: an error of 2^-11 of the largest partial sum
+        /// a step, infinite beyond 65504. Elsewhere they are f32.
+        public var mayAccumulateInF16 = false
 
-        public init(alpha: Float = 1, beta: Float = 0, bias: Tensor? = nil, activation: Activation = .identity) {
+        public init(
+            alpha: Float = 1, beta: Float = 0, bias: Tensor? = nil, activation: Activation = .identity,
+            mayAccumulateInF16: Bool = false
+        ) {
             (self.alpha, self.beta, self.bias, self.activation) = (alpha, beta, bias, activation)
+            self.mayAccumulateInF16 = mayAccumulateInF16
         }
 
         var isPlain: Bool { alpha == 1 && beta == 0 && bias == nil && activation == .identity }

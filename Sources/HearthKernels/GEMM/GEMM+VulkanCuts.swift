@@ -86,7 +86,7 @@ extension GEMM {
 extension GEMM.Problem {
     fileprivate func with(m: Int, n: Int) -> GEMM.Problem {
         var part = GEMM.Problem(m: m, n: n, k: k, weights: weights, activations: activations, outputs: outputs)
-        part.mayRound = mayRound
+        (part.mayRound, part.mayAccumulateInF16) = (mayRound, mayAccumulateInF16)
         return part
     }
 }

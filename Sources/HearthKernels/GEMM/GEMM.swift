@@ -19,6 +19,8 @@ public enum GEMM {
         public let activations, outputs: DType
         /// Whether f32 activations may be rounded to f16, for matrix units.
         var mayRound = false
+        /// Whether sums of f16 products may be kept in f16.
+        var mayAccumulateInF16 = false
 
         package init(m: Int, n: Int, k: Int, weights: DType, activations: DType = .f32, outputs: DType = .f32) {
             (self.m, self.n, self.k, self.weights) = (m, n, k, weights)

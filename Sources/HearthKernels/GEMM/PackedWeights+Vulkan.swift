@@ -2,7 +2,7 @@ import HearthCompute
 import HearthRoofline
 
 extension GEMM {
-    /// Weights as they are stored: f32 a and c; a, weights and c all f16, or all bf16, with sums in f32; or i8 into i32.
+    /// Weights as they are stored: f32 a and c; a, weights and c all f16, or all bf16, with sums in f32 unless told; or i8 into i32.
     static func encodeVulkan(
         _ a: Tensor, _ b: Tensor, _ options: Options, mayRound: Bool, into c: Tensor, _ encoder: inout CommandEncoder
     ) throws(DeviceError) {
@@ -20,7 +20,7 @@ extension GEMM {
             "weights and c, and a of bytes, are contiguous")
         try require(!isBytes || options.isPlain, "GEMM", "i8 weights take no options")
         var problem = Problem(m: m, n: n, k: k, weights: b.dtype, activations: a.dtype, outputs: c.dtype)
-        problem.mayRound = mayRound
+        (problem.mayRound, problem.mayAccumulateInF16) = (mayRound, options.mayAccumulateInF16)
         try options.validate(problem, c)
         var arithmetic = Arithmetic.f32
         if m > 0, n > 0 {

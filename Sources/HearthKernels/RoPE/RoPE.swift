@@ -6,7 +6,7 @@ import HearthRoofline
 ///
 /// `(a, b) -> (a cos - b sin, a sin + b cos)`, angle `position * base^(-2i/D)` for pair i.
 ///
-/// - Shapes: x and y `[T, H, D]`, D even; token t stands at `position + t`. table `[positions, D / 2, 2]` from `table`.
+/// - Shapes: x and y `[T, H, D]`, D even. table `[positions, D / 2, 2]` from `table`.
 /// - Layouts: interleaved pairs `(2i, 2i + 1)`, or half-split pairs `(i, i + D / 2)`.
 /// - dtypes: f32. Angles are made in f64, so both backends rotate by the same values.
 /// - Aliasing: y may be x.
@@ -15,6 +15,14 @@ import HearthRoofline
 /// - Source: Su et al., RoFormer, arXiv 2104.09864.
 public enum RoPE {
     public enum Layout: Sendable, Hashable { case interleaved, halfSplit }
+
+    /// Where tokens stand.
+    public enum Positions: Sendable {
+        /// Token t at this position plus t.
+        case from(Int)
+        /// Each where an i32 `[T]` says when the work runs; one that is not in the table takes its last row.
+        case each(Tensor)
+    }
 
     /// Cosine and sine of every position's angles, for `Device.makeTensor(_:_:)` with shape `[positions, D / 2, 2]`.
     public static func table(positions: Int, headDim: Int, base: Double) -> [Float] {
@@ -25,28 +33,78 @@ public enum RoPE {
     }
 
     public static func encode(
-        _ x: Tensor, table: Tensor, position: Int, layout: Layout, into y: Tensor, _ encoder: inout CommandEncoder
+        _ x: Tensor, table: Tensor, positions: Positions, layout: Layout, into y: Tensor,
+        _ encoder: inout CommandEncoder
     ) throws(DeviceError) {
+        let (tokens, heads, d) = try check(x, table, positions, y)
+        if x.elementCount > 0 {
+            switch encoder.device.backend {
+            case .cpu(let cpu): runCPU(x, norm: nil, table, positions, layout, y, cpu)
+            case .vulkan:
+                try encoder.dispatch(
+                    "rope", reads: [x, table, positions.list ?? table], writes: [y],
+                    push: push(x, table, positions, layout),
+                    groups: ((x.elementCount / 2 + 63) / 64, 1, 1))
+            }
+        }
+        encoder.note("rope", cost(tokens: tokens, heads: heads, headDim: d))
+    }
+
+    /// Each head normalised as by `RMSNorm`, then rotated, in one pass: queries and keys of models that normalise them. On the
+    /// CPU the same bits as one after the other.
+    ///
+    /// - Shapes: weight `[D]` f32. Cost: `4 D` FLOPs a head and token more.
+    /// - Source: Henry et al., "Query-Key Normalization for Transformers", arXiv 2010.04245.
+    public static func encode(
+        normalising x: Tensor, weight: Tensor, epsilon: Float, table: Tensor, positions: Positions, layout: Layout,
+        into y: Tensor, _ encoder: inout CommandEncoder
+    ) throws(DeviceError) {
+        let (tokens, heads, d) = try check(x, table, positions, y)
+        try require(
+            weight.shape == [d] && weight.dtype == .f32 && weight.isContiguous, "RoPE",
+            "weight is \(weight.dtype) \(weight.shape), expected plain f32 [\(d)]")
+        if x.elementCount > 0 {
+            switch encoder.device.backend {
+            case .cpu(let cpu): runCPU(x, norm: (weight, epsilon), table, positions, layout, y, cpu)
+            case .vulkan:
+                try encoder.dispatch(
+                    "rope_norm", reads: [x, table, positions.list ?? table, weight], writes: [y],
+                    push: push(x, table, positions, layout) + [epsilon.bitPattern], groups: grid(tokens * heads))
+            }
+        }
+        encoder.note("rope_norm", cost(tokens: tokens, heads: heads, headDim: d, normalises: true))
+    }
+
+    private static func push(_ x: Tensor, _ table: Tensor, _ positions: Positions, _ layout: Layout) -> [UInt32] {
+        let own = positions.list != nil
+        return (x.shape + [positions.first, own ? 1 : 0, layout == .halfSplit ? 1 : 0, table.shape[0]]).map(UInt32.init)
+    }
+
+    private static func check(
+        _ x: Tensor, _ table: Tensor, _ positions: Positions, _ y: Tensor
+    ) throws(DeviceError) -> (tokens: Int, heads: Int, d: Int) {
         try require(x.shape.count == 3 && y.shape == x.shape, "RoPE", "x is \(x.shape), y is \(y.shape)")
         let (tokens, heads, d) = (x.shape[0], x.shape[1], x.shape[2])
         try require(d % 2 == 0, "RoPE", "head dimension \(d) is odd")
         try require(
             table.shape.count == 3 && table.shape[1] == d / 2 && table.shape[2] == 2, "RoPE",
             "table is \(table.shape), expected [positions, \(d / 2), 2]")
-        try require(
-            position >= 0 && position + tokens <= table.shape[0], "RoPE",
-            "positions \(position)..<\(position + tokens) of a table of \(table.shape[0])")
-        try require([x, table, y].allSatisfy { $0.dtype == .f32 && $0.isContiguous }, "RoPE", "tensors are plain f32")
-        if x.elementCount > 0 {
-            switch encoder.device.backend {
-            case .cpu(let cpu): runCPU(x, table, position, layout, y, cpu)
-            case .vulkan:
-                try encoder.dispatch(
-                    "rope", reads: [x, table], writes: [y],
-                    push: [tokens, heads, d, position, layout == .halfSplit ? 1 : 0].map(UInt32.init),
-                    groups: ((x.elementCount / 2 + 63) / 64, 1, 1))
-            }
+        switch positions {
+        case .from(let first):
+            try require(
+                first >= 0 && first + tokens <= table.shape[0], "RoPE",
+                "positions \(first)..<\(first + tokens) of a table of \(table.shape[0])")
+        case .each(let list):
+            try require(
+                list.shape == [tokens] && list.dtype == .i32 && list.isContiguous && table.shape[0] > 0, "RoPE",
+                "positions are \(list.dtype) \(list.shape), expected i32 [\(tokens)]")
         }
-        encoder.note("rope", cost(tokens: tokens, heads: heads, headDim: d))
+        try require([x, table, y].allSatisfy { $0.dtype == .f32 && $0.isContiguous }, "RoPE", "tensors are plain f32")
+        return (tokens, heads, d)
     }
+}
+
+extension RoPE.Positions {
+    fileprivate var list: Tensor? { if case .each(let list) = self { list } else { nil } }
+    fileprivate var first: Int { if case .from(let first) = self { first } else { 0 } }
 }

@@ -127,7 +127,7 @@ enum ONNXRows {
             let angles = try device.makeTensor(table, [b * t, half, 2])
             let y = try device.makeTensor(.f32, rows.shape)
             try device.run { (e) throws(DeviceError) in
-                try RoPE.encode(rows, table: angles, position: 0, layout: layout, into: y, &e)
+                try RoPE.encode(rows, table: angles, positions: .from(0), layout: layout, into: y, &e)
             }
             turned = try y.doubles()
         } else {

@@ -1,0 +1,162 @@
+import HearthCompute
+import HearthKernels
+import Support
+import Testing
+
+/// Work that is recorded once and submitted again and again, and the kernels that read where a sequence stands.
+@Suite struct ReplayTests {
+    @Test(arguments: TestDevices.vulkan)
+    func recordedWorkRunsOnWhatItsTensorsHold(selector: String) throws {
+        let device = try TestDevices.device(selector)
+        let (sum, addend) = (try device.makeTensor([0, 0, 0], [3]), try device.makeTensor(.f32, [3]))
+        var encoder = try device.makeReplayEncoder()
+        try Add.encode(sum, addend, into: sum, &encoder)
+        let work = try encoder.record()
+        for step in 1...5 {
+            try addend.write([Float(step), 10, -1])
+            let submission = try work.submit()
+            #expect(submission.kernels.count == 1)
+            // The last is not waited for: the next submission and the reading of results are.
+            if step < 5 { try submission.wait() }
+        }
+        #expect(try sum.read(as: Float.self) == [15, 50, -5])
+    }
+
+    /// A budget of next to nothing cuts at every product: each part is submitted every time.
+    @Test(arguments: TestDevices.vulkan)
+    func recordedWorkMayHaveParts(selector: String) throws {
+        let device = try Device.open(DeviceSelector(selector))
+        device.forced.withLock { $0.submitBudget = .nanoseconds(1) }
+        var random = TestRandom(4)
+        let n = 96
+        let (a, b) = (random.floats(n * n), random.floats(n * n))
+        let (x, y) = (try device.makeTensor(a, [n, n]), try device.makeTensor(b, [n, n]))
+        let results = try (0..<3).map { _ in try device.makeTensor(.f32, [n, n]) }
+        var encoder = try device.makeReplayEncoder()
+        for result in results { try GEMM.encode(x, y, into: result, &encoder) }
+        let work = try encoder.record()
+        let first = try work.submit()
+        #expect(try first.partDurations().count > 1)
+        try x.write(b)
+        try work.submit().wait()
+        let expected = GEMM.reference(b, b, m: n, n: n, k: n)
+        for result in results { #expect(largestError(try result.read(as: Float.self), expected) < 1e-4) }
+    }
+
+    @Test func misuseIsRefused() throws {
+        #expect(throws: DeviceError.self) { _ = try Device.open(.cpu).makeReplayEncoder() }
+        guard let selector = TestDevices.vulkan.first else { return }
+        let device = try TestDevices.device(selector)
+        #expect(throws: DeviceError.self) { _ = try device.makeReplayEncoder().submit() }
+        #expect(throws: DeviceError.self) { _ = try device.makeEncoder().record() }
+    }
+
+    @Test(arguments: TestDevices.selectors, [DType.f32, .f16, .bf16])
+    func scatterWritesTheRowsNamed(selector: String, dtype: DType) throws {
+        let device = try TestDevices.device(selector)
+        var random = TestRandom(7)
+        for width in [2, 64, 130] {
+            let rows: [Int32] = [4, 0, -1, 2, 5, .max]
+            let (x, before) = (random.floats(rows.count * width), random.floats(5 * width))
+            let start = try device.makeTensor(before, [5, width])
+            let targets = try device.makeTensor(.i32, [rows.count])
+            try targets.write(rows)
+            var encoder = try device.makeEncoder()
+            var (y, result) = (start, start)
+            if dtype != .f32 {
+                y = try device.makeTensor(dtype, [5, width])
+                try Cast.encode(start, into: y, &encoder)
+            }
+            try Scatter.encode(try device.makeTensor(x, [rows.count, width]), rows: targets, into: y, &encoder)
+            if dtype != .f32 {
+                result = try device.makeTensor(.f32, [5, width])
+                try Cast.encode(y, into: result, &encoder)
+            }
+            try encoder.submit().wait()
+            let expected = Scatter.reference(x, rows: rows, width: width, into: before).map {
+                switch dtype {
+                case .f16: Float(Float16($0))
+                case .bf16: Float(bitPattern: UInt32(Cast.bfloat16Reference($0)) << 16)
+                default: $0
+                }
+            }
+            #expect(try result.read(as: Float.self) == expected, "width \(width)")
+        }
+    }
+
+    @Test(arguments: TestDevices.selectors)
+    func ropeTurnsEachTokenByItsOwnPosition(selector: String) throws {
+        let device = try TestDevices.device(selector)
+        var random = TestRandom(8)
+        let (heads, d, rows) = (3, 8, 50)
+        let positions: [Int32] = [7, 0, 49, 7, 1000, -1]
+        let x = random.floats(positions.count * heads * d)
+        let angles = RoPE.table(positions: rows, headDim: d, base: 10000)
+        let (table, list) = (
+            try device.makeTensor(angles, [rows, d / 2, 2]), try device.makeTensor(.i32, [positions.count])
+        )
+        try list.write(positions)
+        let y = try device.makeTensor(x, [positions.count, heads, d])
+        var encoder = try device.makeEncoder()
+        try RoPE.encode(y, table: table, positions: .each(list), layout: .halfSplit, into: y, &encoder)
+        try encoder.submit().wait()
+        // A position that the table lacks takes its last row.
+        let turns = positions.flatMap { p in
+            let row = p < 0 ? rows - 1 : min(Int(p), rows - 1)
+            return angles[row * d..<(row + 1) * d]
+        }
+        let expected = RoPE.reference(x, heads: heads, headDim: d, table: Array(turns), layout: .halfSplit)
+        #expect(largestError(try y.read(as: Float.self), expected) < 1e-6)
+    }
+
+    /// Sequences of different lengths, decode and prefill, in caches with room to spare: each as if it were alone with exactly
+    /// its keys, to the bit.
+    @Test(arguments: TestDevices.selectors, [1, 5])
+    func attentionTakesEachSequencesOwnKeys(selector: String, tq: Int) throws {
+        let device = try TestDevices.device(selector)
+        var random = TestRandom(9)
+        let (hq, hkv, d, capacity) = (4, 2, 64, 1100)
+        let counts: [Int32] = [1100, 600, 5, 512, 513, 0]
+        let b = counts.count
+        let (q, k, v) = (
+            random.floats(b * tq * hq * d), random.floats(b * capacity * hkv * d), random.floats(b * capacity * hkv * d)
+        )
+        let (keys, values) = (
+            try device.makeTensor(k, [b, capacity, hkv, d]), try device.makeTensor(v, [b, capacity, hkv, d])
+        )
+        let queries = try device.makeTensor(q, [b, tq, hq, d])
+        let list = try device.makeTensor(.i32, [b])
+        try list.write(counts)
+        var options = Attention.Options()
+        (options.isCausal, options.keyCounts) = (true, list)
+        let (o, lse) = (try device.makeTensor(.f32, [b, tq, hq, d]), try device.makeTensor(.f32, [b, tq, hq]))
+        var encoder = try device.makeEncoder()
+        try Attention.encode(q: queries, k: keys, v: values, options, into: o, lse: lse, &encoder)
+        try encoder.submit().wait()
+        let got = try o.read(as: Float.self)
+        for (i, count) in counts.enumerated() {
+            func part(_ x: [Float], _ rows: Int, _ heads: Int, of all: Int) -> [Float] {
+                Array(x[i * all * heads * d..<(i * all + rows) * heads * d])
+            }
+            let expected = Attention.reference(
+                .init(b: 1, tq: tq, tk: Int(count), hq: hq, hkv: hkv, d: d, isCausal: true),
+                q: part(q, tq, hq, of: tq), k: part(k, Int(count), hkv, of: capacity),
+                v: part(v, Int(count), hkv, of: capacity))
+            let mine = part(got, tq, hq, of: tq)
+            #expect(largestError(mine, expected.o) < 4e-6, "sequence \(i)")
+        }
+    }
+
+    @Test func keyCountsThatDoNotFitAreRefused() throws {
+        let device = try Device.open(.cpu)
+        let q = try device.makeTensor(.f32, [2, 1, 2, 8])
+        for wrong in [try device.makeTensor(.i32, [1]), try device.makeTensor(.f32, [2])] {
+            var options = Attention.Options()
+            options.keyCounts = wrong
+            #expect(throws: DeviceError.self) {
+                var encoder = try device.makeEncoder()
+                try Attention.encode(q: q, k: q, v: q, options, into: q, &encoder)
+            }
+        }
+    }
+}
