@@ -26,6 +26,8 @@ else
     note=()
 fi
 rounds=${1:-3}
+# Before the table, which is a file of the tree, is begun.
+commit=$(git -C "$root" describe --always --dirty)
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
 # shellcheck disable=SC2086
@@ -33,6 +35,6 @@ trap 'rm -rf "$results"' EXIT
     --extra hearth="$turn" ${PEERS_ARGUMENTS:-}
 name=$(lscpu | sed -n 's/^Model name: *//p' | head -n 1 | tr -cs 'A-Za-z0-9\n' '-' | sed 's/-*$//' | tr 'A-Z' 'a-z')
 out=$root/Benchmarks/baselines/$table-${name:-cpu}.md
-"$PEERS_WORK/venv/bin/python" "$here/table.py" "$results/pass1.json" --commit "$(git -C "$root" describe --always --dirty)" \
+"$PEERS_WORK/venv/bin/python" "$here/table.py" "$results/pass1.json" --commit "$commit" \
     --rounds "$rounds" "${note[@]}" | tee "$out"
 echo "kept in ${out#"$root"/}" >&2

@@ -513,22 +513,22 @@ const cshaders_entry cshaders_table[] = {
     {"gemv_q8_0_gemv_narrow", "gemv_q8_0", "narrow", "", gemv_q8_0_gemv_narrow, sizeof gemv_q8_0_gemv_narrow, 4, 64, 2, {1, 4}, 0, {0}},
     {"gemv_q4_k_gemv_narrow", "gemv_q4_k", "narrow", "", gemv_q4_k_gemv_narrow, sizeof gemv_q4_k_gemv_narrow, 4, 64, 2, {1, 4}, 0, {0}},
     {"gemv_q6_k_gemv_narrow", "gemv_q6_k", "narrow", "", gemv_q6_k_gemv_narrow, sizeof gemv_q6_k_gemv_narrow, 4, 64, 2, {1, 4}, 0, {0}},
-    {"attention_f32_f32_attention_wide", "attention_f32_f32", "wide", "", attention_f32_f32_attention_wide, sizeof attention_f32_f32_attention_wide, 8, 68, 1, {0, 0}, 0, {0}},
-    {"attention_f32_f16_attention_wide", "attention_f32_f16", "wide", "", attention_f32_f16_attention_wide, sizeof attention_f32_f16_attention_wide, 8, 68, 1, {0, 0}, 0, {0}},
-    {"attention_f32_bf16_attention_wide", "attention_f32_bf16", "wide", "", attention_f32_bf16_attention_wide, sizeof attention_f32_bf16_attention_wide, 8, 68, 1, {0, 0}, 0, {0}},
-    {"attention_f32_q8_0_attention_wide", "attention_f32_q8_0", "wide", "", attention_f32_q8_0_attention_wide, sizeof attention_f32_q8_0_attention_wide, 8, 68, 1, {0, 0}, 0, {0}},
-    {"attention_f32_f32_attention_narrow", "attention_f32_f32", "narrow", "subgroup8,subgroup-shuffle", attention_f32_f32_attention_narrow, sizeof attention_f32_f32_attention_narrow, 8, 68, 2, {0, 0}, 0, {0}},
-    {"attention_f32_f16_attention_narrow", "attention_f32_f16", "narrow", "subgroup8,subgroup-shuffle", attention_f32_f16_attention_narrow, sizeof attention_f32_f16_attention_narrow, 8, 68, 2, {0, 0}, 0, {0}},
-    {"attention_f32_bf16_attention_narrow", "attention_f32_bf16", "narrow", "subgroup8,subgroup-shuffle", attention_f32_bf16_attention_narrow, sizeof attention_f32_bf16_attention_narrow, 8, 68, 2, {0, 0}, 0, {0}},
-    {"attention_f32_q8_0_attention_narrow", "attention_f32_q8_0", "narrow", "subgroup8,subgroup-shuffle", attention_f32_q8_0_attention_narrow, sizeof attention_f32_q8_0_attention_narrow, 8, 68, 2, {0, 0}, 0, {0}},
-    {"attention_f16_f16_attention_matrix_matrix16", "attention_f16_f16", "matrix16", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", attention_f16_f16_attention_matrix_matrix16, sizeof attention_f16_f16_attention_matrix_matrix16, 8, 68, 1, {32, 64}, 0, {0}},
-    {"attention_f16_f16_attention_matrix_matrix16_128", "attention_f16_f16", "matrix16_128", "shared48k,f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", attention_f16_f16_attention_matrix_matrix16_128, sizeof attention_f16_f16_attention_matrix_matrix16_128, 8, 68, 1, {32, 128}, 0, {0}},
-    {"attention_f16_f16_attention_matrix_matrix8", "attention_f16_f16", "matrix8", "f16,memory-model,cooperative-matrix,matrix-f16-8x8x8,subgroup=8", attention_f16_f16_attention_matrix_matrix8, sizeof attention_f16_f16_attention_matrix_matrix8, 8, 68, 2, {32, 64}, 0, {0}},
-    {"attention_f16_f16_attention_matrix_matrix8_128", "attention_f16_f16", "matrix8_128", "shared48k,f16,memory-model,cooperative-matrix,matrix-f16-8x8x8,subgroup=8", attention_f16_f16_attention_matrix_matrix8_128, sizeof attention_f16_f16_attention_matrix_matrix8_128, 8, 68, 2, {32, 128}, 0, {0}},
-    {"attention_f16_f16_attention_wide", "attention_f16_f16", "wide", "", attention_f16_f16_attention_wide, sizeof attention_f16_f16_attention_wide, 8, 68, 1, {0, 0}, 0, {0}},
-    {"attention_bf16_bf16_attention_wide", "attention_bf16_bf16", "wide", "", attention_bf16_bf16_attention_wide, sizeof attention_bf16_bf16_attention_wide, 8, 68, 1, {0, 0}, 0, {0}},
-    {"attention_f16_f16_attention_narrow", "attention_f16_f16", "narrow", "subgroup8,subgroup-shuffle", attention_f16_f16_attention_narrow, sizeof attention_f16_f16_attention_narrow, 8, 68, 2, {0, 0}, 0, {0}},
-    {"attention_bf16_bf16_attention_narrow", "attention_bf16_bf16", "narrow", "subgroup8,subgroup-shuffle", attention_bf16_bf16_attention_narrow, sizeof attention_bf16_bf16_attention_narrow, 8, 68, 2, {0, 0}, 0, {0}},
+    {"attention_f32_f32_attention_wide", "attention_f32_f32", "wide", "", attention_f32_f32_attention_wide, sizeof attention_f32_f32_attention_wide, 8, 72, 1, {0, 0}, 0, {0}},
+    {"attention_f32_f16_attention_wide", "attention_f32_f16", "wide", "", attention_f32_f16_attention_wide, sizeof attention_f32_f16_attention_wide, 8, 72, 1, {0, 0}, 0, {0}},
+    {"attention_f32_bf16_attention_wide", "attention_f32_bf16", "wide", "", attention_f32_bf16_attention_wide, sizeof attention_f32_bf16_attention_wide, 8, 72, 1, {0, 0}, 0, {0}},
+    {"attention_f32_q8_0_attention_wide", "attention_f32_q8_0", "wide", "", attention_f32_q8_0_attention_wide, sizeof attention_f32_q8_0_attention_wide, 8, 72, 1, {0, 0}, 0, {0}},
+    {"attention_f32_f32_attention_narrow", "attention_f32_f32", "narrow", "subgroup8,subgroup-shuffle", attention_f32_f32_attention_narrow, sizeof attention_f32_f32_attention_narrow, 8, 72, 2, {0, 0}, 0, {0}},
+    {"attention_f32_f16_attention_narrow", "attention_f32_f16", "narrow", "subgroup8,subgroup-shuffle", attention_f32_f16_attention_narrow, sizeof attention_f32_f16_attention_narrow, 8, 72, 2, {0, 0}, 0, {0}},
+    {"attention_f32_bf16_attention_narrow", "attention_f32_bf16", "narrow", "subgroup8,subgroup-shuffle", attention_f32_bf16_attention_narrow, sizeof attention_f32_bf16_attention_narrow, 8, 72, 2, {0, 0}, 0, {0}},
+    {"attention_f32_q8_0_attention_narrow", "attention_f32_q8_0", "narrow", "subgroup8,subgroup-shuffle", attention_f32_q8_0_attention_narrow, sizeof attention_f32_q8_0_attention_narrow, 8, 72, 2, {0, 0}, 0, {0}},
+    {"attention_f16_f16_attention_matrix_matrix16", "attention_f16_f16", "matrix16", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", attention_f16_f16_attention_matrix_matrix16, sizeof attention_f16_f16_attention_matrix_matrix16, 8, 72, 1, {32, 64}, 0, {0}},
+    {"attention_f16_f16_attention_matrix_matrix16_128", "attention_f16_f16", "matrix16_128", "shared48k,f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", attention_f16_f16_attention_matrix_matrix16_128, sizeof attention_f16_f16_attention_matrix_matrix16_128, 8, 72, 1, {32, 128}, 0, {0}},
+    {"attention_f16_f16_attention_matrix_matrix8", "attention_f16_f16", "matrix8", "f16,memory-model,cooperative-matrix,matrix-f16-8x8x8,subgroup=8", attention_f16_f16_attention_matrix_matrix8, sizeof attention_f16_f16_attention_matrix_matrix8, 8, 72, 2, {32, 64}, 0, {0}},
+    {"attention_f16_f16_attention_matrix_matrix8_128", "attention_f16_f16", "matrix8_128", "shared48k,f16,memory-model,cooperative-matrix,matrix-f16-8x8x8,subgroup=8", attention_f16_f16_attention_matrix_matrix8_128, sizeof attention_f16_f16_attention_matrix_matrix8_128, 8, 72, 2, {32, 128}, 0, {0}},
+    {"attention_f16_f16_attention_wide", "attention_f16_f16", "wide", "", attention_f16_f16_attention_wide, sizeof attention_f16_f16_attention_wide, 8, 72, 1, {0, 0}, 0, {0}},
+    {"attention_bf16_bf16_attention_wide", "attention_bf16_bf16", "wide", "", attention_bf16_bf16_attention_wide, sizeof attention_bf16_bf16_attention_wide, 8, 72, 1, {0, 0}, 0, {0}},
+    {"attention_f16_f16_attention_narrow", "attention_f16_f16", "narrow", "subgroup8,subgroup-shuffle", attention_f16_f16_attention_narrow, sizeof attention_f16_f16_attention_narrow, 8, 72, 2, {0, 0}, 0, {0}},
+    {"attention_bf16_bf16_attention_narrow", "attention_bf16_bf16", "narrow", "subgroup8,subgroup-shuffle", attention_bf16_bf16_attention_narrow, sizeof attention_bf16_bf16_attention_narrow, 8, 72, 2, {0, 0}, 0, {0}},
     {"attention_combine_attention_combine_only", "attention_combine", "only", "", attention_combine_attention_combine_only, sizeof attention_combine_attention_combine_only, 4, 12, 0, {0, 0}, 0, {0}},
     {"rms_norm_rms_norm_wide", "rms_norm", "wide", "", rms_norm_rms_norm_wide, sizeof rms_norm_rms_norm_wide, 3, 12, 1, {0, 0}, 0, {0}},
     {"rms_norm_rms_norm_narrow", "rms_norm", "narrow", "", rms_norm_rms_norm_narrow, sizeof rms_norm_rms_norm_narrow, 3, 12, 2, {0, 0}, 0, {0}},
@@ -579,7 +579,7 @@ const cshaders_entry cshaders_table[] = {
     {"probe_read_stream_only", "probe_read", "only", "", probe_read_stream_only, sizeof probe_read_stream_only, 3, 4, 0, {0, 0}, 0, {0}},
 };
 const int cshaders_count = sizeof cshaders_table / sizeof *cshaders_table;
-const char *const cshaders_hash = "5363fafff5fa5b3e1cdf50c2ed3107a0eae69b09203b707e08b68e948c02bd25";
+const char *const cshaders_hash = "a189be642d79e5bffd538b946921ddb40a36e21623ce7f8a3b41b7e4cca713ef";
 
 static const unsigned char tuning[] = {
 #embed "../../Shaders/tuning.json"

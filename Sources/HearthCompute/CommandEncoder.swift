@@ -36,10 +36,7 @@ public struct CommandEncoder: ~Copyable {
     }
 
     /// Modelled work that one dispatch should not exceed, so that a submission ends in time.
-    package var workLimit: Double {
-        guard case .vulkan(let vulkan) = device.backend else { return .infinity }
-        return vulkan.workPerSubmit(device.submitBudget)
-    }
+    package var workLimit: Double { device.workLimit }
 
     package static func work(_ cost: Cost) -> Double { SubmitPace.work(cost) }
 
@@ -85,6 +82,7 @@ public struct CommandEncoder: ~Copyable {
         guard isReplayed, let recording else {
             throw DeviceError(.invalid, "recording on \(device.selector): the encoder was not made for replay")
         }
-        return RecordedWork(kernels: kernels, parts: parts + [(recording, work)])
+        return RecordedWork(
+            device: device, kernels: kernels, parts: parts + [(recording, work)], workLimit: workLimit)
     }
 }

@@ -150,6 +150,12 @@ public final class Device: Sendable {
         try CommandEncoder(device: self, isReplayed: false)
     }
 
+    /// Modelled work that one submission should hold to end within the budget.
+    var workLimit: Double {
+        guard case .vulkan(let vulkan) = backend else { return .infinity }
+        return vulkan.workPerSubmit(submitBudget)
+    }
+
     /// Whether work can be recorded and replayed: on Vulkan. The CPU runs kernels as they are encoded.
     public var canReplay: Bool { if case .vulkan = backend { true } else { false } }
 

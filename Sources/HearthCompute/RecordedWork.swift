@@ -1,31 +1,42 @@
 import HearthRoofline
-import Synchronization
 
 /// Kernels that were encoded once and run as often as they are submitted, on whatever their tensors then hold: encoding, which
 /// takes the host microseconds a kernel, is paid once. Its tensors stay alive as long as it does.
-public final class RecordedWork: Sendable {
+///
+/// One owner submits; the submissions may go anywhere.
+public final class RecordedWork {
     public let kernels: [KernelCost]
-    private struct Part: Sendable {
-        let recording: VulkanRecording
-        let work: Double
-    }
-    private let parts: [Part]
-    private let last = Mutex<Submission?>(nil)
+    private let device: Device
+    private let parts: [(recording: VulkanRecording, work: Double)]
+    /// What one submission was to hold at most when the parts were cut.
+    private let workLimit: Double
+    private var last: Submission?
 
-    init(kernels: [KernelCost], parts: [(recording: VulkanRecording, work: Double)]) {
-        self.kernels = kernels
-        self.parts = parts.map { Part(recording: $0.recording, work: $0.work) }
+    init(
+        device: Device, kernels: [KernelCost], parts: [(recording: VulkanRecording, work: Double)], workLimit: Double
+    ) {
+        (self.device, self.kernels, self.parts, self.workLimit) = (device, kernels, parts, workLimit)
     }
 
     /// Hands the work to the device once more, waiting first for the submission before it.
     public func submit() throws(DeviceError) -> Submission {
-        try last.withLock { last throws(DeviceError) in
-            try last?.wait()
-            var pending: [VulkanSubmission] = []
+        try last?.wait()
+        var pending: [VulkanSubmission] = []
+        do throws(DeviceError) {
             for part in parts { pending.append(try part.recording.submit(work: part.work)) }
-            let submission = Submission(kernels: kernels, pending: pending)
-            last = submission
-            return submission
+        } catch {
+            // Nothing runs on when the caller hears of it: its tensors may be written again.
+            for submission in pending { _ = try? submission.wait() }
+            throw error
         }
+        let submission = Submission(kernels: kernels, pending: pending)
+        last = submission
+        return submission
+    }
+
+    /// Whether the device has turned out so much slower than was known that the parts are too long for its submit budget.
+    public var isOutdated: Bool {
+        let limit = device.workLimit
+        return limit < workLimit / 2 && parts.contains { $0.work > limit }
     }
 }

@@ -146,7 +146,7 @@ public final class DecodeSession {
     private func recordedStep(
         _ keys: Int, _ wanted: Wanted, _ workspace: Workspace
     ) throws(DeviceError) -> RecordedStep {
-        if let recorded, recorded.wanted == wanted, keys <= recorded.keys { return recorded }
+        if let recorded, recorded.wanted == wanted, keys <= recorded.keys, !recorded.work.isOutdated { return recorded }
         let split = Attention.keysPerSplit
         let most = min(capacity, (keys + split - 1) / split * split)
         var encoder = try language.device.makeReplayEncoder()
@@ -168,19 +168,25 @@ public final class DecodeSession {
     private static func encodeChoice(
         _ wanted: Wanted, of logits: Tensor, _ encoder: inout CommandEncoder
     ) throws(DeviceError) -> () throws(DeviceError) -> Answer {
-        let (device, rows) = (encoder.device, logits.shape[0])
+        let device = encoder.device
         switch wanted {
         case .largest:
-            let index = try device.makeTensor(.i32, [rows])
+            let index = try device.makeTensor(.i32, [logits.shape[0]])
             try ArgMax.encode(logits, into: index, &encoder)
             return { () throws(DeviceError) in .token(try index.read(as: Int32.self)[0]) }
         case .likeliest(let k) where k <= TopK.maximum:
-            let shape = [rows, min(k, logits.shape[1])]
-            let (values, ids) = (try device.makeTensor(.f32, shape), try device.makeTensor(.i32, shape))
-            try TopK.encode(logits, values: values, indices: ids, &encoder)
+            // Both in one buffer, whose halves begin where every device binds: one read.
+            let (count, width) = (min(k, logits.shape[1]), (k + 63) / 64 * 64)
+            let both = try device.makeTensor(.i32, [2, width])
+            let values = Tensor(both.buffer, dtype: .f32, shape: [1, count])
+            let ids = Tensor(both.buffer, dtype: .i32, shape: [1, count], byteOffset: 4 * width)
+            try TopK.encode(logits, into: values, indices: ids, &encoder)
             return { () throws(DeviceError) in
-                let (ids, values) = (try ids.read(as: Int32.self), try values.read(as: Float.self))
-                return .likeliest(zip(ids, values).map { Candidate(id: $0, logit: $1) })
+                let words = try both.read(as: UInt32.self)
+                return .likeliest(
+                    (0..<count).map {
+                        Candidate(id: Int32(bitPattern: words[width + $0]), logit: Float(bitPattern: words[$0]))
+                    })
             }
         case .likeliest, .logits:
             return { () throws(DeviceError) in .logits(try logits.read(as: Float.self)) }

@@ -35,7 +35,9 @@ public final class LlamaModel: Sendable {
         keys: Int, cache: KVCache, outputs: Outputs, workspace w: Workspace, _ encoder: inout CommandEncoder
     ) throws(DeviceError) -> Tensor {
         let count = w.tokenCount
-        precondition(keys <= cache.capacity, "\(keys) keys of a cache of \(cache.capacity)")
+        precondition(
+            w.writtenKeys <= keys && keys <= cache.capacity,
+            "\(w.writtenKeys) of \(keys) keys in a cache of \(cache.capacity)")
         try Gather.encode(ids: w.ids, table: weights.embedding, into: w.x, &encoder)
         let epsilon = config.normEpsilon
         try RMSNorm.encode(

@@ -7,6 +7,9 @@ public final class Workspace: Sendable {
     let x, normed, q, k, v, attended, lse, projected, gate, up: Tensor
     /// What a pass reads when it runs: the tokens, where each stands, and how many keys the last one sees.
     let ids, positions, keyCount: Tensor
+    private let inputs: Tensor
+    private let inputWidth: Int
+    private let written = Mutex(0)
     private let device: Device
     private let vocabularySize: Int
     private let storedLogits = Mutex<Tensor?>(nil)
@@ -25,19 +28,32 @@ public final class Workspace: Sendable {
         projected = try device.makeTensor(.f32, [tokenCount, config.width])
         gate = try device.makeTensor(.f32, [tokenCount, config.feedForwardWidth])
         up = try device.makeTensor(.f32, [tokenCount, config.feedForwardWidth])
-        ids = try device.makeTensor(.i32, [tokenCount])
-        positions = try device.makeTensor(.i32, [tokenCount])
-        keyCount = try device.makeTensor(.i32, [1])
+        // Views of one buffer, each at an offset that every device binds: one write a pass.
+        let width = (tokenCount + 63) / 64 * 64
+        let inputs = try device.makeTensor(.i32, [3, width])
+        func row(_ index: Int, _ count: Int) -> Tensor {
+            Tensor(inputs.buffer, dtype: .i32, shape: [count], byteOffset: 4 * index * width)
+        }
+        (ids, positions, keyCount) = (row(0, tokenCount), row(1, tokenCount), row(2, 1))
+        (self.inputs, inputWidth) = (inputs, width)
     }
 
     /// The next pass reads `ids`, which stand at `position`, `position + 1`, ...
     ///
     /// - Precondition: the pass before has ended.
     public func write(_ ids: [Int32], at position: Int) throws(DeviceError) {
-        try self.ids.write(ids)
-        try positions.write(ids.indices.map { Int32(position + $0) })
-        try keyCount.write([Int32(position + ids.count)])
+        precondition(ids.count == tokenCount, "\(ids.count) tokens for a workspace of \(tokenCount)")
+        var rows = [Int32](repeating: 0, count: 3 * inputWidth)
+        for (index, id) in ids.enumerated() {
+            (rows[index], rows[inputWidth + index]) = (id, Int32(position + index))
+        }
+        rows[2 * inputWidth] = Int32(position + ids.count)
+        try inputs.write(rows)
+        written.withLock { $0 = position + ids.count }
     }
+
+    /// The keys that the last token written sees.
+    var writtenKeys: Int { written.withLock { $0 } }
 
     /// Room for `rows` rows of logits: one is the rule, all of them only for scoring.
     func logits(rows: Int) throws(DeviceError) -> Tensor {

@@ -123,6 +123,23 @@ struct ParityTests {
         }
     }
 
+    /// What the device keeps of the logits is what they have at the top, in a recorded step too.
+    @Test(arguments: TestDevices.selectors)
+    func likeliestAreTheTopOfTheLogits(selector: String) throws {
+        let language = try language(selector)
+        let (all, some) = (try DecodeSession(language, capacity: 8), try DecodeSession(language, capacity: 8))
+        for ids: [Int32] in [[504, 357], [260], [2]] {
+            guard case .logits(let logits) = try all.advance(ids, .logits).0,
+                case .likeliest(let top) = try some.advance(ids, .likeliest(40)).0
+            else {
+                Issue.record("another kind of answer")
+                return
+            }
+            let order = logits.indices.sorted { (logits[$0], $1) > (logits[$1], $0) }.prefix(40)
+            #expect(top.map(\.id) == order.map(Int32.init) && top.map(\.logit) == order.map { logits[$0] })
+        }
+    }
+
     @Test func contextEndsWithAnError() throws {
         let session = try DecodeSession(try language("cpu"), capacity: 8)
         #expect(throws: DeviceError.self) { try session.advance([1, 2, 3, 4, 5, 6, 7, 8, 9], .largest) }

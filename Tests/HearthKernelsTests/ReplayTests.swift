@@ -43,12 +43,38 @@ import Testing
         for result in results { #expect(largestError(try result.read(as: Float.self), expected) < 1e-4) }
     }
 
-    @Test func misuseIsRefused() throws {
-        #expect(throws: DeviceError.self) { _ = try Device.open(.cpu).makeReplayEncoder() }
-        guard let selector = TestDevices.vulkan.first else { return }
+    @Test(arguments: TestDevices.vulkan)
+    func misuseIsRefused(selector: String) throws {
         let device = try TestDevices.device(selector)
         #expect(throws: DeviceError.self) { _ = try device.makeReplayEncoder().submit() }
         #expect(throws: DeviceError.self) { _ = try device.makeEncoder().record() }
+    }
+
+    @Test func theCPUReplaysNothing() throws {
+        let device = try Device.open(.cpu)
+        #expect(!device.canReplay)
+        #expect(throws: DeviceError.self) { _ = try device.makeReplayEncoder() }
+    }
+
+    /// A recording on a lost device says so and does not keep the device.
+    @Test(arguments: TestDevices.vulkan, [VulkanDevice.Call.submit, .wait])
+    func recordedWorkOnALostDevice(selector: String, call: VulkanDevice.Call) throws {
+        weak var gone: Device?
+        do {
+            let device = try Device.open(DeviceSelector(selector))
+            gone = device
+            let x = try device.makeTensor([1, 2], [2])
+            var encoder = try device.makeReplayEncoder()
+            try Add.encode(x, x, into: x, &encoder)
+            let work = try encoder.record()
+            try work.submit().wait()
+            device.inject(-4, at: call)  // VK_ERROR_DEVICE_LOST
+            for _ in 0..<2 {
+                let error = #expect(throws: DeviceError.self) { try work.submit().wait() }
+                #expect(error?.code == .deviceLost)
+            }
+        }
+        #expect(gone == nil)
     }
 
     @Test(arguments: TestDevices.selectors, [DType.f32, .f16, .bf16])
@@ -116,7 +142,7 @@ import Testing
         let device = try TestDevices.device(selector)
         var random = TestRandom(9)
         let (hq, hkv, d, capacity) = (4, 2, 64, 1100)
-        let counts: [Int32] = [1100, 600, 5, 512, 513, 0]
+        let counts: [Int32] = [1100, 600, 5, 512, 513, 0, -1]
         let b = counts.count
         let (q, k, v) = (
             random.floats(b * tq * hq * d), random.floats(b * capacity * hkv * d), random.floats(b * capacity * hkv * d)
@@ -129,20 +155,39 @@ import Testing
         try list.write(counts)
         var options = Attention.Options()
         (options.isCausal, options.keyCounts) = (true, list)
-        let (o, lse) = (try device.makeTensor(.f32, [b, tq, hq, d]), try device.makeTensor(.f32, [b, tq, hq]))
-        var encoder = try device.makeEncoder()
-        try Attention.encode(q: queries, k: keys, v: values, options, into: o, lse: lse, &encoder)
-        try encoder.submit().wait()
-        let got = try o.read(as: Float.self)
+        func attention(_ sequence: Range<Int>, _ keyCount: Int?, _ options: Attention.Options) throws
+            -> (o: [Float], lse: [UInt32])
+        {
+            let shape = [sequence.count, tq, hq]
+            let (o, lse) = (try device.makeTensor(.f32, shape + [d]), try device.makeTensor(.f32, shape))
+            var encoder = try device.makeEncoder()
+            try Attention.encode(
+                q: queries.rows(sequence), k: keys.rows(sequence), v: values.rows(sequence), keyCount: keyCount,
+                options, into: o, lse: lse, &encoder)
+            try encoder.submit().wait()
+            return (try o.read(as: Float.self), try lse.read(as: UInt32.self))
+        }
+        let together = try attention(0..<b, nil, options)
+        // A budget of next to nothing cuts between the sequences, where their rows may be bound.
+        let before = device.forced.withLock { $0.submitBudget }
+        device.forced.withLock { $0.submitBudget = .nanoseconds(1) }
+        defer { device.forced.withLock { $0.submitBudget = before } }
+        let cut = try attention(0..<b, nil, options)
+        #expect(cut.o.map(\.bitPattern) == together.o.map(\.bitPattern) && cut.lse == together.lse)
+        options.keyCounts = nil
         for (i, count) in counts.enumerated() {
+            let tk = max(0, Int(count))
+            let alone = try attention(i..<i + 1, tk, options)
+            let (rows, each) = (i * tq * hq..<(i + 1) * tq * hq, hq * tq * d)
+            let mine = Array(together.o[i * each..<(i + 1) * each])
+            #expect(mine.map(\.bitPattern) == alone.o.map(\.bitPattern), "sequence \(i)")
+            #expect(Array(together.lse[rows]) == alone.lse, "sequence \(i)")
             func part(_ x: [Float], _ rows: Int, _ heads: Int, of all: Int) -> [Float] {
                 Array(x[i * all * heads * d..<(i * all + rows) * heads * d])
             }
             let expected = Attention.reference(
-                .init(b: 1, tq: tq, tk: Int(count), hq: hq, hkv: hkv, d: d, isCausal: true),
-                q: part(q, tq, hq, of: tq), k: part(k, Int(count), hkv, of: capacity),
-                v: part(v, Int(count), hkv, of: capacity))
-            let mine = part(got, tq, hq, of: tq)
+                .init(b: 1, tq: tq, tk: tk, hq: hq, hkv: hkv, d: d, isCausal: true), q: part(q, tq, hq, of: tq),
+                k: part(k, tk, hkv, of: capacity), v: part(v, tk, hkv, of: capacity))
             #expect(largestError(mine, expected.o) < 4e-6, "sequence \(i)")
         }
     }

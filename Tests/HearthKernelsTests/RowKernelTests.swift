@@ -59,7 +59,7 @@ import Testing
             let y = try device.makeTensor(x, [tokens, heads, d])
             var encoder = try device.makeEncoder()
             try RoPE.encode(
-                normalising: y, weight: try device.makeTensor(weight, [d]), epsilon: 1e-6, table: table,
+                y, norm: .init(weight: try device.makeTensor(weight, [d]), epsilon: 1e-6), table: table,
                 positions: .from(position), layout: layout, into: y, &encoder)
             try encoder.submit().wait()
             let normed = RMSNorm.reference(x, weight: weight, epsilon: Double(Float(1e-6))).map { Float($0) }
@@ -191,7 +191,7 @@ import Testing
         x += (0..<n).map { special[$0 % special.count] }
         let (values, indices) = (try device.makeTensor(.f32, [4, k]), try device.makeTensor(.i32, [4, k]))
         var encoder = try device.makeEncoder()
-        try TopK.encode(try device.makeTensor(x, [4, n]), values: values, indices: indices, &encoder)
+        try TopK.encode(try device.makeTensor(x, [4, n]), into: values, indices: indices, &encoder)
         try encoder.submit().wait()
         let expected = TopK.reference(x, n: n, k: k)
         #expect(try indices.read(as: Int32.self) == expected.indices)
@@ -206,7 +206,7 @@ import Testing
             let (values, indices) = (try device.makeTensor(.f32, [1, k]), try device.makeTensor(.i32, [1, k]))
             #expect(throws: DeviceError.self) {
                 var encoder = try device.makeEncoder()
-                try TopK.encode(try device.makeTensor(.f32, [1, n]), values: values, indices: indices, &encoder)
+                try TopK.encode(try device.makeTensor(.f32, [1, n]), into: values, indices: indices, &encoder)
             }
         }
     }

@@ -2,7 +2,8 @@ import CVulkan
 
 /// One command buffer being recorded.
 ///
-/// Owned by one encoder, then by its submissions and the `RecordedWork` that makes them: never shared before it has ended.
+/// `@unchecked Sendable`: one encoder records it; then only its owner submits it, once or as a `RecordedWork` again and again,
+/// and its submissions only read the timestamps of what the device has finished.
 final class VulkanRecording: @unchecked Sendable {
     private let device: VulkanDevice
     private var raw: cvk_recording

@@ -34,7 +34,7 @@ extension Attention {
 
     private static func encode(
         _ p: Problem, _ q: Tensor, _ k: Tensor, _ v: Tensor, _ options: Options, _ o: Tensor, _ lse: Tensor,
-        _ variant: ShaderVariant, _ splits: Int, _ encoder: inout CommandEncoder
+        _ variant: ShaderVariant, _ splits: Int, firstSequence: Int = 0, _ encoder: inout CommandEncoder
     ) throws(DeviceError) {
         let isLong = CommandEncoder.work(cost(p)) > encoder.workLimit
         if isLong, p.b > 1, options.pages == nil, options.keyCounts == nil,
@@ -46,7 +46,7 @@ extension Attention {
                 some.mask = options.mask.map { $0.shape[0] == 1 ? $0 : $0.rows(one) }
                 try encode(
                     p.with(b: 1, tq: p.tq, offset: p.offset), q.rows(one), k.rows(one), v.rows(one), some, o.rows(one),
-                    lse.rows(one), variant, splits, &encoder)
+                    lse.rows(one), variant, splits, firstSequence: i, &encoder)
             }
         } else if isLong, p.b == 1, p.tq > cut {
             let half = (p.tq / 2 + cut - 1) / cut * cut
@@ -56,10 +56,11 @@ extension Attention {
                 try encode(
                     p.with(b: 1, tq: range.count, offset: p.offset + range.lowerBound), q.queries(range, of: 1), k, v,
                     some,
-                    o.queries(range, of: 1), lse.queries(range, of: 1), variant, splits, &encoder)
+                    o.queries(range, of: 1), lse.queries(range, of: 1), variant, splits,
+                    firstSequence: firstSequence, &encoder)
             }
         } else {
-            try launch(p, q, k, v, options, o, lse, variant, splits, &encoder)
+            try launch(p, q, k, v, options, o, lse, variant, splits, firstSequence, &encoder)
         }
     }
 
@@ -70,7 +71,7 @@ extension Attention {
 
     private static func launch(
         _ p: Problem, _ q: Tensor, _ k: Tensor, _ v: Tensor, _ options: Options, _ o: Tensor, _ lse: Tensor,
-        _ variant: ShaderVariant, _ splits: Int, _ encoder: inout CommandEncoder
+        _ variant: ShaderVariant, _ splits: Int, _ firstSequence: Int, _ encoder: inout CommandEncoder
     ) throws(DeviceError) {
         let (group, head) = (p.hq / p.hkv, [64, 128, 256, 512].first { $0 >= p.d }!)
         let rows = p.tq * group
@@ -83,7 +84,7 @@ extension Attention {
         push += [UInt32(bitPattern: Int32(p.offset)), UInt32(p.window ?? 0), p.isCausal ? 1 : 0]
         push += strides(options.mask) + [UInt32(splits), UInt32(options.pages?.shape[1] ?? 0)]
         push += [(options.scale ?? 1 / Float(p.d).squareRoot()).bitPattern, (options.softcap ?? 0).bitPattern]
-        push += [UInt32(k.shape[0])]
+        push += [UInt32(k.shape[0]), UInt32(firstSequence)]
         let mask: UInt32 = options.mask.map { $0.dtype == .f32 ? 1 : 2 } ?? 0
         let constants =
             [UInt32(held), UInt32(head), p.d % 8 == 0 ? 1 : 0, mask, options.softcap == nil ? 0 : 1]

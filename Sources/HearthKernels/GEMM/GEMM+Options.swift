@@ -29,8 +29,8 @@ extension GEMM {
         public var beta: Float = 0
         public var bias: Tensor?
         public var activation = Activation.identity
-        /// Sums of f16 products may be kept in f16 where matrix units are faster so: an error of 2^-11 of the largest partial sum
-        /// a step, infinite beyond 65504. Elsewhere they are f32.
+        /// Where matrix units make a product of f16 they may keep its sums in f16: an error of 2^-11 of the largest partial sum a
+        /// step, infinite beyond 65504. Elsewhere they are f32. The ceiling it is reported beside is that of f32 sums.
         public var mayAccumulateInF16 = false
 
         public init(

@@ -29,12 +29,14 @@ extension GEMM {
         }
         let rounded = "gemm_rounded_\(p.weights)_f32"
         let isRounded = p.mayRound && p.activations == .f32 && ShaderCatalog.has(rounded, on: device)
-        let summed = "gemm_f16_f16_f16_summed_f16"
-        let isSummed = p.mayAccumulateInF16 && p.activations == .f16 && ShaderCatalog.has(summed, on: device)
-        let operation = isRounded ? rounded : isSummed ? summed : "gemm_\(p.activations)_\(p.weights)_\(p.outputs)"
-        let variant = try ShaderCatalog.variant(
+        let operation = isRounded ? rounded : "gemm_\(p.activations)_\(p.weights)_\(p.outputs)"
+        var variant = try ShaderCatalog.variant(
             operation, for: device, tuned: Tuning.variant(operation, rows: p.m, on: device),
             isBetter: { time(p, $0) < time(p, $1) })
+        if p.mayAccumulateInF16, p.activations == .f16 {
+            let summed = ShaderCatalog.variants(of: "gemm_f16_f16_f16_summed_f16")
+            variant = summed.first { $0.name == variant.name && $0.runs(on: device) } ?? variant
+        }
         let workgroups = tiles(p, variant).x * tiles(p, variant).y * at.batch
         return VulkanPlan(
             variant: variant, isVector: false, splits: p.weights == .i8 ? 1 : splits(p, workgroups: workgroups, device))

@@ -3,7 +3,7 @@ import HearthCompute
 
 extension RoPE {
     static func runCPU(
-        _ x: Tensor, norm: (weight: Tensor, epsilon: Float)?, _ table: Tensor, _ positions: Positions, _ layout: Layout,
+        _ x: Tensor, _ norm: Norm?, _ table: Tensor, _ positions: Positions, _ layout: Layout,
         _ y: Tensor, _ cpu: CPUDevice
     ) {
         let (heads, d) = (x.shape[1], x.shape[2])

@@ -32,47 +32,36 @@ public enum RoPE {
         }
     }
 
-    public static func encode(
-        _ x: Tensor, table: Tensor, positions: Positions, layout: Layout, into y: Tensor,
-        _ encoder: inout CommandEncoder
-    ) throws(DeviceError) {
-        let (tokens, heads, d) = try check(x, table, positions, y)
-        if x.elementCount > 0 {
-            switch encoder.device.backend {
-            case .cpu(let cpu): runCPU(x, norm: nil, table, positions, layout, y, cpu)
-            case .vulkan:
-                try encoder.dispatch(
-                    "rope", reads: [x, table, positions.list ?? table], writes: [y],
-                    push: push(x, table, positions, layout),
-                    groups: ((x.elementCount / 2 + 63) / 64, 1, 1))
-            }
-        }
-        encoder.note("rope", cost(tokens: tokens, heads: heads, headDim: d))
-    }
-
-    /// Each head normalised as by `RMSNorm`, then rotated, in one pass: queries and keys of models that normalise them. On the
-    /// CPU the same bits as one after the other.
+    /// What heads are multiplied with after `RMSNorm`, before they are rotated in the same pass: queries and keys of models
+    /// that normalise them. On the CPU the same bits as one after the other.
     ///
     /// - Shapes: weight `[D]` f32. Cost: `4 D` FLOPs a head and token more.
     /// - Source: Henry et al., "Query-Key Normalization for Transformers", arXiv 2010.04245.
+    public struct Norm: Sendable {
+        public let weight: Tensor
+        public let epsilon: Float
+
+        public init(weight: Tensor, epsilon: Float) { (self.weight, self.epsilon) = (weight, epsilon) }
+    }
+
     public static func encode(
-        normalising x: Tensor, weight: Tensor, epsilon: Float, table: Tensor, positions: Positions, layout: Layout,
-        into y: Tensor, _ encoder: inout CommandEncoder
+        _ x: Tensor, norm: Norm? = nil, table: Tensor, positions: Positions, layout: Layout, into y: Tensor,
+        _ encoder: inout CommandEncoder
     ) throws(DeviceError) {
-        let (tokens, heads, d) = try check(x, table, positions, y)
-        try require(
-            weight.shape == [d] && weight.dtype == .f32 && weight.isContiguous, "RoPE",
-            "weight is \(weight.dtype) \(weight.shape), expected plain f32 [\(d)]")
+        let (tokens, heads, d) = try check(x, norm, table, positions, y)
+        let name = norm == nil ? "rope" : "rope_norm"
         if x.elementCount > 0 {
             switch encoder.device.backend {
-            case .cpu(let cpu): runCPU(x, norm: (weight, epsilon), table, positions, layout, y, cpu)
+            case .cpu(let cpu): runCPU(x, norm, table, positions, layout, y, cpu)
             case .vulkan:
+                let pairs = (x.elementCount / 2 + 63) / 64
                 try encoder.dispatch(
-                    "rope_norm", reads: [x, table, positions.list ?? table, weight], writes: [y],
-                    push: push(x, table, positions, layout) + [epsilon.bitPattern], groups: grid(tokens * heads))
+                    name, reads: [x, table, positions.list ?? table] + (norm.map { [$0.weight] } ?? []), writes: [y],
+                    push: push(x, table, positions, layout) + (norm.map { [$0.epsilon.bitPattern] } ?? []),
+                    groups: norm == nil ? (pairs, 1, 1) : grid(tokens * heads))
             }
         }
-        encoder.note("rope_norm", cost(tokens: tokens, heads: heads, headDim: d, normalises: true))
+        encoder.note(name, cost(tokens: tokens, heads: heads, headDim: d, normalises: norm != nil))
     }
 
     private static func push(_ x: Tensor, _ table: Tensor, _ positions: Positions, _ layout: Layout) -> [UInt32] {
@@ -81,7 +70,7 @@ public enum RoPE {
     }
 
     private static func check(
-        _ x: Tensor, _ table: Tensor, _ positions: Positions, _ y: Tensor
+        _ x: Tensor, _ norm: Norm?, _ table: Tensor, _ positions: Positions, _ y: Tensor
     ) throws(DeviceError) -> (tokens: Int, heads: Int, d: Int) {
         try require(x.shape.count == 3 && y.shape == x.shape, "RoPE", "x is \(x.shape), y is \(y.shape)")
         let (tokens, heads, d) = (x.shape[0], x.shape[1], x.shape[2])
@@ -89,6 +78,11 @@ public enum RoPE {
         try require(
             table.shape.count == 3 && table.shape[1] == d / 2 && table.shape[2] == 2, "RoPE",
             "table is \(table.shape), expected [positions, \(d / 2), 2]")
+        if let weight = norm?.weight {
+            try require(
+                weight.shape == [d] && weight.dtype == .f32 && weight.isContiguous, "RoPE",
+                "the norm's weight is \(weight.dtype) \(weight.shape), expected plain f32 [\(d)]")
+        }
         switch positions {
         case .from(let first):
             try require(

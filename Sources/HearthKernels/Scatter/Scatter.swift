@@ -4,7 +4,7 @@ import HearthRoofline
 /// Rows written where a list says: `y[rows[t], :] = x[t, :]`, rounded to y's type. New keys and values go to a KV cache so.
 ///
 /// - Shapes: x `[T, W]` f32, rows `[T]` i32, y `[R, W]` f32, f16 or bf16, with W even for 16-bit types. A row outside `0..<R` is
-///   left out; of rows that are named twice one is written.
+///   left out; what a row holds that is named twice is undefined.
 /// - Aliasing: y overlaps neither input. Errors: `invalid` when shapes or dtypes do not fit.
 /// - Cost: no FLOPs; x read once, as many elements written.
 public enum Scatter {

@@ -5,7 +5,7 @@ import HearthRoofline
 ///
 /// - Shapes: x `[r, n]` f32; values `[r, k]` f32 and indices `[r, k]` i32, `1 <= k <= min(n, maximum)`. NaN elements count as
 ///   smaller than all others; zeros of both signs are equal.
-/// - Errors: `invalid` when shapes do not fit.
+/// - Aliasing: no output overlaps x or the other. Errors: `invalid` when shapes do not fit.
 /// - Cost: one comparison an element, counted as a FLOP; x read once on the CPU. On Vulkan a radix select reads x again for
 ///   every byte that it needs, mostly from the cache.
 /// - Source: radix select, Alabi et al., "Fast k-selection algorithms for graphics processing units", JEA 17 (2012).
@@ -13,12 +13,13 @@ public enum TopK {
     /// What a workgroup's shared memory is made for.
     public static let maximum = 256
 
-    public static func encode(_ x: Tensor, values: Tensor, indices: Tensor, _ encoder: inout CommandEncoder)
+    public static func encode(_ x: Tensor, into values: Tensor, indices: Tensor, _ encoder: inout CommandEncoder)
         throws(DeviceError)
     {
         try require(x.shape.count == 2 && x.dtype == .f32 && x.isContiguous, "TopK", "x is a plain f32 matrix")
         let (rows, n, k) = (x.shape[0], x.shape[1], values.shape.last ?? 0)
-        try require(k >= 1 && k <= min(n, maximum), "TopK", "k is \(k), expected 1...\(min(n, maximum)) of rows of \(n)")
+        try require(
+            k >= 1 && k <= min(n, maximum), "TopK", "k is \(k), expected 1...\(min(n, maximum)) of rows of \(n)")
         try require(
             values.shape == [rows, k] && indices.shape == [rows, k], "TopK",
             "values are \(values.shape), indices \(indices.shape), expected [\(rows), \(k)]")
