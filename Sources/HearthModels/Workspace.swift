@@ -8,7 +8,6 @@ public final class Workspace: Sendable {
     /// What a pass reads when it runs: the tokens, where each stands, and how many keys the last one sees.
     let ids, positions, keyCount: Tensor
     private let inputs: Tensor
-    private let inputWidth: Int
     private let written = Mutex(0)
     private let device: Device
     private let vocabularySize: Int
@@ -35,7 +34,7 @@ public final class Workspace: Sendable {
             Tensor(inputs.buffer, dtype: .i32, shape: [count], byteOffset: 4 * index * width)
         }
         (ids, positions, keyCount) = (row(0, tokenCount), row(1, tokenCount), row(2, 1))
-        (self.inputs, inputWidth) = (inputs, width)
+        self.inputs = inputs
     }
 
     /// The next pass reads `ids`, which stand at `position`, `position + 1`, ...
@@ -43,11 +42,12 @@ public final class Workspace: Sendable {
     /// - Precondition: the pass before has ended.
     public func write(_ ids: [Int32], at position: Int) throws(DeviceError) {
         precondition(ids.count == tokenCount, "\(ids.count) tokens for a workspace of \(tokenCount)")
-        var rows = [Int32](repeating: 0, count: 3 * inputWidth)
+        let width = inputs.shape[1]
+        var rows = [Int32](repeating: 0, count: 3 * width)
         for (index, id) in ids.enumerated() {
-            (rows[index], rows[inputWidth + index]) = (id, Int32(position + index))
+            (rows[index], rows[width + index]) = (id, Int32(position + index))
         }
-        rows[2 * inputWidth] = Int32(position + ids.count)
+        rows[2 * width] = Int32(position + ids.count)
         try inputs.write(rows)
         written.withLock { $0 = position + ids.count }
     }

@@ -168,11 +168,9 @@ CK_INLINE int64_t CK_FN(strip_first)(int64_t rows, int64_t s, int64_t strips) {
 // Scaled queries of rows first..<first + count; a row past the end repeats the last one.
 static void CK_FN(scale_queries)(const ck_attention_block_t *g, int64_t first_query, int64_t rows, int64_t first,
                                  int64_t count, int64_t pitch, float *out) {
-    const float scale = g->scale * 1.44269504f;
     for (int64_t i = 0; i < count; i++, out += pitch) {
-        int64_t r = first + i < rows ? first + i : rows - 1, t = first_query + r / g->heads, h = r % g->heads;
-        CK_FN(widen_row)(g->q_format, g->q, t * g->q_t + h * g->q_h, g->d, g->d, out);
-        for (int64_t l = 0; l < g->d; l++) out[l] *= scale;
+        int64_t r = first + i < rows ? first + i : rows - 1;
+        CK_FN(scaled_query)(g, first_query + r / g->heads, r % g->heads, out);
     }
 }
 

@@ -123,8 +123,7 @@ static void CK_FN(attention_decode)(const ck_attention_block_t *g, int64_t kv_he
     low = low > first ? low : first;
     high = high < last ? high : last;
     for (int64_t h = 0; h < heads; h++) {
-        CK_FN(widen_row)(g->q_format, g->q, h * g->q_h, d, d, scratch + h * d);
-        for (int64_t l = 0; l < d; l++) scratch[h * d + l] *= g->scale * 1.44269504f;
+        CK_FN(scaled_query)(g, 0, h, scratch + h * d);
         state[h] = -FLT_MAX;
         state[heads + h] = 0;
     }

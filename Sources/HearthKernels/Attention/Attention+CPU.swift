@@ -15,13 +15,10 @@ extension Attention {
         }
         for b in 0..<p.b {
             let one = b..<b + 1
-            var options = options
-            options.mask = options.mask.map { $0.shape[0] == 1 ? $0 : $0.rows(one) }
-            let problem = Problem(
-                b: 1, tq: p.tq, tk: min(max(0, Int(counts[b])), p.tk), hq: p.hq, hkv: p.hkv, d: p.d,
-                isCausal: p.isCausal, window: p.window, queries: p.queries, keys: p.keys)
+            let tk = min(max(0, Int(counts[b])), p.tk)
             runCPU(
-                problem, q.rows(one), k.rows(one), v.rows(one), options, o.rows(one), lse?.rows(one), cpu)
+                p.with(b: 1, tk: tk, offset: tk - p.tq), q.rows(one), k.rows(one), v.rows(one), options.ofSequence(b),
+                o.rows(one), lse?.rows(one), cpu)
         }
     }
 

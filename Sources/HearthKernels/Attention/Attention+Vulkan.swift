@@ -37,15 +37,11 @@ extension Attention {
         _ variant: ShaderVariant, _ splits: Int, firstSequence: Int = 0, _ encoder: inout CommandEncoder
     ) throws(DeviceError) {
         let isLong = CommandEncoder.work(cost(p)) > encoder.workLimit
-        if isLong, p.b > 1, options.pages == nil, options.keyCounts == nil,
-            isAligned([q, k, v, o, lse] + [options.mask].compactMap { $0 })
-        {
+        if isLong, p.b > 1, options.pages == nil, isAligned([q, k, v, o, lse] + [options.mask].compactMap { $0 }) {
             for i in 0..<p.b {
                 let one = i..<i + 1
-                var some = options
-                some.mask = options.mask.map { $0.shape[0] == 1 ? $0 : $0.rows(one) }
                 try encode(
-                    p.with(b: 1, tq: p.tq, offset: p.offset), q.rows(one), k.rows(one), v.rows(one), some, o.rows(one),
+                    p.with(b: 1), q.rows(one), k.rows(one), v.rows(one), options.ofSequence(i), o.rows(one),
                     lse.rows(one), variant, splits, firstSequence: i, &encoder)
             }
         } else if isLong, p.b == 1, p.tq > cut {
@@ -54,7 +50,7 @@ extension Attention {
                 var some = options
                 some.mask = options.mask?.queries(range)
                 try encode(
-                    p.with(b: 1, tq: range.count, offset: p.offset + range.lowerBound), q.queries(range, of: 1), k, v,
+                    p.with(tq: range.count, offset: p.offset + range.lowerBound), q.queries(range, of: 1), k, v,
                     some,
                     o.queries(range, of: 1), lse.queries(range, of: 1), variant, splits,
                     firstSequence: firstSequence, &encoder)
@@ -112,14 +108,6 @@ extension Attention {
     private static func strides(_ mask: Tensor?) -> [UInt32] {
         guard let mask else { return [0, 0, 0] }
         return (0..<3).map { mask.shape[$0] == 1 && $0 < 2 ? 0 : UInt32(mask.strides[$0]) }
-    }
-}
-
-extension Attention.Problem {
-    fileprivate func with(b: Int, tq: Int, offset: Int) -> Attention.Problem {
-        Attention.Problem(
-            b: b, tq: tq, tk: tk, hq: hq, hkv: hkv, d: d, isCausal: isCausal, offset: offset, window: window,
-            queries: queries, keys: keys)
     }
 }
 

@@ -172,7 +172,23 @@ extension Attention.Options.Alignment {
     }
 }
 
+extension Attention.Options {
+    /// Of one sequence of a batch; key counts stay those of all.
+    func ofSequence(_ index: Int) -> Self {
+        var one = self
+        one.mask = mask.map { $0.shape[0] == 1 ? $0 : $0.rows(index..<index + 1) }
+        return one
+    }
+}
+
 extension Attention.Problem {
+    /// A part of the problem; what is nil stays.
+    func with(b: Int? = nil, tq: Int? = nil, tk: Int? = nil, offset: Int? = nil) -> Self {
+        Attention.Problem(
+            b: b ?? self.b, tq: tq ?? self.tq, tk: tk ?? self.tk, hq: hq, hkv: hkv, d: d, isCausal: isCausal,
+            offset: offset ?? self.offset, window: window, queries: queries, keys: keys)
+    }
+
     /// Keys that query `row` attends to, masks aside.
     func keys(ofRow row: Int) -> Range<Int> {
         let end = isCausal ? min(tk, max(0, row + offset + 1)) : tk

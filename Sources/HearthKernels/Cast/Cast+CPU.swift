@@ -1,4 +1,3 @@
-import CKernels
 import HearthCompute
 
 extension Cast {
@@ -9,18 +8,11 @@ extension Cast {
         cpu.parallel(x.elementCount, grain: 16384) { range in
             let from = source + x.dtype.byteCount(of: range.lowerBound)
             let to = target + y.dtype.byteCount(of: range.lowerBound)
-            switch y.dtype {
-            case .f16:
-                ck_narrow_f16(
-                    from.assumingMemoryBound(to: Float.self), to.assumingMemoryBound(to: UInt16.self),
-                    Int64(range.count))
-            case .bf16:
-                ck_narrow_bf16(
-                    from.assumingMemoryBound(to: Float.self), to.assumingMemoryBound(to: UInt16.self),
-                    Int64(range.count))
-            default:
+            if y.dtype == .f32 {
                 let wide = to.assumingMemoryBound(to: Float.self)
                 GEMM.widen(x.dtype, from, UnsafeMutableBufferPointer(start: wide, count: range.count))
+            } else {
+                GEMM.narrow(from.assumingMemoryBound(to: Float.self), to: y.dtype, to, count: range.count)
             }
         }
     }

@@ -142,9 +142,7 @@ extension GEMM {
             scratch.withTemporary(Float.self, rows.count * pitch) { sums in
                 body(sums, pitch, false)
                 for r in 0..<rows.count {
-                    let to = (target + 2 * r * row).assumingMemoryBound(to: UInt16.self)
-                    let narrow = dtype == .f16 ? ck_narrow_f16 : ck_narrow_bf16
-                    narrow(sums + r * pitch, to, Int64(columns.count))
+                    narrow(sums + r * pitch, to: dtype, target + 2 * r * row, count: columns.count)
                 }
             }
         }

@@ -81,6 +81,18 @@ extension GEMM {
         case .i32, .i8: preconditionFailure("\(dtype) is no weight type")
         }
     }
+
+    /// f32 to a plain type.
+    static func narrow(
+        _ source: UnsafePointer<Float>, to dtype: DType, _ out: UnsafeMutableRawPointer, count: Int
+    ) {
+        switch dtype {
+        case .f16: ck_narrow_f16(source, out.assumingMemoryBound(to: UInt16.self), Int64(count))
+        case .bf16: ck_narrow_bf16(source, out.assumingMemoryBound(to: UInt16.self), Int64(count))
+        case .f32: memcpy(out, source, count * 4)
+        default: preconditionFailure("\(dtype) is no plain type")
+        }
+    }
 }
 
 extension DType {

@@ -1,5 +1,3 @@
-import CKernels
-import Foundation
 import HearthCompute
 
 extension Scatter {
@@ -8,12 +6,8 @@ extension Scatter {
         let (from, targets) = (x.hostPointer(as: Float.self), rows.hostPointer(as: Int32.self))
         let to = UnsafeMutableRawPointer(y.hostPointer(as: UInt8.self))
         for t in 0..<x.shape[0] where 0..<y.shape[0] ~= Int(targets[t]) {
-            let row = to + Int(targets[t]) * rowByteCount
-            switch y.dtype {
-            case .f16: ck_narrow_f16(from + t * width, row.assumingMemoryBound(to: UInt16.self), Int64(width))
-            case .bf16: ck_narrow_bf16(from + t * width, row.assumingMemoryBound(to: UInt16.self), Int64(width))
-            default: memcpy(row, from + t * width, rowByteCount)
-            }
+            GEMM.narrow(
+                from + t * width, to: y.dtype, to + Int(targets[t]) * rowByteCount, count: width)
         }
     }
 }
