@@ -25,8 +25,10 @@ CK_INLINE void CK_FN(widen_row)(ck_format_t format, const void *p, int64_t index
 
 // Query t of a head, scaled so that scores are in units of log2.
 CK_INLINE void CK_FN(scaled_query)(const ck_attention_block_t *g, int64_t t, int64_t h, float *out) {
-    CK_FN(widen_row)(g->q_format, g->q, t * g->q_t + h * g->q_h, g->d, g->d, out);
-    for (int64_t l = 0; l < g->d; l++) out[l] *= g->scale * 1.44269504f;
+    const float scale = g->scale * 1.44269504f;  // read once: for all the compiler knows, `out` may lie over it
+    const int64_t d = g->d;
+    CK_FN(widen_row)(g->q_format, g->q, t * g->q_t + h * g->q_h, d, d, out);
+    for (int64_t l = 0; l < d; l++) out[l] *= scale;
 }
 
 // The keys [*low, *high) of 0..<keys that query t sees.
