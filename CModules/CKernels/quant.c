@@ -1,4 +1,5 @@
 // Quantised weights: unpacking of the file formats, packing for the microkernel, and the products themselves.
+#include <math.h>
 #include <string.h>
 
 #pragma clang fp contract(fast)
@@ -12,6 +13,18 @@ void ck_quantise_row(const ck_quant_layout_t *layout, const float *x, int64_t k,
     CK_SELECT(quantise_row)(layout, x, k, q, scales, starts, downs);
 }
 int64_t ck_quant_panel_columns(void) { return CK_SELECT(quant_columns)(); }
+
+void ck_quantise_q8_0(const float *x, int64_t k, void *out) {
+    uint8_t *to = out;
+    for (int64_t i = 0; i < k; i += 32, x += 32, to += 34) {
+        float most = 0;
+        for (int j = 0; j < 32; j++) most = fmaxf(most, fabsf(x[j]));
+        const float scale = most / 127, inverse = scale > 0 ? 1 / scale : 0;
+        const _Float16 half = (_Float16)scale;
+        memcpy(to, &half, 2);
+        for (int j = 0; j < 32; j++) to[2 + j] = (uint8_t)(int8_t)roundf(x[j] * inverse);
+    }
+}
 
 static float half_at(const uint8_t *p) {
     _Float16 h;

@@ -391,6 +391,9 @@ static const _Alignas(4) unsigned char scatter_f16_scatter_only[] = {
 static const _Alignas(4) unsigned char scatter_bf16_scatter_only[] = {
 #embed "../../Shaders/spv/scatter_bf16_scatter_only.spv"
 };
+static const _Alignas(4) unsigned char scatter_q8_0_scatter_q8_only[] = {
+#embed "../../Shaders/spv/scatter_q8_0_scatter_q8_only.spv"
+};
 static const _Alignas(4) unsigned char argmax_argmax_only[] = {
 #embed "../../Shaders/spv/argmax_argmax_only.spv"
 };
@@ -569,6 +572,7 @@ const cshaders_entry cshaders_table[] = {
     {"scatter_f32_scatter_only", "scatter_f32", "only", "", scatter_f32_scatter_only, sizeof scatter_f32_scatter_only, 3, 8, 0, {0, 0}, 0, {0}},
     {"scatter_f16_scatter_only", "scatter_f16", "only", "", scatter_f16_scatter_only, sizeof scatter_f16_scatter_only, 3, 8, 0, {0, 0}, 0, {0}},
     {"scatter_bf16_scatter_only", "scatter_bf16", "only", "", scatter_bf16_scatter_only, sizeof scatter_bf16_scatter_only, 3, 8, 0, {0, 0}, 0, {0}},
+    {"scatter_q8_0_scatter_q8_only", "scatter_q8_0", "only", "", scatter_q8_0_scatter_q8_only, sizeof scatter_q8_0_scatter_q8_only, 3, 8, 0, {0, 0}, 0, {0}},
     {"argmax_argmax_only", "argmax", "only", "", argmax_argmax_only, sizeof argmax_argmax_only, 2, 4, 0, {0, 0}, 0, {0}},
     {"top_k_top_k_only", "top_k", "only", "", top_k_top_k_only, sizeof top_k_top_k_only, 3, 12, 0, {0, 0}, 0, {0}},
     {"probe_fma_fma_only", "probe_fma", "only", "", probe_fma_fma_only, sizeof probe_fma_fma_only, 1, 4, 0, {0, 0}, 0, {0}},
@@ -579,7 +583,7 @@ const cshaders_entry cshaders_table[] = {
     {"probe_read_stream_only", "probe_read", "only", "", probe_read_stream_only, sizeof probe_read_stream_only, 3, 4, 0, {0, 0}, 0, {0}},
 };
 const int cshaders_count = sizeof cshaders_table / sizeof *cshaders_table;
-const char *const cshaders_hash = "a189be642d79e5bffd538b946921ddb40a36e21623ce7f8a3b41b7e4cca713ef";
+const char *const cshaders_hash = "5d6fc8b00c83b12b17da3af6f2fa2e0890068ab21fdbc756fdc9f9e82326e44b";
 
 static const unsigned char tuning[] = {
 #embed "../../Shaders/tuning.json"

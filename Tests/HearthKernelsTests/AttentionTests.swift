@@ -152,6 +152,61 @@ import Testing
         for other in results.dropFirst() { #expect(other == results[0]) }
     }
 
+    /// Pages in any order hold what a cache in one piece holds: the same bits, for batches of sequences of different lengths.
+    @Test(arguments: [DType.f32, .f16, .bf16, .q8_0], [1, 37])
+    func pagesGiveTheBitsOfOnePiece(dtype: DType, tq: Int) throws {
+        let device = try Device.open(.cpu)
+        var random = TestRandom(UInt64(tq))
+        let (b, hq, hkv, d, page, perSequence) = (3, 6, 2, 64, 64, 12)
+        let counts: [Int32] = [768, 600, 41]
+        let rows = b * perSequence * page
+        let order = (0..<b * perSequence).map { Int32($0 * 7 % (b * perSequence)) }
+        let (one, paged) = (
+            try (0..<2).map { _ in try device.makeTensor(dtype, [b, perSequence * page, hkv, d]) },
+            try (0..<2).map { _ in try device.makeTensor(dtype, [b * perSequence, page, hkv, d]) }
+        )
+        let pages = try device.makeTensor(.i32, [b, perSequence])
+        try pages.write(order)
+        let keyCounts = try device.makeTensor(.i32, [b])
+        try keyCounts.write(counts)
+        let targets = try (0..<2).map { _ in try device.makeTensor(.i32, [rows]) }
+        try targets[0].write((0..<rows).map(Int32.init))
+        try targets[1].write((0..<rows).map { order[$0 / page] * Int32(page) + Int32($0 % page) })
+        let q = try device.makeTensor(random.floats(b * tq * hq * d, in: -2...2), [b, tq, hq, d])
+        for (whole, split) in zip(one, paged) {
+            let x = try device.makeTensor(random.floats(rows * hkv * d), [rows, hkv * d])
+            try device.run { (e) throws(DeviceError) in
+                try Scatter.encode(x, rows: targets[0], into: whole.reshaped([rows, hkv * d]), &e)
+                try Scatter.encode(x, rows: targets[1], into: split.reshaped([rows, hkv * d]), &e)
+            }
+        }
+        let results = try [one, paged].map { cache in
+            var options = Attention.Options()
+            (options.isCausal, options.keyCounts) = (true, keyCounts)
+            if cache[0].shape[1] == page { options.pages = pages }
+            let o = try device.makeTensor(.f32, q.shape)
+            try device.run { (e) throws(DeviceError) in
+                try Attention.encode(q: q, k: cache[0], v: cache[1], options, into: o, &e)
+            }
+            return try o.read(as: UInt32.self)
+        }
+        // A decode step takes a page at a time where one piece is taken by 128 keys: the same sums in another order.
+        if tq > 1 {
+            #expect(results[0] == results[1])
+        } else {
+            let floats = results.map { $0.map(Float.init(bitPattern:)) }
+            #expect(largestError(floats[1], floats[0].map(Double.init)) < 1e-6)
+        }
+        #expect(throws: DeviceError.self) {
+            var options = Attention.Options()
+            options.pages = pages
+            let odd = try device.makeTensor(dtype, [4, 48, hkv, d])
+            try device.run { (e) throws(DeviceError) in
+                try Attention.encode(q: q, k: odd, v: odd, keyCount: 48, options, into: q, &e)
+            }
+        }
+    }
+
     @Test func rejectsHeadsThatDoNotDivide() throws {
         let device = try Device.open(.cpu)
         let q = try device.makeTensor(.f32, [1, 1, 3, 8])

@@ -111,6 +111,31 @@ import Testing
     }
 
     @Test(arguments: TestDevices.selectors)
+    func scatterQuantises(selector: String) throws {
+        let device = try TestDevices.device(selector)
+        var random = TestRandom(8)
+        let (width, rows) = (192, [Int32](arrayLiteral: 2, -1, 0, 7))
+        var x = random.floats(rows.count * width, in: -3...3)
+        for i in 0..<32 { x[i] = 0 }
+        let y = try device.makeTensor(.q8_0, [3, width])
+        try y.write([UInt8](repeating: 0, count: DType.q8_0.byteCount(of: 3 * width)))
+        let (targets, result) = (try device.makeTensor(.i32, [rows.count]), try device.makeTensor(.f32, [3, width]))
+        let ids = try device.makeTensor(.i32, [3])
+        try targets.write(rows)
+        try ids.write([Int32](arrayLiteral: 0, 1, 2))
+        try device.run { (e) throws(DeviceError) in
+            try Scatter.encode(try device.makeTensor(x, [rows.count, width]), rows: targets, into: y, &e)
+            try Gather.encode(ids: ids, table: y, into: result, &e)
+        }
+        let expected = Scatter.reference(
+            Scatter.q8Reference(x), rows: rows, width: width, into: [Float](repeating: 0, count: 3 * width))
+        // A device may divide inexactly: then a value beside a tie is a quant off.
+        let step = Double(3) / 127
+        #expect(
+            largestError(try result.read(as: Float.self), expected.map(Double.init)) <= (selector == "cpu" ? 0 : step))
+    }
+
+    @Test(arguments: TestDevices.selectors)
     func ropeTurnsEachTokenByItsOwnPosition(selector: String) throws {
         let device = try TestDevices.device(selector)
         var random = TestRandom(8)

@@ -114,12 +114,13 @@ static const CK_FN(values_fn) CK_FN(values)[] = {
 static void CK_FN(pack_keys)(const ck_attention_block_t *g, int64_t first, int64_t count, float *rows, float *out) {
     const int64_t d = g->d;
     for (int64_t j = 0; j < count; j += CK_NR, out += CK_NR * d) {
-        const float *from = (const float *)g->k + (first + j) * g->k_row;
+        const int64_t at = CK_FN(key_row)(g, first + j);
+        const float *from = (const float *)g->k + at * g->k_row;
         int64_t row = g->k_row, here = count - j < CK_NR ? count - j : CK_NR;
         if (g->kv_format != CK_F32 || here < CK_NR) {
             for (int64_t i = 0; i < CK_NR; i++)
                 if (i < here)
-                    CK_FN(widen_row)(g->kv_format, g->k, (first + j + i) * g->k_row, d, d, rows + i * d);
+                    CK_FN(widen_row)(g->kv_format, g->k, (at + i) * g->k_row, d, d, rows + i * d);
                 else
                     __builtin_memset(rows + i * d, 0, (size_t)d * 4);
             from = rows;
@@ -134,15 +135,15 @@ static void CK_FN(pack_keys)(const ck_attention_block_t *g, int64_t first, int64
 // Whether a block of V is read where it lies: its rows are so near each other that a block stays in the second-level
 // cache.
 CK_INLINE bool CK_FN(reads_values)(const ck_attention_block_t *g) {
-    return g->kv_format == CK_F32 && g->d % CK_NR == 0 && g->v_row <= 1024;
+    return !g->pages && g->kv_format == CK_F32 && g->d % CK_NR == 0 && g->v_row <= 1024;
 }
 
 // Line `index`, and then in turn, of the rows of K and of V that begin with key `first`.
 CK_INLINE CK_FN(ahead_t) CK_FN(next_line)(const ck_attention_block_t *g, int64_t first, int64_t index) {
-    const int64_t size = g->kv_format == CK_F32 ? 4 : 2, lines = (g->d * size + 63) / 64;
-    const int64_t row = size * (index % 2 ? g->v_row : g->k_row);
+    const int64_t lines = (CK_FN(byte_offset)(g->kv_format, g->d) + 63) / 64;
+    const int64_t row = CK_FN(byte_offset)(g->kv_format, index % 2 ? g->v_row : g->k_row);
     const char *base = index % 2 ? g->v : g->k;
-    return (CK_FN(ahead_t)){.line = base + first * row + index / 2 % lines * 64, .row = row};
+    return (CK_FN(ahead_t)){.line = base + CK_FN(key_row)(g, first) * row + index / 2 % lines * 64, .row = row};
 }
 
 // Panels [padded / NR][CK_KEYS][NR] of V.
@@ -151,7 +152,7 @@ static void CK_FN(pack_values)(const ck_attention_block_t *g, int64_t first, int
     for (int64_t l = 0; l < padded; l += CK_NR)
         for (int64_t j = 0; j < count; j++) {
             float *to = out + l * CK_KEYS + j * CK_NR;
-            const int64_t at = (first + j) * g->v_row + l;
+            const int64_t at = CK_FN(key_row)(g, first + j) * g->v_row + l;
             if (l + CK_NR <= g->d)
                 for (int i = 0; i < CK_NR; i += CK_LANES)
                     CK_FN(store)(to + i, CK_FN(load_as)(g->kv_format, g->v, at + i));

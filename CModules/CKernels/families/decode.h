@@ -9,12 +9,13 @@
 CK_INLINE void CK_FN(key_scores)(const int heads, const ck_format_t format, const ck_attention_block_t *g,
                                  const float *q, int64_t kv, int64_t start, int64_t j, int64_t keys,
                                  float (*s)[CK_DECODE_KEYS]) {
-    const int across = heads == 1 ? 1 : heads == 2 ? 2 : 4, count = CK_LANES / across, bytes = format == CK_F32 ? 4 : 2;
+    const int across = heads == 1 ? 1 : heads == 2 ? 2 : 4, count = CK_LANES / across;
     const int64_t d = g->d;
     CK_FN(vf) r[CK_LANES];
     int64_t rows[CK_LANES];
-    const char *k_ahead = (const char *)g->k + (kv + (start + j + CK_DECODE_AHEAD) * g->k_row) * bytes;
-    const char *v_ahead = (const char *)g->v + (kv + (start + j) * g->v_row) * bytes;
+    const char *k_ahead =
+        (const char *)g->k + CK_FN(byte_offset)(format, kv + (start + j + CK_DECODE_AHEAD) * g->k_row);
+    const char *v_ahead = (const char *)g->v + CK_FN(byte_offset)(format, kv + (start + j) * g->v_row);
 #pragma clang loop unroll(full)
     for (int i = 0; i < CK_LANES; i++) r[i] = (CK_FN(vf)){0};
 #pragma clang loop unroll(full)
@@ -25,8 +26,8 @@ CK_INLINE void CK_FN(key_scores)(const int heads, const ck_format_t format, cons
     for (; l + CK_LANES <= d; l += CK_LANES) {
 #pragma clang loop unroll(full)
         for (int i = 0; i < count && heads > 1; i++) {
-            __builtin_prefetch(k_ahead + (i * g->k_row + l) * bytes, 0, 2);
-            __builtin_prefetch(v_ahead + (i * g->v_row + l) * bytes, 0, 2);
+            __builtin_prefetch(k_ahead + CK_FN(byte_offset)(format, i * g->k_row + l), 0, 2);
+            __builtin_prefetch(v_ahead + CK_FN(byte_offset)(format, i * g->v_row + l), 0, 2);
         }
 #pragma clang loop unroll(full)
         for (int i = 0; i < count; i++) {
@@ -103,6 +104,8 @@ CK_INLINE void CK_FN(decode_turn)(const int heads, const ck_format_t format, con
             CK_FN(decode_turn)(heads, CK_F32, g, head, kv, start, keys, q, o, m, s);                          \
         else if (g->kv_format == CK_F16)                                                                      \
             CK_FN(decode_turn)(heads, CK_F16, g, head, kv, start, keys, q, o, m, s);                          \
+        else if (g->kv_format == CK_Q8)                                                                       \
+            CK_FN(decode_turn)(heads, CK_Q8, g, head, kv, start, keys, q, o, m, s);                           \
         else                                                                                                  \
             CK_FN(decode_turn)(heads, CK_BF16, g, head, kv, start, keys, q, o, m, s);                         \
     }
@@ -128,13 +131,19 @@ static void CK_FN(attention_decode)(const ck_attention_block_t *g, int64_t kv_he
         state[heads + h] = 0;
     }
     __builtin_memset(o, 0, (size_t)(heads * d) * 4);
-    for (int64_t start = low; start < high; start += CK_DECODE_KEYS) {
-        const int64_t end = start + CK_DECODE_KEYS < high ? start + CK_DECODE_KEYS : high;
+    // A turn ends where its page does; its rows lie `moved` elements from where they would without pages.
+    const int64_t page = g->pages ? INT64_C(1) << g->page_shift : CK_DECODE_KEYS;
+    const int64_t turn = page < CK_DECODE_KEYS ? page : CK_DECODE_KEYS;
+    for (int64_t start = low, end; start < high; start = end) {
+        const int64_t moved = (CK_FN(key_row)(g, start) - start) * g->k_row;
+        end = start + (g->pages ? turn - start % turn : turn);
+        end = end < high ? end : high;
         for (int64_t kv = 0; kv < kv_heads; kv++) {
             for (int64_t i = 0; i < g->heads; i += 4) {
                 const int64_t count = g->heads - i < 4 ? g->heads - i : 4, h = kv * g->heads + i;
                 CK_FN(decodes)
-                [count](g, h, kv * kv_h, start, end - start, scratch + h * d, o + h * d, state + h, state + heads + h);
+                [count](g, h, kv * kv_h + moved, start, end - start, scratch + h * d, o + h * d, state + h,
+                        state + heads + h);
             }
         }
     }

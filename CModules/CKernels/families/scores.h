@@ -2,6 +2,12 @@
 // vectors.h and exp2.h.
 CK_INLINE float CK_FN(widened)(ck_format_t format, const void *p, int64_t index) {
     if (format == CK_F32) return ((const float *)p)[index];
+    if (format == CK_Q8) {
+        const uint8_t *block = (const uint8_t *)p + index / 32 * 34;
+        _Float16 scale;
+        __builtin_memcpy(&scale, block, 2);
+        return (float)scale * (float)(int8_t)block[2 + index % 32];
+    }
     uint16_t bits = ((const uint16_t *)p)[index];
     if (format == CK_F16) {
         _Float16 h;
@@ -29,6 +35,18 @@ CK_INLINE void CK_FN(scaled_query)(const ck_attention_block_t *g, int64_t t, int
     const int64_t d = g->d;
     CK_FN(widen_row)(g->q_format, g->q, t * g->q_t + h * g->q_h, d, d, out);
     for (int64_t l = 0; l < d; l++) out[l] *= scale;
+}
+
+// Which row of k and v holds key j.
+CK_INLINE int64_t CK_FN(key_row)(const ck_attention_block_t *g, int64_t j) {
+    if (!g->pages) return j;
+    uint32_t page = (uint32_t)g->pages[j >> g->page_shift], last = (uint32_t)g->page_count - 1;
+    return (int64_t)(page < last ? page : last) << g->page_shift | (j & ((INT64_C(1) << g->page_shift) - 1));
+}
+
+// Where element `index` of k or v begins, in bytes.
+CK_INLINE int64_t CK_FN(byte_offset)(ck_format_t format, int64_t index) {
+    return format == CK_F32 ? 4 * index : format == CK_Q8 ? index / 32 * 34 : 2 * index;
 }
 
 // The keys [*low, *high) of 0..<keys that query t sees.

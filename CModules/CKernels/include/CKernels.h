@@ -38,7 +38,8 @@ void ck_gemv_f16(const uint16_t *w, const float *x, float *y, int64_t rows, int6
 void ck_gemv_q4_1(const uint8_t *w, const float *x, float *y, int64_t rows, int64_t k);
 void ck_gemv_q8_0(const uint8_t *w, const float *x, float *y, int64_t rows, int64_t k);
 // How the elements of a plain matrix are stored.
-typedef enum { CK_F32, CK_F16, CK_BF16 } ck_format_t;
+// CK_Q8, for keys and values only, is Q8_0: blocks of an f16 scale and 32 int8.
+typedef enum { CK_F32, CK_F16, CK_BF16, CK_Q8 } ck_format_t;
 // What is done to a product before it is left; zero: nothing.
 typedef enum { CK_IDENTITY, CK_RELU, CK_GELU, CK_SILU } ck_activation_t;  // GELU by tanh
 typedef struct {
@@ -121,6 +122,9 @@ int64_t ck_quant_panel_bytes(ck_quant_format_t format, int64_t k);
 void ck_quant_pack(ck_quant_format_t format, const uint8_t *rows, int64_t n, int64_t k, uint8_t *out);
 // `count` consecutive elements of the file format to f32.
 void ck_quant_widen(ck_quant_format_t format, const uint8_t *row, int64_t count, float *out);
+// Blocks of an f16 scale, the largest magnitude / 127, and 32 int8, rounded to nearest, ties away; k is a multiple
+// of 32.
+void ck_quantise_q8_0(const float *x, int64_t k, void *out);
 // Symmetric int8 in blocks of 32, for weights of `layout`: k / 32 scales and, a sub-block of the weights each, what its
 // dot product begins with (-zero * sum of quants) and what its minimum is multiplied with (-scale * sum of quants).
 void ck_quantise_row(const ck_quant_layout_t *layout, const float *x, int64_t k, int8_t *q, float *scales,
@@ -162,6 +166,9 @@ typedef struct {
     const void *mask;  // [t][head][key], added to the scores, or bytes that are 0 where a key is hidden; may be NULL
     bool mask_is_boolean;
     int64_t mask_t, mask_h;
+    const int32_t *pages;  // key j is in row j % 2^page_shift of page pages[j >> page_shift]; NULL: rows in order
+    int64_t page_count;    // pages of k and v; an entry that names none stands for the last one
+    int page_shift;        // at least 5: no vector of keys crosses a page; rows of k and v lie equally far apart
 } ck_attention_block_t;
 // Queries times heads of one call of ck_attention_block are at most ck_attention_block_rows(), which takes
 // ck_attention_scratch(d) floats. A query without a key gives zeros and lse = -FLT_MAX.

@@ -12,8 +12,8 @@ import HearthRoofline
 ///       x x x x x
 ///
 ///   so that the last query sees every key. A row without a key (Tq > Tk) gives zeros and lse = -FLT_MAX.
-/// - dtypes: o and lse f32, q, k and v f32, f16 or bf16 (Vulkan: q f32 or of the same type as k and
-///   v, which may also be q8_0); f32 accumulation. D <= 512.
+/// - dtypes: o and lse f32; q f32, f16 or bf16 (Vulkan: f32 or as k and v); k and v f32, f16, bf16 or q8_0 (D a multiple of
+///   32); f32 accumulation. D <= 512.
 /// - Aliasing: o and lse overlap no input.
 /// - Errors: `invalid` when shapes or dtypes do not fit.
 /// - Cost: `4 D` FLOPs a query head and attended key; q, attended k and v read once.
@@ -53,7 +53,7 @@ public enum Attention {
         public var scale: Float?
         /// `[B or 1, Hq or 1, Tq, Tk]`: f32 is added to the scores, i8 hides a key where it is 0.
         public var mask: Tensor?
-        /// A paged KV cache (Vulkan): k and v are `[pages, page size, Hkv, D]`, and entry `[b, i]` of this `[B, n]` i32 names the
+        /// A paged KV cache: k and v are `[pages, page size, Hkv, D]`, and entry `[b, i]` of this `[B, n]` i32 names the
         /// page of keys `i * page size ...` of sequence b. Entries beyond the last key are not read;
         /// one that names no page reads the last page.
         public var pages: Tensor?
@@ -85,10 +85,11 @@ public enum Attention {
         if problem.b > 0, problem.tq > 0 {
             switch encoder.device.backend {
             case .cpu(let cpu):
+                let pageKeys = k.shape[1]
                 try require(
-                    k.dtype != .q8_0 && options.pages == nil, "Attention",
-                    "q8_0 keys and paged caches need a Vulkan device, not cpu")
-                runEachCPU(problem, q, k, v, options, o, lse, cpu)
+                    options.pages == nil || pageKeys >= leastPageKeys && pageKeys & (pageKeys - 1) == 0, "Attention",
+                    "pages of \(pageKeys) keys: on the CPU a power of two from \(leastPageKeys) up")
+                runCPU(problem, q, k, v, options, o, lse, cpu)
             case .vulkan:
                 var saved = lse
                 if saved == nil { saved = try encoder.device.makeTensor(.f32, [problem.b, problem.tq, problem.hq]) }

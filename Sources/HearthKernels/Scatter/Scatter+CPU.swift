@@ -1,3 +1,4 @@
+import CKernels
 import HearthCompute
 
 extension Scatter {
@@ -6,8 +7,12 @@ extension Scatter {
         let (from, targets) = (x.hostPointer(as: Float.self), rows.hostPointer(as: Int32.self))
         let to = UnsafeMutableRawPointer(y.hostPointer(as: UInt8.self))
         for t in 0..<x.shape[0] where 0..<y.shape[0] ~= Int(targets[t]) {
-            GEMM.narrow(
-                from + t * width, to: y.dtype, to + Int(targets[t]) * rowByteCount, count: width)
+            let row = to + Int(targets[t]) * rowByteCount
+            if y.dtype == .q8_0 {
+                ck_quantise_q8_0(from + t * width, Int64(width), row)
+            } else {
+                GEMM.narrow(from + t * width, to: y.dtype, row, count: width)
+            }
         }
     }
 }

@@ -8,4 +8,14 @@ extension Scatter {
         }
         return y
     }
+
+    /// What Q8_0 keeps of `x`, whose count is a multiple of 32.
+    package static func q8Reference(_ x: [Float]) -> [Float] {
+        stride(from: 0, to: x.count, by: 32).flatMap { start in
+            let block = x[start..<start + 32]
+            let scale = block.map(abs).max()! / 127
+            let inverse = scale > 0 ? 1 / scale : 0
+            return block.map { Float(Float16(scale)) * ($0 * inverse).rounded(.toNearestOrAwayFromZero) }
+        }
+    }
 }
