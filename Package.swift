@@ -46,7 +46,12 @@ let package = Package(
         .target(
             name: "HearthFormats", dependencies: [.product(name: "HeapModule", package: "swift-collections")]),
         .target(name: "HearthModels", dependencies: ["HearthKernels", "HearthFormats"]),
-        .target(name: "HearthInference", dependencies: ["HearthModels", "HearthKernels", "HearthFormats"]),
+        .target(
+            name: "HearthInference",
+            dependencies: [
+                "HearthModels", "HearthKernels", "HearthFormats",
+                .product(name: "DequeModule", package: "swift-collections"),
+            ]),
         .target(name: "HearthBench", dependencies: ["HearthKernels"]),
 
         // Control plane.
@@ -95,7 +100,7 @@ let package = Package(
         .testTarget(name: "HearthKernelsTests", dependencies: ["CKernels", "HearthKernels", "Support"]),
         .testTarget(name: "HearthBenchTests", dependencies: ["HearthBench", "HearthCompute", "HearthRoofline"]),
         .testTarget(name: "HearthFormatsTests", dependencies: ["HearthFormats", "Support"]),
-        .testTarget(name: "HearthInferenceTests", dependencies: ["HearthInference", "Support"]),
+        .testTarget(name: "HearthInferenceTests", dependencies: ["HearthInference", "HearthModels", "Support"]),
         .testTarget(name: "HearthFleetTests", dependencies: ["HearthFleet", "Support"]),
         .testTarget(
             name: "HearthCoordinatorTests",

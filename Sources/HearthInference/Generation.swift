@@ -73,7 +73,9 @@ extension LanguageModel {
         guard request.maxTokens >= 1 else {
             throw GenerationError(description: "max-tokens \(request.maxTokens) is less than 1")
         }
-        let ids = request.isChat ? try chatPrompt(request.prompt) : tokenizer.encode(request.prompt)
+        let ids =
+            request.isChat
+            ? try chatPrompt([.init(role: "user", content: request.prompt)]) : tokenizer.encode(request.prompt)
         guard !ids.isEmpty else { throw GenerationError(description: "the prompt is empty") }
         guard ids.count + request.maxTokens <= contextLength else {
             throw GenerationError(

@@ -10,12 +10,12 @@ public final class LanguageModel: Sendable {
     public let path: String
     public let name: String
     public let tokenizer: BPETokenizer
-    public let config: LlamaConfig
+    public let config: ModelConfig
     public let device: Device
     public let contextLength: Int
-    let model: LlamaModel
+    let model: Transformer
     let endIDs: Set<Int32>
-    private let template: String?
+    private let template: ChatTemplate?
 
     /// Tokens that end a reply by their name, besides the file's own end-of-sequence.
     private static let endNames = ["<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end|>"]
@@ -32,21 +32,27 @@ public final class LanguageModel: Sendable {
         self.path = path
         self.device = device
         tokenizer = try BPETokenizer(gguf)
-        config = try LlamaConfig(gguf, vocabularySize: tokenizer.vocabularySize)
+        config = try ModelConfig(gguf, vocabularySize: tokenizer.vocabularySize)
         self.contextLength = min(contextLength ?? config.contextLength, config.contextLength)
         name = (try? gguf.string("general.name")) ?? path
-        model = try LlamaModel(
+        model = try Transformer(
             gguf, config: config, device: device, positions: self.contextLength, activations: activations,
             progress: progress)
-        template = try? gguf.string("tokenizer.chat_template")
+        template = try (try? gguf.string("tokenizer.chat_template")).map { text throws(ChatTemplateError) in
+            try ChatTemplate(text)
+        }
         endIDs = Set(
             [tokenizer.eosID].compactMap { $0 } + Self.endNames.compactMap { [tokenizer] in tokenizer.id(ofToken: $0) })
     }
 
-    /// The prompt that the model's chat template makes of one user message.
-    public func chatPrompt(_ message: String) throws -> [Int32] {
-        guard let template else { throw FormatError(file: path, "the model has no chat template: leave out --chat") }
-        let text = try ChatTemplate(template).render([.init(role: "user", content: message)], addGenerationPrompt: true)
-        return tokenizer.encode(text, parsesControl: true)
+    /// The prompt that the model's chat template makes of `messages`. Control tokens that their texts spell out stay text.
+    ///
+    /// - Throws: `FormatError` when the model has no template, `ChatTemplateError` when it refuses the messages.
+    public func chatPrompt(_ messages: [ChatTemplate.Message]) throws -> [Int32] {
+        guard let template else { throw FormatError(file: path, "the model has no chat template") }
+        let guarded = messages.map {
+            ChatTemplate.Message(role: tokenizer.disarmed($0.role), content: tokenizer.disarmed($0.content))
+        }
+        return tokenizer.encode(try template.render(guarded, addGenerationPrompt: true), parsesControl: true)
     }
 }

@@ -1,67 +1,97 @@
 import Foundation
 
-/// How the next token is chosen from logits.
-public struct SamplingOptions: Sendable, Hashable, Codable {
-    /// 0 means greedy: the largest logit, the first of equals.
-    public var temperature: Double
-    /// Keep the k largest; 0 keeps all.
-    public var topK: Int
-    /// Keep the smallest set whose probability reaches p; 1 keeps all.
-    public var topP: Double
-    /// Drop what is less likely than this share of the likeliest; 0 drops none.
-    public var minP: Double
-    public var seed: UInt64
-
-    public init(temperature: Double = 0, topK: Int = 0, topP: Double = 1, minP: Double = 0, seed: UInt64 = 0) {
-        self.temperature = temperature
-        self.topK = topK
-        self.topP = topP
-        self.minP = minP
-        self.seed = seed
-    }
-
-    /// What is wrong with the values; nil when nothing is.
-    public var problem: String? {
-        if !(temperature >= 0 && temperature.isFinite) { return "temperature \(temperature) is not a number from 0 up" }
-        if topK < 0 { return "top-k \(topK) is negative" }
-        if !(topP > 0 && topP <= 1) { return "top-p \(topP) is not in (0, 1]" }
-        if !(minP >= 0 && minP <= 1) { return "min-p \(minP) is not in [0, 1]" }
-        return nil
-    }
-}
-
 /// Draws tokens; the same seed and logits give the same tokens on every machine.
 ///
-/// The filters come in llama.cpp's order: top-k, top-p, min-p, then temperature.
+/// Biases and penalties come first, then the filters in llama.cpp's order: top-k, top-p, min-p, then temperature.
 public struct Sampler: Sendable {
     private let options: SamplingOptions
     private var state: UInt64
+    /// What the penalties look at: the last tokens, prompt included, and how often each was generated.
+    private var recent: [Int32] = []
+    private var generated: [Int32: Int] = [:]
 
-    public init(_ options: SamplingOptions) {
+    private static let repetitionWindow = 64
+
+    public init(_ options: SamplingOptions, prompt: [Int32] = []) {
         self.options = options
         state = options.seed
+        recent = prompt.suffix(Self.repetitionWindow)
     }
 
     private var isGreedy: Bool { options.temperature == 0 }
 
     /// What `next` needs.
-    public var wanted: DecodeSession.Wanted {
-        isGreedy ? .largest : options.topK > 0 ? .likeliest(options.topK) : .logits
+    package var wanted: BatchRunner.Wanted {
+        options.adjusts ? .logits : isGreedy ? .largest : options.topK > 0 ? .likeliest(options.topK) : .logits
     }
 
-    public mutating func next(_ answer: DecodeSession.Answer) -> Int32 {
+    package mutating func next(_ answer: BatchRunner.Answer) -> Int32 {
+        let id = choose(answer)
+        if options.adjusts {
+            generated[id, default: 0] += 1
+            recent.append(id)
+            if recent.count > Self.repetitionWindow { recent.removeFirst() }
+        }
+        return id
+    }
+
+    private mutating func choose(_ answer: BatchRunner.Answer) -> Int32 {
         switch answer {
         case .token(let id): return id
-        case .likeliest(let candidates): return draw(filtered(candidates))
-        case .logits(let logits):
-            var sorted = logits.enumerated().map { DecodeSession.Candidate(id: Int32($0), logit: $1) }
-            sorted.sort { ($0.logit, $1.id) > ($1.logit, $0.id) }
-            return isGreedy ? sorted[0].id : draw(filtered(sorted))
+        case .likeliest(let candidates):
+            return isGreedy ? candidates[0].id : draw(filtered(candidates[...], candidates))
+        case .logits(var logits):
+            adjust(&logits)
+            if isGreedy { return Int32(logits.indices.max { (logits[$0], $1) < (logits[$1], $0) }!) }
+            if options.topK > 0 {
+                let top = Self.likeliest(logits, options.topK)
+                return draw(filtered(top[...], top))
+            }
+            // Few candidates hold the probability asked for, nearly always.
+            let all = logits.enumerated().map { Candidate(id: Int32($0), logit: $1) }
+            if options.topP == 1 { return draw(filtered(all[...], all)) }
+            let top = Self.likeliest(logits, 256)
+            let kept = filtered(top[...], all)
+            if kept.count < top.count { return draw(kept) }
+            let sorted = Self.likeliest(logits, logits.count)
+            return draw(filtered(sorted[...], sorted))
         }
     }
 
-    private mutating func draw(_ kept: ArraySlice<DecodeSession.Candidate>) -> Int32 {
-        let largest = Double(kept.first!.logit)
+    private func adjust(_ logits: inout [Float]) {
+        guard options.adjusts else { return }
+        if options.repetitionPenalty != 1 {
+            let penalty = Float(options.repetitionPenalty)
+            for id in Set(recent) where logits.indices.contains(Int(id)) {
+                logits[Int(id)] = logits[Int(id)] > 0 ? logits[Int(id)] / penalty : logits[Int(id)] * penalty
+            }
+        }
+        for (id, count) in generated where logits.indices.contains(Int(id)) {
+            logits[Int(id)] -= Float(options.presencePenalty) + Float(options.frequencyPenalty) * Float(count)
+        }
+        for (id, bias) in options.logitBias where logits.indices.contains(Int(id)) { logits[Int(id)] += Float(bias) }
+    }
+
+    /// The k largest, largest first, the first of equals first.
+    static func likeliest(_ logits: [Float], _ k: Int) -> [Candidate] {
+        func isBefore(_ a: Candidate, _ b: Candidate) -> Bool { (a.logit, b.id) > (b.logit, a.id) }
+        var kept: [Candidate] = []
+        // What is below the least of the best k seen so far is out; the rest is sorted when twice as many have come.
+        var least = -Float.infinity
+        for (id, logit) in logits.enumerated() where logit > least || kept.count < k {
+            kept.append(Candidate(id: Int32(id), logit: logit))
+            if kept.count >= 2 * k {
+                kept.sort(by: isBefore)
+                kept.removeSubrange(k...)
+                least = kept.last!.logit
+            }
+        }
+        kept.sort(by: isBefore)
+        return Array(kept.prefix(k))
+    }
+
+    private mutating func draw(_ kept: ArraySlice<Candidate>) -> Int32 {
+        let largest = kept.reduce(-Double.infinity) { max($0, Double($1.logit)) }
         let weights = kept.map { exp((Double($0.logit) - largest) / options.temperature) }
         var point = uniform() * weights.reduce(0, +)
         for (candidate, weight) in zip(kept, weights) {
@@ -71,24 +101,25 @@ public struct Sampler: Sendable {
         return kept.last!.id
     }
 
-    /// What the filters leave of candidates that come likeliest first; at least one.
-    private func filtered(_ candidates: [DecodeSession.Candidate]) -> ArraySlice<DecodeSession.Candidate> {
-        let sorted = options.topK > 0 ? candidates.prefix(options.topK) : candidates[...]
-        guard options.topP < 1 || options.minP > 0 else { return sorted }
-        let largest = Double(sorted[0].logit)
-        let weights = sorted.map { exp(Double($0.logit) - largest) }
-        let total = weights.reduce(0, +)
-        var count = sorted.count
+    /// What top-p and min-p leave of candidates; at least one. With top-p they come likeliest first, and their probabilities
+    /// are those among `all`.
+    private func filtered(_ candidates: ArraySlice<Candidate>, _ all: [Candidate]) -> ArraySlice<Candidate> {
+        let top = options.topK > 0 ? candidates.prefix(options.topK) : candidates
+        guard options.topP < 1 || options.minP > 0 else { return top }
+        let largest = all.reduce(-Double.infinity) { max($0, Double($1.logit)) }
+        func weight(_ candidate: Candidate) -> Double { exp(Double(candidate.logit) - largest) }
+        var kept = top
         if options.topP < 1 {
-            var sum = 0.0
-            count = 0
-            while count < weights.count, sum < options.topP * total {
-                sum += weights[count]
+            let total = (options.topK > 0 ? Array(top) : all).reduce(0) { $0 + weight($1) }
+            var (sum, count) = (0.0, 0)
+            for candidate in top where sum < options.topP * total {
+                sum += weight(candidate)
                 count += 1
             }
+            kept = top.prefix(count)
         }
-        let likely = weights.prefix(count).prefix { $0 >= options.minP }.count
-        return sorted.prefix(max(1, likely))
+        let likely = options.minP > 0 ? kept.filter { weight($0) >= options.minP }[...] : kept
+        return likely.isEmpty ? kept.prefix(1) : likely
     }
 
     /// SplitMix64 (Steele et al., 2014) to [0, 1).

@@ -183,7 +183,7 @@ struct ParityTests {
     @Test func candidatesDrawAsLogitsDo() {
         let logits: [Float] = [0, 1, 5, 4, -2, 4]
         let options = SamplingOptions(temperature: 2, topK: 3, topP: 0.9, minP: 0.1, seed: 5)
-        let largest = [(2, 5), (3, 4), (5, 4)].map { DecodeSession.Candidate(id: $0, logit: $1) }
+        let largest = [(2, 5), (3, 4), (5, 4)].map { Candidate(id: $0, logit: $1) }
         var (one, other) = (Sampler(options), Sampler(options))
         for _ in 0..<200 { #expect(one.next(.logits(logits)) == other.next(.likeliest(largest))) }
     }

@@ -1,3 +1,5 @@
+import Foundation
+
 /// Byte-level byte-pair encoding, GPT-2's family.
 ///
 /// Text is cut into words (`PreTokenizer`), each word into bytes, and neighbouring symbols are merged, the merge that
@@ -76,9 +78,30 @@ public struct BPETokenizer: Sendable {
         return ids
     }
 
+    /// Breaks what of `text` would be read as a control token: `encode` puts it together again, as text.
+    public func disarmed(_ text: String) -> String {
+        // No text has this scalar for a reason: Unicode will never assign it.
+        var text =
+            text.unicodeScalars.contains(Self.breaker) ? String(text.filter { $0 != Character(Self.breaker) }) : text
+        for token in special where token.isControl {
+            let name = String(decoding: token.text, as: UTF8.self)
+            guard name.unicodeScalars.count > 1, text.contains(name) else { continue }
+            var broken = name
+            broken.unicodeScalars.insert(Self.breaker, at: broken.unicodeScalars.index(after: broken.startIndex))
+            text = text.replacingOccurrences(of: name, with: broken)
+        }
+        return text
+    }
+
+    private static let breaker = Unicode.Scalar(0xFDD0 as UInt32)!
+
     private func encodePlain(_ bytes: ArraySlice<UInt8>, into ids: inout [Int32]) {
         if bytes.isEmpty { return }
-        for word in preTokenizer.words(of: String(decoding: bytes, as: UTF8.self)) {
+        var text = String(decoding: bytes, as: UTF8.self)
+        if text.unicodeScalars.contains(Self.breaker) {
+            text.unicodeScalars.removeAll { $0 == Self.breaker }
+        }
+        for word in preTokenizer.words(of: text) {
             merges.encode(Array(word.utf8), into: &ids)
         }
     }

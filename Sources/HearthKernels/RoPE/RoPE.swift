@@ -25,10 +25,25 @@ public enum RoPE {
     }
 
     /// Cosine and sine of every position's angles, for `Device.makeTensor(_:_:)` with shape `[positions, D / 2, 2]`.
-    public static func table(positions: Int, headDim: Int, base: Double) -> [Float] {
-        let frequencies = (0..<headDim / 2).map { pow(base, -2 * Double($0) / Double(headDim)) }
-        return (0..<positions).flatMap { position in
-            frequencies.flatMap { [Float(cos(Double(position) * $0)), Float(sin(Double(position) * $0))] }
+    ///
+    /// - Parameters:
+    ///   - scale: positions are divided by it, where a model was stretched to longer contexts (Chen et al., arXiv 2306.15595).
+    ///   - factors: `D / 2` numbers that the pairs' frequencies are divided by as well.
+    public static func table(
+        positions: Int, headDim: Int, base: Double, scale: Double = 1, factors: [Float]? = nil
+    ) -> [Float] {
+        let frequencies = (0..<headDim / 2).map {
+            pow(base, -2 * Double($0) / Double(headDim)) / scale / Double(factors?[$0] ?? 1)
+        }
+        return [Float](unsafeUninitializedCapacity: positions * headDim) { values, count in
+            for position in 0..<positions {
+                for (pair, frequency) in frequencies.enumerated() {
+                    let (angle, at) = (Double(position) * frequency, position &* headDim &+ 2 &* pair)
+                    values[at] = Float(cos(angle))
+                    values[at &+ 1] = Float(sin(angle))
+                }
+            }
+            count = positions * headDim
         }
     }
 

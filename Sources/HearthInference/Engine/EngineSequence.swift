@@ -1,0 +1,100 @@
+import Foundation
+import HearthFormats
+import HearthModels
+
+/// One request while it is served: its tokens, how many of them are computed, and the pages that hold them.
+///
+/// A sequence that gave its pages back is computed again from its start, prompt and answer alike, the answer token by token
+/// as before: so its bits come out the same.
+///
+/// `@unchecked Sendable`: it belongs to the queue, under the engine's lock, or to the engine's thread.
+final class EngineSequence: @unchecked Sendable {
+    let id: Int
+    let request: EngineRequest
+    let continuation: AsyncStream<EngineEvent>.Continuation
+    let submitted = ContinuousClock.now
+    /// The prompt and what has been generated.
+    var tokens: [Int32]
+    /// Tokens whose keys and values are in `pages`.
+    var computed = 0
+    var pages: [Int32] = []
+    var cachedTokens = 0
+    var sampler: Sampler
+    var firstTokenSeconds: Double?
+    private var stream = UTF8Stream()
+    private var stops: StopFilter
+
+    init(_ id: Int, _ request: EngineRequest, _ continuation: AsyncStream<EngineEvent>.Continuation) {
+        (self.id, self.request, self.continuation) = (id, request, continuation)
+        tokens = request.prompt
+        sampler = Sampler(request.sampling, prompt: request.prompt)
+        stops = StopFilter(request.stops)
+    }
+
+    var promptCount: Int { request.prompt.count }
+    var completionCount: Int { tokens.count - promptCount }
+    var isPrefilling: Bool { computed < promptCount }
+
+    /// The next tokens of the prompt, at most `budget`, nil when there is room for none.
+    ///
+    /// Pieces end at whole pages, and a last token that begins a page is always a piece of its own: whether a token is read
+    /// alone or among others, which rounds differently, depends on the prompt only and not on what runs beside it.
+    func prefillPiece(budget: Int) -> Range<Int>? {
+        let page = KVPool.pageKeys
+        let last = promptCount % page == 1 && computed + 1 < promptCount ? promptCount - 1 : promptCount
+        let end = last - computed <= budget ? last : (computed + budget) / page * page
+        return end > computed ? computed..<end : nil
+    }
+
+    /// What the model gives this request's sampler.
+    var wanted: BatchRunner.Wanted { request.logProbabilities == nil ? sampler.wanted : .logits }
+
+    /// Takes the token that follows; true when the answer ends with it.
+    func accept(_ answer: BatchRunner.Answer, _ language: LanguageModel) -> Bool {
+        let id = sampler.next(answer)
+        if firstTokenSeconds == nil { firstTokenSeconds = (ContinuousClock.now - submitted).seconds }
+        if language.endIDs.contains(id) {
+            finish(.stop)
+            return true
+        }
+        tokens.append(id)
+        let (text, isStopped) = stops.append(stream.append(language.tokenizer.bytes(of: id)))
+        let (own, likeliest) = logProbabilities(of: id, answer)
+        continuation.yield(.token(.init(id: id, text: text, logProbability: own, likeliest: likeliest)))
+        if isStopped {
+            finish(.stop, flush: false)
+            return true
+        }
+        if completionCount == request.maxTokens {
+            finish(.length)
+            return true
+        }
+        return false
+    }
+
+    private func logProbabilities(of id: Int32, _ answer: BatchRunner.Answer) -> (Double?, [TokenLogProbability]) {
+        guard let count = request.logProbabilities, case .logits(let logits) = answer else { return (nil, []) }
+        let largest = Double(logits.max()!)
+        let sum = log(logits.reduce(0.0) { $0 + exp(Double($1) - largest) }) + largest
+        let top = Sampler.likeliest(logits, max(1, count)).prefix(count).map {
+            TokenLogProbability(id: $0.id, logProbability: Double($0.logit) - sum)
+        }
+        return (Double(logits[Int(id)]) - sum, top)
+    }
+
+    func finish(_ reason: EngineEvent.Finish.Reason, flush: Bool = true, problem: String? = nil) {
+        var text = ""
+        if flush {
+            let (rest, isStopped) = stops.append(stream.finish())
+            text = isStopped ? rest : rest + stops.finish()
+        }
+        continuation.yield(
+            .finished(
+                .init(
+                    reason: reason, text: text, promptTokens: promptCount, cachedTokens: cachedTokens,
+                    completionTokens: completionCount,
+                    timeToFirstTokenSeconds: firstTokenSeconds ?? (ContinuousClock.now - submitted).seconds,
+                    problem: problem)))
+        continuation.finish()
+    }
+}
