@@ -17,6 +17,17 @@ public struct PrometheusText {
         }
     }
 
+    /// A histogram: counts of each bucket on its own, the last one beyond all bounds.
+    public mutating func add(_ name: String, histogram bounds: [Double], _ counts: [Int], sum: Double, help: String) {
+        text += "# HELP \(name) \(help)\n# TYPE \(name) histogram\n"
+        var total = 0
+        for (count, bound) in zip(counts, bounds.map { "\($0)" } + ["+Inf"]) {
+            total += count
+            text += "\(name)_bucket{le=\"\(bound)\"} \(total)\n"
+        }
+        text += "\(name)_sum \(sum)\n\(name)_count \(total)\n"
+    }
+
     static func escape(_ value: String) -> String {
         var out = ""
         for character in value {

@@ -34,7 +34,8 @@ public struct Batch: Sendable {
 
     public init(_ given: [Piece]) {
         precondition(given.allSatisfy { !$0.tokens.isEmpty }, "a piece without tokens")
-        let sorted = given.indices.filter { given[$0].tokens.count == 1 } + given.indices.filter { given[$0].tokens.count > 1 }
+        let sorted =
+            given.indices.filter { given[$0].tokens.count == 1 } + given.indices.filter { given[$0].tokens.count > 1 }
         var order = [Int](repeating: 0, count: given.count)
         for (place, index) in sorted.enumerated() { order[index] = place }
         self.order = order

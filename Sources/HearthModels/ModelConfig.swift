@@ -1,5 +1,5 @@
-import HearthKernels
 import HearthFormats
+import HearthKernels
 
 /// The sizes of a model, in the literature's names.
 public struct ModelConfig: Sendable, Hashable {

@@ -50,7 +50,9 @@ struct ModelWeights: Sendable {
         let (kind, width, ffn) = (config.architecture, config.width, config.feedForwardWidth)
         let (queries, keys, d) = (config.queryWidth, config.kvWidth, config.headDim)
         func name(_ part: String) -> String { "blk.\(index).\(part)" }
-        let q, k, v: Linear
+        let q: Linear
+        let k: Linear
+        let v: Linear
         if kind.hasFusedQKV {
             let shape = [queries + 2 * keys, width]
             func part(_ rows: Range<Int>, _ loader: inout TensorLoader) throws -> Linear {

@@ -12,12 +12,13 @@ import Testing
         "HearthBLAS": ["HearthKernels", "HearthCompute", "CBLAS"],
         "HearthModels": ["HearthKernels", "HearthCompute", "HearthFormats", "HearthRoofline"],
         "HearthInference": ["HearthModels", "HearthKernels", "HearthCompute", "HearthFormats", "HearthRoofline"],
+        "HearthServe": ["HearthInference", "HearthCompute", "HearthFormats", "HearthFleet", "HearthRoofline"],
         "HearthBench": ["HearthKernels", "HearthCompute", "HearthRoofline"], "HearthFleet": ["HearthRoofline"],
         "HearthStore": ["HearthFleet"], "HearthAgent": ["HearthFleet", "HearthStore", "HearthRoofline", "CProcess"],
         "HearthCoordinator": ["HearthFleet", "HearthStore", "HearthRoofline"],
         "hearth": [
             "HearthAgent", "HearthBench", "HearthCompute", "HearthCoordinator", "HearthFleet", "HearthFormats",
-            "HearthInference", "HearthRoofline",
+            "HearthInference", "HearthRoofline", "HearthServe",
         ],
     ]
 

@@ -57,6 +57,24 @@ import Testing
             "context of 8192")
     }
 
+    @Test(.enabled(if: TestPaths.model != nil, "the default model could not be fetched"))
+    func serverThatOthersReachNeedsKeysAndTLS() throws {
+        let model = try #require(TestPaths.model)
+        let folder = try TestPaths.temporaryFolder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        func serve(_ more: [String], _ status: Int32, _ text: String) throws {
+            try expect(["serve", "--model", model, "--device", "cpu", "--context", "256"] + more, status: status, text)
+        }
+        try serve(["--listen", "0.0.0.0:0"], 78, "API key file and a TLS certificate")
+        try serve(["--listen", "nowhere"], 78, "HOST:PORT")
+        try serve(["--tls-key", folder + "/none"], 78, "both a certificate and a private key")
+        try serve(["--api-keys", folder + "/none"], 78, "none")
+        try Data("# a comment\nalice abc\n".utf8).write(to: URL(fileURLWithPath: folder + "/keys"))
+        try serve(["--api-keys", folder + "/keys"], 78, "line 2")
+        try serve(["--cache", "q3"], 64, "q3")
+        try serve(["--cache-memory", "1"], 65, "cannot hold one context of 256 tokens")
+    }
+
     @Test func badConfigsAndStatesEndWith78() throws {
         let folder = try TestPaths.temporaryFolder()
         defer { try? FileManager.default.removeItem(atPath: folder) }

@@ -1,9 +1,8 @@
 import HearthCompute
-import Support
-import Testing
-
 import HearthInference
 import HearthModels
+import Support
+import Testing
 
 /// The engine on the real model: what comes back is what each request gets alone.
 @Suite(.serialized, .enabled(if: TestPaths.model != nil, "model is missing"))
@@ -39,10 +38,12 @@ struct EngineTests {
     private func requests(_ language: LanguageModel) -> [EngineRequest] {
         (0..<10).map { index in
             let words = Self.passage.split(separator: " ").prefix(3 + index * 7).joined(separator: " ")
-            var sampling = SamplingOptions(temperature: index % 2 == 0 ? 0 : 0.8, topK: index % 3 * 20, seed: UInt64(index))
+            var sampling = SamplingOptions(
+                temperature: index % 2 == 0 ? 0 : 0.8, topK: index % 3 * 20, seed: UInt64(index))
             if index == 7 { sampling.frequencyPenalty = 0.5 }
             return EngineRequest(
-                prompt: language.tokenizer.encode(words), maxTokens: 6 + index, sampling: sampling, client: "\(index % 3)")
+                prompt: language.tokenizer.encode(words), maxTokens: 6 + index, sampling: sampling,
+                client: "\(index % 3)")
         }
     }
 

@@ -57,7 +57,8 @@ public final class Engine: Sendable {
         }
         guard options.maxSequences >= 1, options.maxBatchTokens >= options.maxSequences + KVPool.pageKeys else {
             throw DeviceError(
-                .invalid, "a pass of \(options.maxBatchTokens) tokens is too small for \(options.maxSequences) sequences")
+                .invalid,
+                "a pass of \(options.maxBatchTokens) tokens is too small for \(options.maxSequences) sequences")
         }
         let pool = try KVPool(language.config, pageCount: pageCount, dtype: options.cache, device: language.device)
         let runner = try BatchRunner(

@@ -1,0 +1,32 @@
+import Crypto
+import Foundation
+import HearthCompute
+import HearthFormats
+
+/// What an answer can be traced by: the model's digest, this node, the device and the settings that change bits.
+public enum Fingerprint {
+    public static func parts(model path: String, device: Device, settings: String) throws -> [String] {
+        [
+            try digest(ofFile: path), ProcessInfo.processInfo.hostName, device.selector, device.description.name, settings,
+        ]
+    }
+
+    /// `fp_` and 16 hexadecimal digits of a SHA-256 over `parts`, which are logged where the server starts.
+    public static func make(_ parts: [String]) -> String {
+        "fp_" + hex(SHA256.hash(data: Data(parts.joined(separator: "\n").utf8))).prefix(16)
+    }
+
+    /// SHA-256 of a file, read through a mapping.
+    public static func digest(ofFile path: String) throws -> String {
+        let file = try MappedFile(path: path)
+        var hash = SHA256()
+        for start in stride(from: 0, to: file.bytes.count, by: 1 << 22) {
+            hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: file.bytes[start..<min(start + (1 << 22), file.bytes.count)]))
+        }
+        return hex(hash.finalize())
+    }
+
+    static func hex(_ digest: SHA256.Digest) -> String {
+        digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+}

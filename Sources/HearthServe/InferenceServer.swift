@@ -1,0 +1,147 @@
+import Foundation
+import HTTPTypes
+import HearthFleet
+import HearthInference
+import HearthRoofline
+import Hummingbird
+import HummingbirdCore
+import HummingbirdTLS
+import Logging
+import NIOCore
+import NIOSSL
+import ServiceLifecycle
+
+/// A request on its way, with whose it is.
+package struct ServeContext: RequestContext {
+    package var coreContext: CoreRequestContextStorage
+    /// The API key's name; empty where none is asked for.
+    var client = ""
+
+    package init(source: ApplicationRequestContextSource) { coreContext = .init(source: source) }
+}
+
+/// An OpenAI-compatible endpoint over one engine.
+public struct InferenceServer: Sendable {
+    public let engine: Engine
+    public let modelName: String
+    /// What answers can be traced by: model, device and settings.
+    public let fingerprint: String
+    let config: ServeConfig
+    let startedAt = Int(Date().timeIntervalSince1970)
+    private let address: ListenAddress
+    private let keys: APIKeys?
+    private let ceilings: Ceilings?
+    private let logger: Logger
+
+    var language: LanguageModel { engine.language }
+
+    /// - Throws: `ConfigError` for an address that others reach without keys and TLS, or files that cannot be read.
+    public init(
+        engine: Engine, config: ServeConfig, fingerprint: String, ceilings: Ceilings?, logger: Logger
+    ) throws(ConfigError) {
+        (self.engine, self.config, self.fingerprint) = (engine, config, fingerprint)
+        (self.ceilings, self.logger) = (ceilings, logger)
+        modelName = config.modelName ?? engine.language.name
+        address = try ListenAddress(config.listen)
+        try config.check(address)
+        keys = try config.apiKeyFile.map { path throws(ConfigError) in try APIKeys(path: path) }
+    }
+
+    /// Serves until SIGTERM or SIGINT, then finishes the answers under way.
+    public func run() async throws {
+        let application = Application(
+            router: router(), server: try serverBuilder(),
+            configuration: .init(
+                address: .hostname(address.host, port: address.port), serverName: "hearth",
+                availableConnectionsDelegate: MaximumAvailableConnections(config.maxConnections, logger: logger)),
+            onServerRunning: { [config, address, logger] channel in
+                let port = channel.localAddress?.port ?? address.port
+                var url = "http://\(address.host):\(port)"
+                if let folder = config.stateFolder { url = address.announce(boundPort: port, in: folder) }
+                if config.certificateFile != nil { url = url.replacingOccurrences(of: "http://", with: "https://") }
+                logger.info("inference server is listening", metadata: ["url": "\(url)"])
+            },
+            logger: logger)
+        let group = ServiceGroup(
+            configuration: .init(
+                services: [.init(service: application)], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        do {
+            try await group.run()
+        } catch let error as IOError {
+            if let problem = address.bindProblem(errno: error.errnoCode) { throw problem }
+            throw error
+        }
+        engine.stop()
+    }
+
+    private func serverBuilder() throws -> HTTPServerBuilder {
+        let plain = HTTPServerBuilder.http1(
+            configuration: .init(idleTimeout: .seconds(Int64(config.idleSeconds))))
+        guard let certificate = config.certificateFile, let key = config.privateKeyFile else { return plain }
+        do {
+            let chain = try NIOSSLCertificate.fromPEMFile(certificate).map { NIOSSLCertificateSource.certificate($0) }
+            let tls = TLSConfiguration.makeServerConfiguration(
+                certificateChain: chain, privateKey: .privateKey(try NIOSSLPrivateKey(file: key, format: .pem)))
+            return try .tls(plain, tlsConfiguration: tls)
+        } catch {
+            throw ConfigError("TLS: \(certificate), \(key): \(error)")
+        }
+    }
+
+    package func router() -> Router<ServeContext> {
+        let router = Router(context: ServeContext.self)
+        router.add(middleware: ErrorMiddleware())
+        router.add(middleware: KeyMiddleware(keys: keys))
+        CompletionRoutes(server: self).add(to: router)
+        ModelRoutes(server: self).add(to: router)
+        router.get("/metrics") { [self] _, _ in
+            let text = ServeMetrics.text(engine.metrics, device: language.device.selector, ceilings: ceilings)
+            return Response(
+                status: .ok, headers: [.contentType: "text/plain; version=0.0.4"],
+                body: .init(byteBuffer: ByteBuffer(string: text)))
+        }
+        return router
+    }
+
+    // MARK: For routes
+
+    func body(of request: Request) async throws -> ByteBuffer {
+        var request = request
+        return try await collectBody(of: &request)
+    }
+
+    /// The body, which `request` keeps.
+    func collectBody(of request: inout Request) async throws -> ByteBuffer {
+        do {
+            return try await request.collectBody(upTo: config.maxBodyByteCount)
+        } catch is NIOTooManyBytesError {
+            throw APIError(.contentTooLarge, "the body is larger than \(config.maxBodyByteCount) bytes")
+        } catch let error as HTTPError where error.status == .contentTooLarge {
+            throw APIError(.contentTooLarge, "the body is larger than \(config.maxBodyByteCount) bytes")
+        }
+    }
+
+    func checkModel(_ asked: String?) throws {
+        guard let asked, asked != modelName else { return }
+        throw APIError(
+            .notFound, "the model '\(asked.prefix(100))' is not served here; \(modelName) is", param: "model",
+            code: "model_not_found")
+    }
+}
+
+/// Lets in those who have a key. `/health` is open: load balancers ask it.
+struct KeyMiddleware: RouterMiddleware {
+    let keys: APIKeys?
+
+    func handle(
+        _ request: Request, context: ServeContext, next: (Request, ServeContext) async throws -> Response
+    ) async throws -> Response {
+        guard let keys, request.uri.path != "/health" else { return try await next(request, context) }
+        guard let name = keys.name(forHeader: request.headers[.authorization]) else {
+            throw APIError(.unauthorized, "an API key of this server is needed: Authorization: Bearer KEY")
+        }
+        var context = context
+        context.client = name
+        return try await next(request, context)
+    }
+}

@@ -1,0 +1,133 @@
+import HearthFormats
+import HearthInference
+
+/// The body of `/v1/chat/completions`.
+struct ChatRequest: Decodable {
+    let sampling: SamplingFields
+    let messages: [Message]
+    let logprobs: Bool?
+    let topLogprobs: Int?
+
+    struct Message: Decodable {
+        let role: String
+        let content: String
+
+        private struct Part: Decodable {
+            let type: String
+            let text: String?
+        }
+        private enum CodingKeys: String, CodingKey { case role, content }
+
+        init(from decoder: any Decoder) throws {
+            let fields = try decoder.container(keyedBy: CodingKeys.self)
+            role = try fields.decode(String.self, forKey: .role)
+            if let text = try? fields.decode(String.self, forKey: .content) {
+                content = text
+                return
+            }
+            content = try fields.decode([Part].self, forKey: .content).map { part in
+                guard part.type == "text", let text = part.text else {
+                    throw APIError(
+                        .badRequest, "messages: content of type '\(part.type.prefix(40))' is not supported, only text",
+                        param: "messages")
+                }
+                return text
+            }.joined()
+        }
+    }
+
+    private struct ResponseFormat: Decodable { let type: String }
+    private struct Ignored: Decodable { init(from decoder: any Decoder) {} }
+
+    private enum CodingKeys: String, CodingKey {
+        case messages, logprobs, tools, functions
+        case topLogprobs = "top_logprobs"
+        case responseFormat = "response_format"
+    }
+
+    init(from decoder: any Decoder) throws {
+        sampling = try SamplingFields(from: decoder)
+        let fields = try decoder.container(keyedBy: CodingKeys.self)
+        messages = try fields.decode([Message].self, forKey: .messages)
+        logprobs = try fields.decodeIfPresent(Bool.self, forKey: .logprobs)
+        topLogprobs = try fields.decodeIfPresent(Int.self, forKey: .topLogprobs)
+        for key in [CodingKeys.tools, .functions]
+        where try fields.decodeIfPresent([Ignored].self, forKey: key)?.isEmpty == false {
+            throw APIError(.badRequest, "\(key.rawValue): calling tools is not supported", param: key.rawValue)
+        }
+        if let format = try fields.decodeIfPresent(ResponseFormat.self, forKey: .responseFormat), format.type != "text" {
+            throw APIError(
+                .badRequest, "response_format: '\(format.type.prefix(40))' is not supported, only text",
+                param: "response_format")
+        }
+        guard !messages.isEmpty else { throw APIError(.badRequest, "messages: empty", param: "messages") }
+        if let topLogprobs, !(0...20).contains(topLogprobs) {
+            throw APIError(.badRequest, "top_logprobs: \(topLogprobs) is not in 0...20", param: "top_logprobs")
+        }
+    }
+
+    func engineRequest(_ language: LanguageModel, client: String) throws -> EngineRequest {
+        let prompt: [Int32]
+        do {
+            prompt = try language.chatPrompt(messages.map { .init(role: $0.role, content: $0.content) })
+        } catch let error as ChatTemplateError {
+            throw APIError(.badRequest, "messages: \(error)", param: "messages")
+        }
+        return try sampling.request(
+            prompt: prompt, room: language.contextLength - prompt.count,
+            logProbabilities: logprobs == true ? topLogprobs ?? 0 : nil, client: client)
+    }
+}
+
+/// The body of `/v1/completions`.
+struct CompletionRequest: Decodable {
+    let sampling: SamplingFields
+    let prompt: Prompt
+    let logprobs: Int?
+    let echo: Bool?
+
+    enum Prompt: Decodable {
+        case text(String)
+        case tokens([Int32])
+
+        init(from decoder: any Decoder) throws {
+            let value = try decoder.singleValueContainer()
+            if let text = try? value.decode(String.self) {
+                self = .text(text)
+            } else if let texts = try? value.decode([String].self), texts.count == 1 {
+                self = .text(texts[0])
+            } else if let tokens = try? value.decode([Int32].self) {
+                self = .tokens(tokens)
+            } else if let lists = try? value.decode([[Int32]].self), lists.count == 1 {
+                self = .tokens(lists[0])
+            } else {
+                throw DecodingError.dataCorruptedError(
+                    in: value, debugDescription: "expected one text, or one list of token ids")
+            }
+        }
+    }
+
+    private enum CodingKeys: String, CodingKey { case prompt, logprobs, echo }
+
+    init(from decoder: any Decoder) throws {
+        sampling = try SamplingFields(from: decoder)
+        let fields = try decoder.container(keyedBy: CodingKeys.self)
+        prompt = try fields.decode(Prompt.self, forKey: .prompt)
+        logprobs = try fields.decodeIfPresent(Int.self, forKey: .logprobs)
+        echo = try fields.decodeIfPresent(Bool.self, forKey: .echo)
+        if echo == true { throw APIError(.badRequest, "echo: is not supported", param: "echo") }
+        if let logprobs, !(0...20).contains(logprobs) {
+            throw APIError(.badRequest, "logprobs: \(logprobs) is not in 0...20", param: "logprobs")
+        }
+    }
+
+    func engineRequest(_ language: LanguageModel, client: String) throws -> EngineRequest {
+        let ids =
+            switch prompt {
+            case .text(let text): language.tokenizer.encode(text)
+            case .tokens(let ids): ids
+            }
+        return try sampling.request(
+            prompt: ids, room: language.contextLength - ids.count, logProbabilities: logprobs, client: client)
+    }
+}

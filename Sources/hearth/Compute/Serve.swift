@@ -1,0 +1,81 @@
+import ArgumentParser
+import Foundation
+import HearthCompute
+import HearthFleet
+import HearthInference
+import HearthServe
+
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Serve a language model over HTTP, as OpenAI's API.")
+
+    @Option(help: "Model file (GGUF).") var model: String
+    @Option(help: "HOST:PORT; port 0 takes a free one. Beyond loopback, keys and TLS are needed.")
+    var listen = "127.0.0.1:8080"
+    @Option(help: "The name clients ask for; the file's own when left out.") var modelName: String?
+    @Option(help: "File of API keys: NAME and a key's SHA-256 a line.") var apiKeys: String?
+    @Option(help: "TLS certificate chain (PEM).") var tlsCertificate: String?
+    @Option(help: "TLS private key (PEM).") var tlsKey: String?
+    @Option(help: "Tokens of prompt and answer at most; the model's own context when left out.") var context: Int?
+    @Option(help: "Answers under way at once.") var maxSequences = 64
+    @Option(help: "Requests that may wait; more get 429.") var maxQueued = 256
+    @Option(help: "Element type of keys and values: f16, q8_0 or f32.") var cache = "f16"
+    @Option(help: "MiB for keys and values of all answers.") var cacheMemory = 1024
+    @Flag(help: "One sequence a pass on devices whose sums depend on the batch: answers repeat bit for bit.")
+    var invariant = false
+    @Option(help: "MiB that a request's body may have.") var maxBody = 4
+    @Option(help: "Connections at once.") var maxConnections = 512
+    @Option(help: "Folder where the address in use is written (file address).") var state: String?
+    @Option(help: "Activations beside quantised weights on the CPU: int8 (fast) or f32 (exact).")
+    var activations = LanguageModel.Activations.int8
+    @OptionGroup var options: DeviceOptions
+
+    func validate() throws {
+        for (name, value) in [
+            ("max-sequences", maxSequences), ("max-queued", maxQueued), ("cache-memory", cacheMemory),
+            ("max-body", maxBody), ("max-connections", maxConnections), ("context", context ?? 1),
+        ] where !(1...1 << 24).contains(value) {
+            throw ValidationError("--\(name) \(value) is not in 1...2^24")
+        }
+        if ![DType.f16, .q8_0, .f32].contains(where: { "\($0)" == cache }) {
+            throw ValidationError("--cache \(cache) is not one of f16, q8_0, f32")
+        }
+    }
+
+    func run() async throws {
+        let logger = Log.make("serve")
+        let device = try options.open()
+        let ceilings = try ceilings(of: device)
+        let language = try LanguageModel(
+            path: model, device: device, contextLength: context, activations: activations
+        ) { share in
+            if Terminal.errorIsTerminal { Terminal.progress("loading \(Int(share * 100))%") }
+        }
+        Terminal.endProgress()
+        var engineOptions = Engine.Options()
+        engineOptions.maxSequences = maxSequences
+        engineOptions.maxQueued = maxQueued
+        engineOptions.maxBatchTokens = max(256, maxSequences + 64)
+        engineOptions.cache = [DType.f16, .q8_0, .f32].first { "\($0)" == cache }!
+        engineOptions.cacheByteCount = cacheMemory << 20
+        engineOptions.isInvariant = invariant
+        let engine = try Engine(language, engineOptions)
+        var config = ServeConfig()
+        (config.listen, config.modelName, config.apiKeyFile, config.stateFolder) = (listen, modelName, apiKeys, state)
+        (config.certificateFile, config.privateKeyFile) = (tlsCertificate, tlsKey)
+        (config.maxBodyByteCount, config.maxConnections) = (maxBody << 20, maxConnections)
+        if let state { try StateFolder.prepare(state) }
+        let parts = try Fingerprint.parts(
+            model: model, device: device,
+            settings: "cache=\(cache) activations=\(activations) invariant=\(invariant)")
+        let server = try InferenceServer(
+            engine: engine, config: config, fingerprint: Fingerprint.make(parts), ceilings: ceilings, logger: logger)
+        logger.info(
+            "serving",
+            metadata: [
+                "model": "\(server.modelName)", "model_sha256": "\(parts[0])", "host": "\(parts[1])",
+                "device": "\(parts[2]) (\(parts[3]))", "settings": "\(parts[4])", "fingerprint": "\(server.fingerprint)",
+            ])
+        try await server.run()
+    }
+}

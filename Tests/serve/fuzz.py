@@ -1,0 +1,87 @@
+"""Bodies that are nearly right, and wrong ones: every answer is 2xx or 4xx, and the server lives.
+
+    fuzz.py HEARTH MODEL.gguf [--count 100000] [--seed 1]
+"""
+import argparse
+import http.client
+import json
+import random
+import threading
+
+from common import Server
+
+parser = argparse.ArgumentParser()
+parser.add_argument("program")
+parser.add_argument("model")
+parser.add_argument("--count", type=int, default=100000)
+parser.add_argument("--seed", type=int, default=1)
+options = parser.parse_args()
+
+WORDS = [None, True, False, 0, -1, 1, 2, 1.5, 1e308, -1e308, 10**30, "", "a", "\u0000", "\ud800", "é" * 50, [], {}, [[]],
+         [None], [1, 2], ["a"], {"a": 1}, [[1, 2]], "<|im_start|>", 49152, 2**31, 2**63, {"type": "json_object"}]
+FIELDS = ["model", "prompt", "messages", "max_tokens", "max_completion_tokens", "temperature", "top_p", "top_k", "min_p", "n",
+          "seed", "stop", "stream", "stream_options", "logprobs", "top_logprobs", "logit_bias", "presence_penalty",
+          "frequency_penalty", "repetition_penalty", "echo", "tools", "response_format", "content", "tokens", "user"]
+PATHS = ["/v1/completions", "/v1/chat/completions", "/tokenize", "/detokenize"]
+
+
+def value(random, depth=0):
+    kind = random.random()
+    if kind < 0.75 or depth > 3:
+        return random.choice(WORDS)
+    if kind < 0.87:
+        return [value(random, depth + 1) for _ in range(random.randrange(4))]
+    return {random.choice(FIELDS + ["role", "type", "text"]): value(random, depth + 1) for _ in range(random.randrange(4))}
+
+
+def body(random):
+    base = random.choice([
+        {"prompt": "a", "max_tokens": 1}, {"messages": [{"role": "user", "content": "a"}], "max_tokens": 1},
+        {"content": "a"}, {"tokens": [1, 2]}])
+    base = json.loads(json.dumps(base))
+    for _ in range(random.randrange(4)):
+        base[random.choice(FIELDS)] = value(random)
+    # Long answers are what the load test is for.
+    if base.get("max_tokens") not in (1,) and random.random() < 0.9:
+        base["max_tokens"] = 1
+    if "max_completion_tokens" in base and not (base["max_completion_tokens"] is None):
+        base["max_completion_tokens"] = random.choice([0, 1, "a", -5, {}])
+    data = bytearray(json.dumps(base).encode())
+    for _ in range(random.choice([0, 0, 0, 1, 3])):
+        data[random.randrange(len(data))] = random.randrange(256)
+    if random.random() < 0.02:
+        return b"[" * random.randrange(1, 100000)
+    return bytes(data[: random.randrange(len(data))] if random.random() < 0.05 else data)
+
+
+counts, bad = {}, []
+
+
+def work(number, server):
+    own = random.Random(options.seed * 1000 + number)
+    connection = http.client.HTTPConnection(server.url.split("//")[1], timeout=120)
+    for _ in range(options.count // 8):
+        data, path = body(own), own.choice(PATHS)
+        try:
+            connection.request("POST", path, data)
+            response = connection.getresponse()
+            response.read()
+            counts[response.status] = counts.get(response.status, 0) + 1
+            if not (200 <= response.status < 500):
+                bad.append((response.status, path, data[:300]))
+        except (http.client.HTTPException, OSError) as error:
+            bad.append((repr(error), path, data[:300]))
+            connection.close()
+        if not server.is_running:
+            return
+
+
+with Server(options.program, options.model, "--context", "512") as server:
+    threads = [threading.Thread(target=work, args=(i, server)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert server.is_running and server.metrics(), "the server ended"
+    assert not bad, "%d bad, first %s" % (len(bad), bad[:2])
+print("%d bodies: %s" % (sum(counts.values()), ", ".join("%d x %d" % (counts[k], k) for k in sorted(counts))))
