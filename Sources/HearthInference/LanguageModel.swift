@@ -9,7 +9,7 @@ public final class LanguageModel: Sendable {
 
     public let path: String
     public let name: String
-    public let tokenizer: BPETokenizer
+    public let tokenizer: Tokenizer
     public let config: ModelConfig
     public let device: Device
     public let contextLength: Int
@@ -31,7 +31,7 @@ public final class LanguageModel: Sendable {
         let gguf = try GGUFFile(path: path)
         self.path = path
         self.device = device
-        tokenizer = try BPETokenizer(gguf)
+        tokenizer = try Tokenizer(gguf)
         config = try ModelConfig(gguf, vocabularySize: tokenizer.vocabularySize)
         self.contextLength = min(contextLength ?? config.contextLength, config.contextLength)
         name = (try? gguf.string("general.name")) ?? path

@@ -7,7 +7,8 @@ import HearthFormats
 public enum Fingerprint {
     public static func parts(model path: String, device: Device, settings: String) throws -> [String] {
         [
-            try digest(ofFile: path), ProcessInfo.processInfo.hostName, device.selector, device.description.name, settings,
+            try digest(ofFile: path), ProcessInfo.processInfo.hostName, device.selector, device.description.name,
+            settings,
         ]
     }
 
@@ -21,7 +22,9 @@ public enum Fingerprint {
         let file = try MappedFile(path: path)
         var hash = SHA256()
         for start in stride(from: 0, to: file.bytes.count, by: 1 << 22) {
-            hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: file.bytes[start..<min(start + (1 << 22), file.bytes.count)]))
+            hash.update(
+                bufferPointer: UnsafeRawBufferPointer(
+                    rebasing: file.bytes[start..<min(start + (1 << 22), file.bytes.count)]))
         }
         return hex(hash.finalize())
     }

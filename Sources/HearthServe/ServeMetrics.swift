@@ -17,7 +17,9 @@ enum ServeMetrics {
             ].map { ([("outcome", $0.0)], Double($0.1)) })
         gauge("hearth_serve_queued_requests", "Requests that wait.", Double(m.queued))
         gauge("hearth_serve_active_requests", "Answers under way.", Double(m.active))
-        counter("hearth_serve_preemptions_total", "Answers put out for want of pages, and begun again.", Double(m.preempted))
+        counter(
+            "hearth_serve_preemptions_total", "Answers put out for want of pages, and begun again.", Double(m.preempted)
+        )
         counter("hearth_serve_prompt_tokens_total", "Tokens of prompts.", Double(m.promptTokens))
         counter("hearth_serve_cached_prompt_tokens_total", "Of those, found in the cache.", Double(m.cachedTokens))
         counter("hearth_serve_generated_tokens_total", "Tokens of answers.", Double(m.generatedTokens))

@@ -118,7 +118,7 @@ import Testing
             do {
                 let gguf = try GGUFFile(path: path)
                 for tensor in gguf.tensors.values { #expect(tensor.byteRange.upperBound <= bytes.count) }
-                _ = try BPETokenizer(gguf)
+                _ = try Tokenizer(gguf)
             } catch let error as FormatError {
                 refused += 1
                 if let offset = error.byteOffset { #expect(offset >= 0 && offset <= bytes.count) }

@@ -7,10 +7,14 @@ import Testing
     /// llama.cpp's own vectors: 46 texts with the ids that llama.cpp gives.
     @Test(
         .enabled(if: TestPaths.vocabularies != nil, "scripts/fetch-vectors could not fetch llama.cpp's vocabularies"),
-        arguments: ["starcoder", "refact", "command-r", "gpt-2"])
+        arguments: [
+            "starcoder", "refact", "command-r", "gpt-2", "llama-bpe", "qwen2", "falcon", "mpt", "deepseek-coder",
+            "phi-3",
+            "llama-spm",
+        ])
     func idsEqualLlamaCpp(name: String) throws {
         let base = try #require(TestPaths.vocabularies) + "/" + name + ".gguf"
-        let tokenizer = try BPETokenizer(try GGUFFile(path: base))
+        let tokenizer = try Tokenizer(try GGUFFile(path: base))
         let texts = try String(contentsOfFile: base + ".inp", encoding: .utf8).components(
             separatedBy: "\n__ggml_vocab_test__\n")
         var lines = try String(contentsOfFile: base + ".out", encoding: .utf8).components(separatedBy: "\n")
@@ -26,12 +30,12 @@ import Testing
         }
     }
 
-    private func tokenizer(_ change: (inout GGUFWriter) -> Void) throws -> BPETokenizer {
+    private func tokenizer(_ change: (inout GGUFWriter) -> Void) throws -> Tokenizer {
         var writer = GGUFWriter()
         change(&writer)
         let folder = try TestPaths.temporaryFolder()
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        return try BPETokenizer(try GGUFFile(path: try writer.write(to: folder)))
+        return try Tokenizer(try GGUFFile(path: try writer.write(to: folder)))
     }
 
     @Test func mergesInOrderAndDecodesBack() throws {

@@ -12,6 +12,7 @@ struct MergeTable: Sendable {
     private let byteSymbols: [Int32]
     private let byteTokens: [Int32?]
     private let texts: [String]
+    private let wholeWords: [String: Int32]
 
     /// - Parameter lines: "left right", in order of precedence.
     /// - Throws: the index and reason of a line that is no merge.
@@ -43,6 +44,7 @@ struct MergeTable: Sendable {
         }
         self.merges = merges
         self.texts = texts
+        wholeWords = tokens
         tokenIDs = texts.map { tokens[$0] }
     }
 
@@ -67,7 +69,13 @@ struct MergeTable: Sendable {
     }
 
     /// Appends the tokens of one word. Time grows as n log n with the word's length.
-    func encode(_ word: [UInt8], into ids: inout [Int32]) {
+    ///
+    /// - Parameter takesWhole: a word that is a token is that token, whatever the merges make of it.
+    func encode(_ word: [UInt8], takesWhole: Bool = false, into ids: inout [Int32]) {
+        if takesWhole, let id = wholeWords[String(word.map { Character(ByteAlphabet.scalars[Int($0)]) })] {
+            ids.append(id)
+            return
+        }
         var symbols = word.map { byteSymbols[Int($0)] }
         var previous = Array(-1..<word.count - 1)
         var next = Array(1..<word.count + 1)

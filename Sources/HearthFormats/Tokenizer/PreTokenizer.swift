@@ -1,84 +1,184 @@
-/// How text is cut into words before byte-pair merges, by the name in `tokenizer.ggml.pre`.
-public enum PreTokenizer: Sendable, Hashable {
-    /// `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
-    case gpt2
-    /// Digits alone, then GPT-2's rule within each piece (SmolLM, StarCoder, Refact, Command-R).
-    case singleDigitsThenGPT2
-
-    public init?(name: String) {
-        switch name {
-        case "gpt-2", "gpt2": self = .gpt2
-        case "smollm", "starcoder", "refact", "command-r": self = .singleDigitsThenGPT2
-        default: return nil
-        }
+/// How text is cut into words before byte-pair merges, by the name in `tokenizer.ggml.pre`: stages, each of which cuts what the
+/// ones before it left whole.
+///
+/// - Source: the expressions in the families' tokenizer.json files, as llama.cpp adapts them.
+public struct PreTokenizer: Sendable, Hashable {
+    /// One expression. What it does not match stays together between the matches.
+    enum Stage: Sendable, Hashable {
+        /// `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
+        case gpt2
+        /// `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,digits}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+        case tiktoken(digits: Int)
+        /// Each character of a class alone.
+        case each(CharacterSet)
+        /// Characters of a class, as many as there are, with one white space before them where the flag says so.
+        case runs(CharacterSet, afterSpace: Bool)
+        /// `[0-9][0-9][0-9]`
+        case threeDigits
     }
 
-    public static let supportedNames = ["gpt-2", "smollm", "starcoder", "refact", "command-r"]
+    /// `\p{N}`, `[\r\n]`, `\p{L}`, `\p{P}`, `[\p{P}$+<=>^~|\x60]`, `[\u4e00-\u9fa5\u0800-\u4e00\uac00-\ud7ff]`
+    enum CharacterSet: Sendable, Hashable { case numbers, lineEnds, letters, punctuation, falconSymbols, eastAsian }
+
+    let stages: [Stage]
+    /// Whether a word that is a token as it stands is taken as one, whatever its merges.
+    let takesWholeWords: Bool
+
+    private static let rules: [(names: [String], stages: [Stage], takesWholeWords: Bool)] = [
+        (["gpt-2", "gpt2", "mpt", "olmo", "jais"], [.gpt2], false),
+        (["smollm", "starcoder", "refact", "command-r", "codeshell", "exaone"], [.each(.numbers), .gpt2], false),
+        (["llama-bpe", "llama3", "llama-v3", "dbrx", "smaug-bpe"], [.tiktoken(digits: 3)], true),
+        (["qwen2", "stablelm2"], [.tiktoken(digits: 1)], false),
+        (["falcon"], [.runs(.falconSymbols, afterSpace: false), .gpt2, .threeDigits], false),
+        (
+            ["deepseek-coder"],
+            [
+                .each(.lineEnds), .runs(.letters, afterSpace: true), .runs(.punctuation, afterSpace: true),
+                .runs(.eastAsian, afterSpace: false), .each(.numbers),
+            ], false
+        ),
+    ]
+
+    public init?(name: String) {
+        guard let rule = Self.rules.first(where: { $0.names.contains(name) }) else { return nil }
+        stages = rule.stages
+        // Of these the merges alone decide; the families that take words whole say so in tokenizer.json (`ignore_merges`).
+        takesWholeWords = rule.takesWholeWords && !["dbrx", "smaug-bpe"].contains(name)
+    }
+
+    public static let supportedNames = rules.flatMap(\.names)
 
     /// The words of `text` in order; joined they are `text`.
     func words(of text: String) -> [String] {
         let scalars = Array(text.unicodeScalars)
-        switch self {
-        case .gpt2: return Self.gpt2Words(scalars[...])
-        case .singleDigitsThenGPT2:
-            var words: [String] = []
-            var start = 0
-            for (index, scalar) in scalars.enumerated() where CharacterClass(scalar) == .number {
-                words += Self.gpt2Words(scalars[start..<index])
-                words.append(Self.string(scalars[index...index]))
-                start = index + 1
-            }
-            return words + Self.gpt2Words(scalars[start...])
+        var pieces = scalars.isEmpty ? [] : [scalars[...]]
+        for stage in stages { pieces = pieces.flatMap { stage.pieces(of: $0) } }
+        return pieces.map { piece in
+            var view = String.UnicodeScalarView()
+            view.append(contentsOf: piece)
+            return String(view)
         }
     }
+}
 
-    private enum CharacterClass {
-        case letter, number, whitespace, other
+extension PreTokenizer.Stage {
+    fileprivate typealias Text = ArraySlice<Unicode.Scalar>
 
-        init(_ scalar: Unicode.Scalar) {
-            switch scalar.properties.generalCategory {
-            case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter: self = .letter
-            case .decimalNumber, .letterNumber, .otherNumber: self = .number
-            default: self = scalar.properties.isWhitespace ? .whitespace : .other
+    /// Matches and what lies between them.
+    fileprivate func pieces(of text: Text) -> [Text] {
+        var pieces: [Text] = []
+        var (start, at) = (text.startIndex, text.startIndex)
+        while at < text.endIndex {
+            guard let end = match(text, at) else {
+                at += 1
+                continue
             }
+            if start < at { pieces.append(text[start..<at]) }
+            pieces.append(text[at..<end])
+            (start, at) = (end, end)
+        }
+        if start < text.endIndex { pieces.append(text[start...]) }
+        return pieces
+    }
+
+    /// Where the match that begins at `at` ends.
+    private func match(_ text: Text, _ at: Int) -> Int? {
+        switch self {
+        case .gpt2: return Self.gpt2Word(text, at)
+        case .tiktoken(let digits): return Self.tiktokenWord(text, at, digits)
+        case .each(let set): return set.contains(text[at]) ? at + 1 : nil
+        case .runs(let set, let afterSpace):
+            let first = afterSpace && text[at].properties.isWhitespace ? at + 1 : at
+            let end = Self.run(text, first) { set.contains($0) }
+            return end > first ? end : nil
+        case .threeDigits:
+            let end = at + 3
+            return end <= text.endIndex && text[at..<end].allSatisfy { ("0"..."9").contains($0) } ? end : nil
         }
     }
 
     private static let contractions = ["s", "t", "re", "ve", "m", "ll", "d"].map { Array($0.unicodeScalars) }
 
-    private static func gpt2Words(_ text: ArraySlice<Unicode.Scalar>) -> [String] {
-        var words: [String] = []
-        var at = text.startIndex
-        while at < text.endIndex {
-            let end = wordEnd(text, at)
-            words.append(string(text[at..<end]))
-            at = end
+    private static func contraction(_ text: Text, _ at: Int, ignoresCase: Bool) -> Int? {
+        guard text[at] == "'" else { return nil }
+        let match = contractions.first { letters in
+            let found = text[(at + 1)...].prefix(letters.count)
+            return found.count == letters.count
+                && zip(found, letters).allSatisfy { $0 == $1 || ignoresCase && $0.value == $1.value - 32 }
         }
-        return words
+        return match.map { at + 1 + $0.count }
     }
 
-    /// Where the word that begins at `at` ends.
-    private static func wordEnd(_ text: ArraySlice<Unicode.Scalar>, _ at: Int) -> Int {
-        if text[at] == "'", let match = contractions.first(where: { text[(at + 1)...].starts(with: $0) }) {
-            return at + 1 + match.count
-        }
+    private static func gpt2Word(_ text: Text, _ at: Int) -> Int {
+        if let end = contraction(text, at, ignoresCase: false) { return end }
         let first = text[at] == " " && at + 1 < text.endIndex ? at + 1 : at
         let kind = CharacterClass(text[first])
-        if kind != .whitespace { return run(text, first, kind) }
-        let end = run(text, at, .whitespace)
-        // White space before a word leaves its last character to that word.
+        return kind == .whitespace ? spaces(text, at) : run(text, first) { CharacterClass($0) == kind }
+    }
+
+    private static func tiktokenWord(_ text: Text, _ at: Int, _ digits: Int) -> Int {
+        if let end = contraction(text, at, ignoresCase: true) { return end }
+        let kind = CharacterClass(text[at])
+        let next = at + 1 < text.endIndex ? CharacterClass(text[at + 1]) : nil
+        if kind == .letter || (kind != .number && !isLineEnd(text[at]) && next == .letter) {
+            return run(text, at + 1) { CharacterClass($0) == .letter }
+        }
+        if kind == .number { return min(at + digits, run(text, at) { CharacterClass($0) == .number }) }
+        if kind == .other || text[at] == " " && next == .other {
+            return run(text, run(text, at + 1) { CharacterClass($0) == .other }, isLineEnd)
+        }
+        let end = run(text, at) { CharacterClass($0) == .whitespace }
+        if let last = text[at..<end].lastIndex(where: isLineEnd) { return last + 1 }
+        return spaces(text, at)
+    }
+
+    /// White space before a word leaves its last character to that word.
+    private static func spaces(_ text: Text, _ at: Int) -> Int {
+        let end = run(text, at) { CharacterClass($0) == .whitespace }
         return end < text.endIndex && end - at > 1 ? end - 1 : end
     }
 
-    private static func run(_ text: ArraySlice<Unicode.Scalar>, _ start: Int, _ kind: CharacterClass) -> Int {
+    private static func isLineEnd(_ scalar: Unicode.Scalar) -> Bool { scalar == "\n" || scalar == "\r" }
+
+    private static func run(_ text: Text, _ start: Int, _ belongs: (Unicode.Scalar) -> Bool) -> Int {
         var end = start
-        while end < text.endIndex, CharacterClass(text[end]) == kind { end += 1 }
+        while end < text.endIndex, belongs(text[end]) { end += 1 }
         return end
     }
+}
 
-    private static func string(_ scalars: ArraySlice<Unicode.Scalar>) -> String {
-        var view = String.UnicodeScalarView()
-        view.append(contentsOf: scalars)
-        return String(view)
+private enum CharacterClass {
+    case letter, number, whitespace, other
+
+    init(_ scalar: Unicode.Scalar) {
+        switch scalar.properties.generalCategory {
+        case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter: self = .letter
+        case .decimalNumber, .letterNumber, .otherNumber: self = .number
+        default: self = scalar.properties.isWhitespace ? .whitespace : .other
+        }
+    }
+}
+
+extension PreTokenizer.CharacterSet {
+    fileprivate func contains(_ scalar: Unicode.Scalar) -> Bool {
+        switch self {
+        case .numbers: CharacterClass(scalar) == .number
+        case .letters: CharacterClass(scalar) == .letter
+        case .lineEnds: scalar == "\n" || scalar == "\r"
+        case .punctuation: Self.isPunctuation(scalar)
+        case .falconSymbols: Self.isPunctuation(scalar) || "$+<=>^~|`".unicodeScalars.contains(scalar)
+        case .eastAsian:
+            (0x4E00...0x9FA5).contains(scalar.value) || (0x0800...0x4E00).contains(scalar.value)
+                || (0xAC00...0xD7FF).contains(scalar.value)
+        }
+    }
+
+    private static func isPunctuation(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.properties.generalCategory {
+        case .connectorPunctuation, .dashPunctuation, .openPunctuation, .closePunctuation, .initialPunctuation,
+            .finalPunctuation, .otherPunctuation:
+            true
+        default: false
+        }
     }
 }

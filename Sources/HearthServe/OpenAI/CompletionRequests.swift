@@ -55,7 +55,8 @@ struct ChatRequest: Decodable {
         where try fields.decodeIfPresent([Ignored].self, forKey: key)?.isEmpty == false {
             throw APIError(.badRequest, "\(key.rawValue): calling tools is not supported", param: key.rawValue)
         }
-        if let format = try fields.decodeIfPresent(ResponseFormat.self, forKey: .responseFormat), format.type != "text" {
+        if let format = try fields.decodeIfPresent(ResponseFormat.self, forKey: .responseFormat), format.type != "text"
+        {
             throw APIError(
                 .badRequest, "response_format: '\(format.type.prefix(40))' is not supported, only text",
                 param: "response_format")

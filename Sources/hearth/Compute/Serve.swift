@@ -74,7 +74,8 @@ struct Serve: AsyncParsableCommand {
             "serving",
             metadata: [
                 "model": "\(server.modelName)", "model_sha256": "\(parts[0])", "host": "\(parts[1])",
-                "device": "\(parts[2]) (\(parts[3]))", "settings": "\(parts[4])", "fingerprint": "\(server.fingerprint)",
+                "device": "\(parts[2]) (\(parts[3]))", "settings": "\(parts[4])",
+                "fingerprint": "\(server.fingerprint)",
             ])
         try await server.run()
     }

@@ -1,12 +1,12 @@
 import Foundation
 
-/// Byte-level byte-pair encoding, GPT-2's family.
+/// Text to token ids and back: byte-level byte-pair encoding (GPT-2's family) or SentencePiece's.
 ///
-/// Text is cut into words (`PreTokenizer`), each word into bytes, and neighbouring symbols are merged, the merge that
+/// Byte-level: text is cut into words (`PreTokenizer`), each word into bytes, and neighbouring symbols are merged, the merge that
 /// comes first in the list first, the leftmost of equals first.
 ///
 /// - Source: Sennrich et al., arXiv 1508.07909; Radford et al., 2019, for the byte alphabet.
-public struct BPETokenizer: Sendable {
+public struct Tokenizer: Sendable {
     /// What a vocabulary entry is, by its number in `tokenizer.ggml.token_type`.
     enum TokenKind: Int64 { case normal = 1, unknown, control, userDefined, unused, byte }
 
@@ -14,13 +14,17 @@ public struct BPETokenizer: Sendable {
     public let bosID: Int32?
     public let eosID: Int32?
     public let addsBOS: Bool
-    private let preTokenizer: PreTokenizer
+    private let method: Method
     private let tokens: [String]
     private let kinds: [TokenKind]
-    private let merges: MergeTable
     /// Control and user-defined tokens, longest first.
     private let special: [SpecialToken]
     private let idsByText: [String: Int32]
+
+    enum Method: Sendable {
+        case bytePairs(PreTokenizer, MergeTable)
+        case sentencePiece(SentencePiece)
+    }
 
     private struct SpecialToken {
         let text: [UInt8]
@@ -29,13 +33,11 @@ public struct BPETokenizer: Sendable {
     }
 
     init(
-        tokens: [String], kinds: [TokenKind], merges: MergeTable, preTokenizer: PreTokenizer, bosID: Int32?,
-        eosID: Int32?, addsBOS: Bool
+        tokens: [String], kinds: [TokenKind], method: Method, bosID: Int32?, eosID: Int32?, addsBOS: Bool
     ) {
         self.tokens = tokens
         self.kinds = kinds
-        self.merges = merges
-        self.preTokenizer = preTokenizer
+        self.method = method
         self.bosID = bosID
         self.eosID = eosID
         self.addsBOS = addsBOS
@@ -66,6 +68,7 @@ public struct BPETokenizer: Sendable {
         var at = 0
         while at < bytes.count {
             if firstBytes.contains(bytes[at]), let match = known.first(where: { bytes[at...].starts(with: $0.text) }) {
+                // What comes first and what follows a special token begins anew.
                 encodePlain(bytes[start..<at], into: &ids)
                 ids.append(match.id)
                 at += match.text.count
@@ -101,8 +104,12 @@ public struct BPETokenizer: Sendable {
         if text.unicodeScalars.contains(Self.breaker) {
             text.unicodeScalars.removeAll { $0 == Self.breaker }
         }
-        for word in preTokenizer.words(of: text) {
-            merges.encode(Array(word.utf8), into: &ids)
+        switch method {
+        case .sentencePiece(let pieces): pieces.encode(Array(text.utf8)[...], begins: true, into: &ids)
+        case .bytePairs(let preTokenizer, let merges):
+            for word in preTokenizer.words(of: text) {
+                merges.encode(Array(word.utf8), takesWhole: preTokenizer.takesWholeWords, into: &ids)
+            }
         }
     }
 
@@ -115,11 +122,28 @@ public struct BPETokenizer: Sendable {
         switch kinds[Int(id)] {
         case .control, .unused, .unknown: return []
         case .userDefined: return Array(token.utf8)
-        case .normal, .byte: return ByteAlphabet.bytes(of: token) ?? Array(token.utf8)
+        case .normal, .byte: break
+        }
+        switch method {
+        case .bytePairs: return ByteAlphabet.bytes(of: token) ?? Array(token.utf8)
+        case .sentencePiece:
+            if kinds[Int(id)] == .byte { return Self.byte(named: token).map { [$0] } ?? [] }
+            return Array(token.replacingOccurrences(of: "\u{2581}", with: " ").utf8)
         }
     }
 
+    /// `<0x0A>`
+    static func byte(named token: String) -> UInt8? {
+        guard token.hasPrefix("<0x"), token.hasSuffix(">"), token.utf8.count == 6 else { return nil }
+        return UInt8(token.dropFirst(3).dropLast(), radix: 16)
+    }
+
+    /// The text that ids stand for, without the blank that SentencePiece puts in front.
     public func decode(_ ids: some Sequence<Int32>) -> String {
-        String(decoding: ids.flatMap { bytes(of: $0) }, as: UTF8.self)
+        let text = String(decoding: ids.flatMap { bytes(of: $0) }, as: UTF8.self)
+        if case .sentencePiece(let pieces) = method, pieces.addsSpacePrefix, text.first == " " {
+            return String(text.dropFirst())
+        }
+        return text
     }
 }

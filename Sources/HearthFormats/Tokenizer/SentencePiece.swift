@@ -1,0 +1,72 @@
+import HeapModule
+
+/// SentencePiece's byte-pair encoding: characters are joined to the neighbours with which they make the best token, and what is
+/// no token is written byte by byte.
+///
+/// Blanks are written `U+2581`, and text begins with one where the vocabulary says so.
+///
+/// - Source: Kudo and Richardson, arXiv 1808.06226.
+struct SentencePiece: Sendable {
+    private let tokens: [[UInt8]: Int32]
+    private let scores: [Double]
+    private let bytes: [Int32?]
+    let addsSpacePrefix: Bool
+
+    static let blank = Array("\u{2581}".utf8)
+
+    /// - Parameter bytes: the tokens that stand for single bytes.
+    init(tokens: [String], scores: [Double], bytes: [Int32?], addsSpacePrefix: Bool) {
+        self.tokens = Dictionary(
+            zip(tokens.map { Array($0.utf8) }, Int32(0)...), uniquingKeysWith: { first, _ in first })
+        (self.scores, self.bytes, self.addsSpacePrefix) = (scores, bytes, addsSpacePrefix)
+    }
+
+    private struct Pair: Comparable {
+        let score: Double
+        let left, right: Int
+        /// Bytes of both: the pair is stale once either has grown.
+        let count: Int
+        static func < (a: Pair, b: Pair) -> Bool { (-a.score, a.left) < (-b.score, b.left) }
+        static func == (a: Pair, b: Pair) -> Bool { (a.score, a.left) == (b.score, b.left) }
+    }
+
+    /// Appends the tokens of `text`. Time grows as n log n with its length.
+    ///
+    /// - Parameter begins: whether the text, or a special token, comes right before.
+    func encode(_ text: ArraySlice<UInt8>, begins: Bool, into ids: inout [Int32]) {
+        var all: [UInt8] = []
+        if begins, addsSpacePrefix { all += Self.blank }
+        for byte in text { if byte == UInt8(ascii: " ") { all += Self.blank } else { all.append(byte) } }
+        // Where each symbol begins and how long it is; a length of 0 has been joined to the one before.
+        let starts = all.indices.filter { all[$0] & 0xC0 != 0x80 }
+        var counts = starts.indices.map { ($0 + 1 < starts.count ? starts[$0 + 1] : all.count) - starts[$0] }
+        var previous = Array(-1..<starts.count - 1)
+        var next = Array(1..<starts.count + 1)
+        var heap = Heap<Pair>()
+        func consider(_ left: Int, _ right: Int) {
+            guard left >= 0, right < starts.count else { return }
+            let count = counts[left] + counts[right]
+            guard let id = tokens[Array(all[starts[left]..<starts[left] + count])] else { return }
+            heap.insert(Pair(score: scores[Int(id)], left: left, right: right, count: count))
+        }
+        for index in starts.indices.dropLast() { consider(index, index + 1) }
+        while let best = heap.popMin() {
+            guard counts[best.left] > 0, counts[best.right] > 0, counts[best.left] + counts[best.right] == best.count
+            else { continue }
+            counts[best.left] = best.count
+            counts[best.right] = 0
+            next[best.left] = next[best.right]
+            if next[best.left] < starts.count { previous[next[best.left]] = best.left }
+            consider(previous[best.left], best.left)
+            consider(best.left, next[best.left])
+        }
+        for index in starts.indices where counts[index] > 0 {
+            let symbol = all[starts[index]..<starts[index] + counts[index]]
+            if let id = tokens[Array(symbol)] {
+                ids.append(id)
+            } else {
+                ids += symbol.compactMap { bytes[Int($0)] }
+            }
+        }
+    }
+}
