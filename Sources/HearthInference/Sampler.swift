@@ -42,7 +42,7 @@ public struct Sampler: Sendable {
             return isGreedy ? candidates[0].id : draw(filtered(candidates[...], candidates))
         case .logits(var logits):
             adjust(&logits)
-            if isGreedy { return Int32(logits.indices.max { (logits[$0], $1) < (logits[$1], $0) }!) }
+            if isGreedy { return Self.largest(logits) }
             if options.topK > 0 {
                 let top = Self.likeliest(logits, options.topK)
                 return draw(filtered(top[...], top))
@@ -70,6 +70,13 @@ public struct Sampler: Sendable {
             logits[Int(id)] -= Float(options.presencePenalty) + Float(options.frequencyPenalty) * Float(count)
         }
         for (id, bias) in options.logitBias where logits.indices.contains(Int(id)) { logits[Int(id)] += Float(bias) }
+    }
+
+    /// The first of the largest.
+    private static func largest(_ logits: [Float]) -> Int32 {
+        var (best, value) = (0, -Float.infinity)
+        for (id, logit) in logits.enumerated() where logit > value { (best, value) = (id, logit) }
+        return Int32(best)
     }
 
     /// The k largest, largest first, the first of equals first.

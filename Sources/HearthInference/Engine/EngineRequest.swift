@@ -5,6 +5,8 @@ public struct EngineRequest: Sendable {
     public var sampling: SamplingOptions
     /// Text that ends the answer; it is not part of it.
     public var stops: [String]
+    /// Goes on past the model's end of text, up to `maxTokens`: for measurements.
+    public var ignoresEnd = false
     /// How many likeliest tokens are reported beside each one chosen; nil reports no log-probabilities.
     public var logProbabilities: Int?
     /// Whose turn it is: requests wait in turns of clients, not in one line.

@@ -53,7 +53,7 @@ final class EngineSequence: @unchecked Sendable {
     func accept(_ answer: BatchRunner.Answer, _ language: LanguageModel) -> Bool {
         let id = sampler.next(answer)
         if firstTokenSeconds == nil { firstTokenSeconds = (ContinuousClock.now - submitted).seconds }
-        if language.endIDs.contains(id) {
+        if language.endIDs.contains(id), !request.ignoresEnd {
             finish(.stop)
             return true
         }

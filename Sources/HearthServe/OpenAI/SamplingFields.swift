@@ -9,7 +9,7 @@ struct SamplingFields: Decodable {
     var seed: Int64?
     var stop: OneOrMany<String>?
     var logitBias: [String: Double]?
-    var stream: Bool?
+    var stream, ignoreEOS: Bool?
     var streamOptions: StreamOptions?
 
     struct StreamOptions: Decodable {
@@ -30,6 +30,7 @@ struct SamplingFields: Decodable {
         case frequencyPenalty = "frequency_penalty"
         case logitBias = "logit_bias"
         case streamOptions = "stream_options"
+        case ignoreEOS = "ignore_eos"
     }
 
     init(from decoder: any Decoder) throws {
@@ -41,6 +42,7 @@ struct SamplingFields: Decodable {
         repetitionPenalty = try field(.repetitionPenalty) ?? field(.repeatPenalty)
         (presencePenalty, frequencyPenalty) = (try field(.presencePenalty), try field(.frequencyPenalty))
         (topK, n, seed, stop) = (try field(.topK), try field(.n), try field(.seed), try field(.stop))
+        ignoreEOS = try field(.ignoreEOS)
         (logitBias, stream, streamOptions) = (try field(.logitBias), try field(.stream), try field(.streamOptions))
     }
 
@@ -72,9 +74,11 @@ struct SamplingFields: Decodable {
             throw APIError(
                 .badRequest, "the prompt of \(prompt.count) tokens fills the context", code: "context_length_exceeded")
         }
-        return EngineRequest(
+        var request = EngineRequest(
             prompt: prompt, maxTokens: maxTokens ?? room, sampling: sampling, stops: stops,
             logProbabilities: logProbabilities, client: client)
+        request.ignoresEnd = ignoreEOS ?? false
+        return request
     }
 }
 

@@ -46,6 +46,10 @@ struct Serve: AsyncParsableCommand {
         let logger = Log.make("serve")
         let device = try options.open()
         let ceilings = try ceilings(of: device)
+        // The digest takes as long as loading: side by side.
+        async let tracing = Fingerprint.parts(
+            model: model, device: device,
+            settings: "cache=\(cache) activations=\(activations) invariant=\(invariant)")
         let language = try LanguageModel(
             path: model, device: device, contextLength: context, activations: activations
         ) { share in
@@ -65,9 +69,7 @@ struct Serve: AsyncParsableCommand {
         (config.certificateFile, config.privateKeyFile) = (tlsCertificate, tlsKey)
         (config.maxBodyByteCount, config.maxConnections) = (maxBody << 20, maxConnections)
         if let state { try StateFolder.prepare(state) }
-        let parts = try Fingerprint.parts(
-            model: model, device: device,
-            settings: "cache=\(cache) activations=\(activations) invariant=\(invariant)")
+        let parts = try await tracing
         let server = try InferenceServer(
             engine: engine, config: config, fingerprint: Fingerprint.make(parts), ceilings: ceilings, logger: logger)
         logger.info(
