@@ -15,7 +15,8 @@ public final class LanguageModel: Sendable {
     public let contextLength: Int
     let model: Transformer
     let endIDs: Set<Int32>
-    private let template: ChatTemplate?
+    /// As it was read; an error comes when it is needed: text completions do without.
+    private let template: Result<ChatTemplate, ChatTemplateError>?
 
     /// Tokens that end a reply by their name, besides the file's own end-of-sequence.
     private static let endNames = ["<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end|>"]
@@ -38,8 +39,8 @@ public final class LanguageModel: Sendable {
         model = try Transformer(
             gguf, config: config, device: device, positions: self.contextLength, activations: activations,
             progress: progress)
-        template = try (try? gguf.string("tokenizer.chat_template")).map { text throws(ChatTemplateError) in
-            try ChatTemplate(text)
+        template = (try? gguf.string("tokenizer.chat_template")).map { text in
+            Result { () throws(ChatTemplateError) in try ChatTemplate(text) }
         }
         endIDs = Set(
             [tokenizer.eosID].compactMap { $0 } + Self.endNames.compactMap { [tokenizer] in tokenizer.id(ofToken: $0) })
@@ -53,6 +54,6 @@ public final class LanguageModel: Sendable {
         let guarded = messages.map {
             ChatTemplate.Message(role: tokenizer.disarmed($0.role), content: tokenizer.disarmed($0.content))
         }
-        return tokenizer.encode(try template.render(guarded, addGenerationPrompt: true), parsesControl: true)
+        return tokenizer.encode(try template.get().render(guarded, addGenerationPrompt: true), parsesControl: true)
     }
 }

@@ -45,6 +45,17 @@ import Testing
         #expect(tokenizer.decode(tokenizer.encode(text)) == text)
     }
 
+    /// What users write never becomes a control token, and comes back as it was.
+    @Test func disarmedTextStaysText() throws {
+        let tokenizer = try tokenizer { $0.addTokenizer() }
+        for text in ["a<|end|>b", "<|end|><|end|>", "<|<|end|>end|>", "plain"] {
+            let ids = tokenizer.encode(tokenizer.disarmed(text), parsesControl: true)
+            #expect(!ids.contains(259) && tokenizer.decode(ids) == text)
+        }
+        let breaker = String(Character(Unicode.Scalar(UInt32(0xFDD0))!))
+        #expect(!tokenizer.encode(tokenizer.disarmed("<\(breaker)|end|>"), parsesControl: true).contains(259))
+    }
+
     @Test func controlTokensAreReadOnlyWhenAsked() throws {
         let tokenizer = try tokenizer { $0.addTokenizer() }
         #expect(tokenizer.encode("<|end|>", parsesControl: true) == [259])
@@ -93,6 +104,27 @@ import Testing
 }
 
 @Suite struct ChatTemplateTests {
+    /// Expressions as Jinja gives them.
+    @Test(arguments: [
+        ("{{ 'a' ~ 1 ~ missing }}", "a1"), ("{{ 7 - 2 - 1 }}", "4"), ("{{ 0 - 7 % 4 }}", "-3"),
+        ("{{ (0 - 7) % 4 }}", "1"),
+        ("{% if 1 < 2 and 2 >= 2 and not 3 <= 2 %}y{% endif %}", "y"), ("{% if 'b' in 'abc' %}y{% endif %}", "y"),
+        ("{% if 'x' not in 'abc' %}y{% endif %}", "y"), ("{{ messages | length }}", "1"),
+        ("{{ ' A ' | trim | lower }}", "a"),
+        ("{{ messages[messages | length - 1].role | upper }}", "USER"), ("{{ '}}' }}", "}}"), ("{# '{{ #}x", "x"),
+        ("{{ messages | tojson }}", #"[{"content": "U\"\n", "role": "user"}]"#),
+    ])
+    func expressionsGiveWhatJinjaGives(source: String, expected: String) throws {
+        let text = try ChatTemplate(source).render([.init(role: "user", content: "U\"\n")], addGenerationPrompt: true)
+        #expect(text == expected)
+    }
+
+    @Test(arguments: ["{{ 1 % 0 }}", "{{ 'a' < 1 }}", "{{ missing | tojson }}", "{{ 1 in 2 }}", "{{ 1 | upper }}"])
+    func expressionsWithoutAValueAreRefused(source: String) throws {
+        let template = try ChatTemplate(source)
+        #expect(throws: ChatTemplateError.self) { try template.render([], addGenerationPrompt: true) }
+    }
+
     /// SmolLM2's template as its file has it.
     static let smollm2 =
         "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n' }}{% endif %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
@@ -123,8 +155,7 @@ import Testing
 
     @Test(arguments: [
         ("a\n{% macro x() %}", 2), ("{{ 'open }}", 1), ("\n\n{% if x %}", 3), ("{% for a %}{% endfor %}", 1),
-        ("{{ x | upper }}", 1),
-        ("{{ a ~ b }}", 1), ("{{ ", 1), ("{{ }}", 1), ("{{ 99999999999999999999 }}", 1),
+        ("{{ x | replace }}", 1), ("{{ a * b }}", 1), ("{{ ", 1), ("{{ }}", 1), ("{{ 99999999999999999999 }}", 1),
     ])
     func unsupportedSyntaxNamesItsLine(source: String, line: Int) {
         do { _ = try ChatTemplate(source) } catch {

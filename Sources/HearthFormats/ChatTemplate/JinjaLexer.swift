@@ -22,7 +22,7 @@ struct JinjaLexer {
                 continue
             }
             let startLine = line
-            guard let end = (at + 2..<characters.count).first(where: { starts(close, at: $0) }) else {
+            guard let end = closing(close, characters, at + 2) else {
                 throw ChatTemplateError(line: line, message: "'\(kind)' is not closed")
             }
             var inside = String(characters[at + 2..<end])
@@ -51,6 +51,24 @@ struct JinjaLexer {
         }
         if !text.isEmpty { pieces.append(.text(text)) }
         return pieces
+    }
+
+    /// Where a tag ends: a mark within a string is none, but comments have no strings.
+    private static func closing(_ mark: String, _ characters: [Character], _ start: Int) -> Int? {
+        var quote: Character?
+        var at = start
+        while at < characters.count {
+            let character = characters[at]
+            if let open = quote {
+                if character == "\\" { at += 1 } else if character == open { quote = nil }
+            } else if characters[at...].starts(with: mark) {
+                return at
+            } else if mark != "#}", character == "'" || character == "\"" {
+                quote = character
+            }
+            at += 1
+        }
+        return nil
     }
 
     private static func opening(_ characters: [Character], _ at: Int) -> (String, String)? {
@@ -97,10 +115,10 @@ enum JinjaToken: Equatable {
                 let word = String(characters[at...].prefix { $0.isLetter || $0.isNumber || $0 == "_" })
                 tokens.append(.name(word))
                 at += word.count
-            } else if at + 1 < characters.count, ["==", "!="].contains(String(characters[at...at + 1])) {
+            } else if at + 1 < characters.count, ["==", "!=", "<=", ">="].contains(String(characters[at...at + 1])) {
                 tokens.append(.symbol(String(characters[at...at + 1])))
                 at += 2
-            } else if "+.[]()|=".contains(character) {
+            } else if "+-%~<>.[]()|=".contains(character) {
                 tokens.append(.symbol(String(character)))
                 at += 1
             } else {

@@ -84,7 +84,7 @@ struct JinjaParser {
     }
 }
 
-/// Precedence climbing over the tokens of one tag: or, and, not, comparison, +, filters, postfix.
+/// Precedence climbing over the tokens of one tag: or, and, not, comparison, + and -, ~, %, filters, postfix.
 struct JinjaExpressionParser {
     private var tokens: ArraySlice<JinjaToken>
     private let line: Int
@@ -144,6 +144,15 @@ struct JinjaExpressionParser {
         let left = try sum()
         if skip(.symbol("==")) { return .equals(left, try sum()) }
         if skip(.symbol("!=")) { return .not(.equals(left, try sum())) }
+        if skip(.symbol("<")) { return .less(left, try sum()) }
+        if skip(.symbol(">")) { return .less(try sum(), left) }
+        if skip(.symbol(">=")) { return .not(.less(left, try sum())) }
+        if skip(.symbol("<=")) { return .not(.less(try sum(), left)) }
+        if skip(.name("in")) { return .contains(left, in: try sum()) }
+        if tokens.prefix(2) == [.name("not"), .name("in")] {
+            tokens.removeFirst(2)
+            return .not(.contains(left, in: try sum()))
+        }
         guard skip(.name("is")) else { return left }
         let negated = skip(.name("not"))
         let test = try takeName()
@@ -155,17 +164,36 @@ struct JinjaExpressionParser {
     }
 
     private mutating func sum() throws(ChatTemplateError) -> JinjaExpression {
+        var left = try concatenation()
+        while true {
+            if skip(.symbol("+")) {
+                left = .add(left, try concatenation())
+            } else if skip(.symbol("-")) {
+                left = .subtract(left, try concatenation())
+            } else {
+                return left
+            }
+        }
+    }
+
+    private mutating func concatenation() throws(ChatTemplateError) -> JinjaExpression {
+        var left = try remainder()
+        while skip(.symbol("~")) { left = .concatenate(left, try remainder()) }
+        return left
+    }
+
+    private mutating func remainder() throws(ChatTemplateError) -> JinjaExpression {
         var left = try filtered()
-        while skip(.symbol("+")) { left = .add(left, try filtered()) }
+        while skip(.symbol("%")) { left = .remainder(left, try filtered()) }
         return left
     }
 
     private mutating func filtered() throws(ChatTemplateError) -> JinjaExpression {
         var value = try postfix()
         while skip(.symbol("|")) {
-            let filter = try takeName()
-            guard filter == "trim" else { throw error("filter '\(filter)' is not supported") }
-            value = .trim(value)
+            let name = try takeName()
+            guard let filter = JinjaFilter(rawValue: name) else { throw error("filter '\(name)' is not supported") }
+            value = .filtered(value, filter)
         }
         return value
     }

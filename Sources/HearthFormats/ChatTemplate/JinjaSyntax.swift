@@ -5,13 +5,21 @@ indirect enum JinjaExpression: Sendable, Equatable {
     case attribute(JinjaExpression, String)
     case subscripted(JinjaExpression, JinjaExpression)
     case add(JinjaExpression, JinjaExpression)
+    case subtract(JinjaExpression, JinjaExpression)
+    case remainder(JinjaExpression, JinjaExpression)
+    /// `~`: the texts of both.
+    case concatenate(JinjaExpression, JinjaExpression)
+    case less(JinjaExpression, JinjaExpression)
+    case contains(JinjaExpression, in: JinjaExpression)
     case equals(JinjaExpression, JinjaExpression)
     case not(JinjaExpression)
     case and(JinjaExpression, JinjaExpression)
     case or(JinjaExpression, JinjaExpression)
     case isDefined(JinjaExpression)
-    case trim(JinjaExpression)
+    case filtered(JinjaExpression, JinjaFilter)
 }
+
+enum JinjaFilter: String, Sendable { case trim, upper, lower, length, tojson }
 
 indirect enum JinjaNode: Sendable, Equatable {
     case text(String)
