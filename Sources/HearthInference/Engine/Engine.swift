@@ -6,7 +6,7 @@ import Synchronization
 
 /// Serves many requests on one model: continuous batching over a paged KV cache with shared prefixes.
 ///
-/// One thread runs pass after pass; each takes the next token of every answer under way and as much of the waiting prompts as
+/// One thread, which keeps the engine until `stop`, runs pass after pass; each takes the next token of every answer under way and as much of the waiting prompts as
 /// fits. On the CPU, and elsewhere with `isInvariant`, a request's tokens do not depend on what runs beside it, to the bit.
 ///
 /// - Source: Yu et al., "Orca", OSDI 2022; Kwon et al., arXiv 2309.06180.

@@ -5,7 +5,7 @@ import HearthRoofline
 /// What the engine's thread does: admit, put a pass together, run it, hand out what came.
 final class EngineLoop: @unchecked Sendable {
     // `@unchecked Sendable`: made by one thread, used by another alone from then on.
-    private unowned let engine: Engine
+    private let engine: Engine
     private let runner: BatchRunner
     private var pages: PageAllocator
     /// In the order they were admitted.

@@ -142,10 +142,13 @@ struct CompletionWriter: Sendable {
             return choice
         }
         let body = ResponseBody { writer in
-            if form == .chat {
-                try await writer.write(line(response([chunk("", role: "assistant")], isStreamed: true)))
-            }
+            // Nothing goes out before there is an answer: clients take the first chunk for the first token.
+            var needsRole = form == .chat
             for await event in events {
+                if needsRole {
+                    try await writer.write(line(response([chunk("", role: "assistant")], isStreamed: true)))
+                    needsRole = false
+                }
                 switch event {
                 case .token(let token):
                     var choice = chunk(token.text)
