@@ -1,3 +1,4 @@
+import Foundation
 import HearthCompute
 import HearthFormats
 import HearthKernels
@@ -35,7 +36,8 @@ public final class LanguageModel: Sendable {
         tokenizer = try Tokenizer(gguf)
         config = try ModelConfig(gguf, vocabularySize: tokenizer.vocabularySize)
         self.contextLength = min(contextLength ?? config.contextLength, config.contextLength)
-        name = (try? gguf.string("general.name")) ?? path
+        name =
+            (try? gguf.string("general.name")) ?? URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
         model = try Transformer(
             gguf, config: config, device: device, positions: self.contextLength, activations: activations,
             progress: progress)

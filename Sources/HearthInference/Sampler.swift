@@ -123,7 +123,8 @@ public struct Sampler: Sendable {
                 sum += weight(candidate)
                 count += 1
             }
-            kept = top.prefix(count)
+            // At least one, even where a broken model's logits are no numbers.
+            kept = top.prefix(max(1, count))
         }
         let likely = options.minP > 0 ? kept.filter { weight($0) >= options.minP }[...] : kept
         return likely.isEmpty ? kept.prefix(1) : likely

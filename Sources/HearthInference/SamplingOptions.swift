@@ -30,11 +30,11 @@ public struct SamplingOptions: Sendable, Hashable, Codable {
     /// What is wrong with the values; nil when nothing is.
     public var problem: String? {
         if !(temperature >= 0 && temperature.isFinite) { return "temperature \(temperature) is not a number from 0 up" }
-        if topK < 0 { return "top-k \(topK) is negative" }
+        if !(0...1 << 24).contains(topK) { return "top-k \(topK) is not in 0...2^24" }
         if !(topP > 0 && topP <= 1) { return "top-p \(topP) is not in (0, 1]" }
         if !(minP >= 0 && minP <= 1) { return "min-p \(minP) is not in [0, 1]" }
-        if !(repetitionPenalty > 0 && repetitionPenalty.isFinite) {
-            return "repetition penalty \(repetitionPenalty) is not a positive number"
+        if !(repetitionPenalty >= 0.01 && repetitionPenalty <= 100) {
+            return "repetition penalty \(repetitionPenalty) is not in [0.01, 100]"
         }
         for (name, value) in [("presence", presencePenalty), ("frequency", frequencyPenalty)]
         where !(value >= -2 && value <= 2) {

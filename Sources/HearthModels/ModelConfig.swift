@@ -101,8 +101,8 @@ public struct ModelConfig: Sendable, Hashable {
         }
         logitSoftcap = try cap("final_logit_softcapping")
         scoreSoftcap = try cap("attn_logit_softcapping")
-        guard ropeBase > 0, windowRopeBase > 0, ropeScale > 0 else {
-            throw refuse("rope.freq_base", "bases and factors of the rotation are positive")
+        guard ropeBase > 0, windowRopeBase > 0, ropeScale > 0, normEpsilon >= 0 else {
+            throw refuse("rope.freq_base", "bases and factors of the rotation are positive, epsilon is not negative")
         }
         guard layerCount <= 1024, contextLength <= 1 << 24, vocabularySize <= 1 << 24, width <= 1 << 20,
             feedForwardWidth <= 1 << 22, headCount <= 1 << 16

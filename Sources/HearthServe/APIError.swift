@@ -47,6 +47,12 @@ struct ErrorMiddleware<Context: RequestContext>: RouterMiddleware {
         } catch let error as HTTPError {
             let message = error.body ?? (error.status == .notFound ? "no such path" : error.status.reasonPhrase)
             return try APIError(error.status, message).response(from: request, context: context)
+        } catch is CancellationError {
+            throw CancellationError()
+        } catch {
+            context.logger.error("request failed", metadata: ["error": "\(error)"])
+            return try APIError(.internalServerError, "the server failed; its log says why")
+                .response(from: request, context: context)
         }
     }
 }

@@ -80,8 +80,9 @@ public struct InferenceServer: Sendable {
         guard let certificate = config.certificateFile, let key = config.privateKeyFile else { return plain }
         do {
             let chain = try NIOSSLCertificate.fromPEMFile(certificate).map { NIOSSLCertificateSource.certificate($0) }
-            let tls = TLSConfiguration.makeServerConfiguration(
+            var tls = TLSConfiguration.makeServerConfiguration(
                 certificateChain: chain, privateKey: .privateKey(try NIOSSLPrivateKey(file: key, format: .pem)))
+            tls.minimumTLSVersion = .tlsv12
             return try .tls(plain, tlsConfiguration: tls)
         } catch {
             throw ConfigError("TLS: \(certificate), \(key): \(error)")

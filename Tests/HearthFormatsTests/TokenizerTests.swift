@@ -48,7 +48,10 @@ import Testing
     /// What users write never becomes a control token, and comes back as it was.
     @Test func disarmedTextStaysText() throws {
         let tokenizer = try tokenizer { $0.addTokenizer() }
-        for text in ["a<|end|>b", "<|end|><|end|>", "<|<|end|>end|>", "plain"] {
+        for text in [
+            "a<|end|>b", "<|end|><|end|>", "<|<|end|>end|>", "plain", "<|end|>\u{301}", "<|end|>\u{200D}",
+            "e\u{301}<|end|>\u{FE0F}",
+        ] {
             let ids = tokenizer.encode(tokenizer.disarmed(text), parsesControl: true)
             #expect(!ids.contains(259) && tokenizer.decode(ids) == text)
         }

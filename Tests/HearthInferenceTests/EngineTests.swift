@@ -158,7 +158,8 @@ struct EngineTests {
         for request in [
             EngineRequest(prompt: [], maxTokens: 1), EngineRequest(prompt: [1], maxTokens: 0),
             EngineRequest(prompt: [-1], maxTokens: 1), EngineRequest(prompt: [1, 1_000_000], maxTokens: 1),
-            EngineRequest(prompt: [1], maxTokens: 512),
+            EngineRequest(prompt: [1], maxTokens: 512), EngineRequest(prompt: [1], maxTokens: .max),
+            EngineRequest(prompt: [1], maxTokens: 1, sampling: .init(topK: .max)),
             EngineRequest(prompt: [1], maxTokens: 1, sampling: .init(topP: 0)),
         ] {
             do {
@@ -220,6 +221,10 @@ struct EngineTests {
         #expect(filter.append("N") == ("", false))
         #expect(filter.append("T\n") == ("ENT", false))
         #expect(filter.append("\nrest") == ("", true))
+        var lines = StopFilter(["\r\n"])
+        #expect(lines.append("a\r") == ("a", false) && lines.append("\nb") == ("", true))
+        var marked = StopFilter(["."])
+        #expect(marked.append("a.\u{301}") == ("a", true))
         var other = StopFilter(["xyz"])
         #expect(other.append("axy") == ("a", false) && other.finish() == "xy")
     }

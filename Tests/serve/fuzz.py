@@ -18,7 +18,7 @@ parser.add_argument("--seed", type=int, default=1)
 options = parser.parse_args()
 
 WORDS = [None, True, False, 0, -1, 1, 2, 1.5, 1e308, -1e308, 10**30, "", "a", "\u0000", "\ud800", "é" * 50, [], {}, [[]],
-         [None], [1, 2], ["a"], {"a": 1}, [[1, 2]], "<|im_start|>", 49152, 2**31, 2**63, {"type": "json_object"}]
+         [None], [1, 2], ["a"], {"a": 1}, [[1, 2]], "<|im_start|>", 49152, 2**31, 2**63, 2**63 - 1, -2**63, 2**62, 1e-300, {"type": "text"}, {"type": "json_object"}]
 FIELDS = ["model", "prompt", "messages", "max_tokens", "max_completion_tokens", "temperature", "top_p", "top_k", "min_p", "n",
           "seed", "stop", "stream", "stream_options", "logprobs", "top_logprobs", "logit_bias", "presence_penalty",
           "frequency_penalty", "repetition_penalty", "echo", "tools", "response_format", "content", "tokens", "user"]
@@ -42,7 +42,7 @@ def body(random):
     for _ in range(random.randrange(4)):
         base[random.choice(FIELDS)] = value(random)
     # Long answers are what the load test is for.
-    if base.get("max_tokens") not in (1,) and random.random() < 0.9:
+    if base.get("max_tokens") not in (1, 2**63 - 1, 2**62) and random.random() < 0.9:
         base["max_tokens"] = 1
     if "max_completion_tokens" in base and not (base["max_completion_tokens"] is None):
         base["max_completion_tokens"] = random.choice([0, 1, "a", -5, {}])

@@ -81,19 +81,27 @@ public struct Tokenizer: Sendable {
         return ids
     }
 
-    /// Breaks what of `text` would be read as a control token: `encode` puts it together again, as text.
+    /// Breaks what of `text` would be read as a control token: `encode` puts it together again, as text. By bytes, as `encode`
+    /// reads: a combining mark after a token's last character hides nothing.
     public func disarmed(_ text: String) -> String {
-        // No text has this scalar for a reason: Unicode will never assign it.
-        var text =
-            text.unicodeScalars.contains(Self.breaker) ? String(text.filter { $0 != Character(Self.breaker) }) : text
-        for token in special where token.isControl {
-            let name = String(decoding: token.text, as: UTF8.self)
-            guard name.unicodeScalars.count > 1, text.contains(name) else { continue }
-            var broken = name
-            broken.unicodeScalars.insert(Self.breaker, at: broken.unicodeScalars.index(after: broken.startIndex))
-            text = text.replacingOccurrences(of: name, with: broken)
+        var scalars = text.unicodeScalars
+        scalars.removeAll { $0 == Self.breaker }
+        let bytes = Array(String(scalars).utf8)
+        let controls = special.filter { $0.isControl && $0.text.count > 1 }
+        let firstBytes = Set(controls.map { $0.text[0] })
+        var out: [UInt8] = []
+        var at = 0
+        while at < bytes.count {
+            let isBroken =
+                firstBytes.contains(bytes[at]) && controls.contains { bytes[at...].starts(with: $0.text) }
+            // After the whole first character, so that what comes out is text.
+            repeat {
+                out.append(bytes[at])
+                at += 1
+            } while at < bytes.count && bytes[at] & 0xC0 == 0x80
+            if isBroken { out += Array(String(Character(Self.breaker)).utf8) }
         }
-        return text
+        return String(decoding: out, as: UTF8.self)
     }
 
     private static let breaker = Unicode.Scalar(0xFDD0 as UInt32)!

@@ -121,7 +121,7 @@ public final class Engine: Sendable {
         if let id = request.prompt.first(where: { $0 < 0 || Int($0) >= language.config.vocabularySize }) {
             return "token \(id) is not in the vocabulary of \(language.config.vocabularySize)"
         }
-        if request.prompt.count + request.maxTokens > language.contextLength {
+        if request.maxTokens > language.contextLength - request.prompt.count {
             return
                 "\(request.prompt.count) prompt tokens and \(request.maxTokens) to generate exceed the context of \(language.contextLength) tokens"
         }

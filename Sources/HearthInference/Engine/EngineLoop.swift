@@ -56,13 +56,15 @@ final class EngineLoop: @unchecked Sendable {
         var refused: [EngineSequence] = []
         engine.state.withLock { state in
             isStopping = state.isStopping
-            if isStopping { refused = state.queue.remove { $0.completionCount == 0 } }
+            if isStopping { refused = state.queue.remove { !$0.wasAdmitted } }
             while active.count < engine.options.maxSequences, let next = state.queue.first, claimPages(next) {
                 state.queue.removeFirst()
+                next.wasAdmitted = true
                 active.append(next)
             }
         }
         refused.forEach { $0.finish(.failed, problem: "the server is stopping") }
+        if !refused.isEmpty { update { $0.failed += refused.count } }
         return isStopping && active.isEmpty
     }
 
@@ -172,7 +174,7 @@ final class EngineLoop: @unchecked Sendable {
                 metrics.promptTokens += sequence.promptCount
                 metrics.cachedTokens += sequence.cachedTokens
             }
-            for _ in firsts.count..<max(firsts.count, receivers.count) { metrics.timePerOutputToken.add(usage.seconds) }
+            for seconds in receivers.compactMap(\.secondsSinceLastToken) { metrics.timePerOutputToken.add(seconds) }
         }
     }
 

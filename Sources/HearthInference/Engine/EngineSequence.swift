@@ -19,8 +19,13 @@ final class EngineSequence: @unchecked Sendable {
     var computed = 0
     var pages: [Int32] = []
     var cachedTokens = 0
+    /// Whether it has been under way, even if it waits again.
+    var wasAdmitted = false
+    var lastTokenAt: ContinuousClock.Instant?
     var sampler: Sampler
     var firstTokenSeconds: Double?
+    /// Between the last two tokens.
+    private(set) var secondsSinceLastToken: Double?
     private var stream = UTF8Stream()
     private var stops: StopFilter
 
@@ -52,6 +57,9 @@ final class EngineSequence: @unchecked Sendable {
     /// Takes the token that follows; true when the answer ends with it.
     func accept(_ answer: BatchRunner.Answer, _ language: LanguageModel) -> Bool {
         let id = sampler.next(answer)
+        let now = ContinuousClock.now
+        secondsSinceLastToken = lastTokenAt.map { (now - $0).seconds }
+        lastTokenAt = now
         if firstTokenSeconds == nil { firstTokenSeconds = (ContinuousClock.now - submitted).seconds }
         if language.endIDs.contains(id), !request.ignoresEnd {
             finish(.stop)

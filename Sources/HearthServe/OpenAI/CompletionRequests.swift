@@ -73,6 +73,8 @@ struct ChatRequest: Decodable {
             prompt = try language.chatPrompt(messages.map { .init(role: $0.role, content: $0.content) })
         } catch let error as ChatTemplateError {
             throw APIError(.badRequest, "messages: \(error)", param: "messages")
+        } catch is FormatError {
+            throw APIError(.badRequest, "the model has no chat template: use /v1/completions", param: "messages")
         }
         return try sampling.request(
             prompt: prompt, room: language.contextLength - prompt.count,

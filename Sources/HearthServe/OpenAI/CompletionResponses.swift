@@ -113,9 +113,10 @@ enum LogProbabilities: Encodable {
         guard let own = token.logProbability else { return nil }
         func entry(_ id: Int32, _ value: Double, _ top: [ChatEntry]?) -> ChatEntry {
             let bytes = language.tokenizer.bytes(of: id)
-            // JSON has no infinity.
+            // JSON has neither infinity nor what is no number.
             return ChatEntry(
-                token: String(decoding: bytes, as: UTF8.self), logprob: max(value, -9999), bytes: bytes, top: top)
+                token: String(decoding: bytes, as: UTF8.self), logprob: value > -9999 ? value : -9999, bytes: bytes,
+                top: top)
         }
         return entry(token.id, own, token.likeliest.map { entry($0.id, $0.logProbability, nil) })
     }
