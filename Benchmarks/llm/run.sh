@@ -22,6 +22,7 @@ out=$root/Benchmarks/baselines/llm-peers-$(basename "$model" .gguf | tr '[:upper
     echo "# Hearth's server beside llama.cpp's: $(basename "$model")"
     echo
     echo "$(nproc) cores of $cpu, $(date -u +%Y-%m-%d), commit $commit, xllamacpp $version; medians, interleaved (Benchmarks/llm/peers.py says what is measured)."
+    echo "llama.cpp as the wheel was built: $("$venv/bin/python" -c 'import xllamacpp; print(xllamacpp.get_system_info())' 2>/dev/null | tail -n 1)"
     echo "Ratios above 1 say that Hearth is faster; for load and memory, below 1 that it needs less."
     echo
     "$venv/bin/python" "$here/peers.py" "$root/.build/release/hearth" "$model" "$@"
