@@ -24,7 +24,7 @@ public struct Batch: Sendable {
 
     /// Single tokens first.
     public let pieces: [Piece]
-    /// The place in `pieces` of each piece as given.
+    /// Which piece as given each of `pieces` is.
     public let order: [Int]
     public let tokenCount: Int
     /// How many pieces are one token.
@@ -34,12 +34,9 @@ public struct Batch: Sendable {
 
     public init(_ given: [Piece]) {
         precondition(given.allSatisfy { !$0.tokens.isEmpty }, "a piece without tokens")
-        let sorted =
+        order =
             given.indices.filter { given[$0].tokens.count == 1 } + given.indices.filter { given[$0].tokens.count > 1 }
-        var order = [Int](repeating: 0, count: given.count)
-        for (place, index) in sorted.enumerated() { order[index] = place }
-        self.order = order
-        pieces = sorted.map { given[$0] }
+        pieces = order.map { given[$0] }
         singleCount = given.count { $0.tokens.count == 1 }
         var rows: [Int] = []
         var first = 0

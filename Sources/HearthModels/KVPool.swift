@@ -10,6 +10,9 @@ public final class KVPool: Sendable {
     /// A multiple of every device's vector of keys; a prefix is shared by whole pages.
     public static let pageKeys = 64
 
+    /// What keys and values may be stored as.
+    public static let dtypes: [DType] = [.f16, .q8_0, .f32]
+
     public let pageCount: Int
     public let dtype: DType
     let keys: [Tensor]
@@ -19,7 +22,7 @@ public final class KVPool: Sendable {
     /// - Throws: `invalid` for another type or rows that are not whole blocks of it; `outOfMemory` when `pageCount` pages of
     ///   `pageByteCount` do not fit.
     public init(_ config: ModelConfig, pageCount: Int, dtype: DType, device: Device) throws(DeviceError) {
-        guard [.f32, .f16, .q8_0].contains(dtype) else {
+        guard Self.dtypes.contains(dtype) else {
             throw DeviceError(.invalid, "KV cache: \(dtype) is not one of f32, f16, q8_0")
         }
         guard dtype != .q8_0 || config.headDim % 32 == 0 && config.kvWidth % 64 == 0 else {

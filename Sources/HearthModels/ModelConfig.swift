@@ -31,12 +31,6 @@ public struct ModelConfig: Sendable, Hashable {
     var queryWidth: Int { headCount * headDim }
     var kvWidth: Int { kvHeadCount * headDim }
 
-    /// Multiply-adds of one token through the linear layers, which is also how many weights they have.
-    public var linearWeightCount: Int {
-        let feedForward = (architecture.feedForward.isGated ? 3 : 2) * feedForwardWidth * width
-        return layerCount * (2 * queryWidth * width + 2 * kvWidth * width + feedForward) + vocabularySize * width
-    }
-
     /// - Throws: `FormatError` naming the key whose value does not describe a model that Hearth runs.
     public init(_ gguf: GGUFFile, vocabularySize: Int) throws(FormatError) {
         let name = try gguf.string("general.architecture")

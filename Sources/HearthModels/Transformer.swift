@@ -19,9 +19,9 @@ public final class Transformer: Sendable {
         _ gguf: GGUFFile, config: ModelConfig, device: Device, positions: Int,
         activations: PackedWeights.Activations = .int8, progress: @escaping (Double) -> Void = { _ in }
     ) throws {
-        guard !config.architecture.scalesEmbedding || config.architecture.hasPostNorms else {
-            preconditionFailure("a scaled embedding needs post-norms")
-        }
+        precondition(
+            !config.architecture.scalesEmbedding || config.architecture.hasPostNorms,
+            "a scaled embedding needs post-norms")
         self.config = config
         self.device = device
         let weights = try ModelWeights(gguf, config, device: device, activations: activations, progress: progress)

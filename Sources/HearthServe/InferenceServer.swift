@@ -96,7 +96,7 @@ public struct InferenceServer: Sendable {
         CompletionRoutes(server: self).add(to: router)
         ModelRoutes(server: self).add(to: router)
         router.get("/metrics") { [self] _, _ in
-            let text = ServeMetrics.text(engine.metrics, device: language.device.selector, ceilings: ceilings)
+            let text = ServeMetrics.text(engine.metrics, ceilings: ceilings)
             return Response(
                 status: .ok, headers: [.contentType: "text/plain; version=0.0.4"],
                 body: .init(byteBuffer: ByteBuffer(string: text)))

@@ -4,7 +4,7 @@ import HearthRoofline
 
 /// `/metrics` of the inference server.
 enum ServeMetrics {
-    static func text(_ m: EngineMetrics, device: String, ceilings: Ceilings?) -> String {
+    static func text(_ m: EngineMetrics, ceilings: Ceilings?) -> String {
         var out = PrometheusText()
         func counter(_ name: String, _ help: String, _ value: Double) {
             out.add(name, .counter, help: help, [([], value)])

@@ -1,4 +1,5 @@
 import Foundation
+import HearthFleet
 import Hummingbird
 import NIOCore
 
@@ -16,7 +17,9 @@ enum JSONBody {
         do {
             return try JSONDecoder().decode(type, from: Data(buffer.readableBytesView))
         } catch let error as DecodingError {
-            throw HTTPError(.badRequest, message: describe(error))
+            let (keys, reason) = error.place
+            let path = keys?.map(\.stringValue).joined(separator: ".")
+            throw HTTPError(.badRequest, message: path.map { "\($0): \(reason)" } ?? reason)
         }
     }
 
@@ -26,19 +29,5 @@ enum JSONBody {
         return Response(
             status: status, headers: [.contentType: "application/json"],
             body: .init(byteBuffer: ByteBuffer(bytes: try encoder.encode(value))))
-    }
-
-    private static func describe(_ error: DecodingError) -> String {
-        func path(_ context: DecodingError.Context, _ last: String? = nil) -> String {
-            (context.codingPath.map(\.stringValue) + (last.map { [$0] } ?? [])).joined(separator: ".")
-        }
-        switch error {
-        case .keyNotFound(let key, let context): return "\(path(context, key.stringValue)): missing"
-        case .typeMismatch(let type, let context): return "\(path(context)): expected \(type)"
-        case .valueNotFound(let type, let context): return "\(path(context)): expected \(type), found null"
-        case .dataCorrupted(let context):
-            return context.codingPath.isEmpty ? "the body is not JSON" : "\(path(context)): \(context.debugDescription)"
-        @unknown default: return "the body cannot be read"
-        }
     }
 }

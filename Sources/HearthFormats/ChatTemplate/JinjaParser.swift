@@ -164,27 +164,29 @@ struct JinjaExpressionParser {
     }
 
     private mutating func sum() throws(ChatTemplateError) -> JinjaExpression {
-        var left = try concatenation()
-        while true {
-            if skip(.symbol("+")) {
-                left = .add(left, try concatenation())
-            } else if skip(.symbol("-")) {
-                left = .subtract(left, try concatenation())
-            } else {
-                return left
-            }
+        try chain([("+", JinjaExpression.add), ("-", JinjaExpression.subtract)]) { parser throws(ChatTemplateError) in
+            try parser.concatenation()
         }
     }
 
     private mutating func concatenation() throws(ChatTemplateError) -> JinjaExpression {
-        var left = try remainder()
-        while skip(.symbol("~")) { left = .concatenate(left, try remainder()) }
-        return left
+        try chain([("~", JinjaExpression.concatenate)]) { parser throws(ChatTemplateError) in try parser.remainder() }
     }
 
     private mutating func remainder() throws(ChatTemplateError) -> JinjaExpression {
-        var left = try filtered()
-        while skip(.symbol("%")) { left = .remainder(left, try filtered()) }
+        try chain([("%", JinjaExpression.remainder)]) { parser throws(ChatTemplateError) in try parser.filtered() }
+    }
+
+    /// Operands with operators of one rank between them, joined from the left.
+    private mutating func chain(
+        _ operators: [(symbol: String, join: (JinjaExpression, JinjaExpression) -> JinjaExpression)],
+        _ operand: (inout Self) throws(ChatTemplateError) -> JinjaExpression
+    ) throws(ChatTemplateError) -> JinjaExpression {
+        var left = try operand(&self)
+        while let next = operators.first(where: { tokens.first == .symbol($0.symbol) }) {
+            tokens.removeFirst()
+            left = next.join(left, try operand(&self))
+        }
         return left
     }
 

@@ -21,13 +21,17 @@ public struct PreTokenizer: Sendable, Hashable {
     enum CharacterSet: Sendable, Hashable { case numbers, lineEnds, letters, punctuation, falconSymbols, eastAsian }
 
     let stages: [Stage]
-    /// Whether a word that is a token as it stands is taken as one, whatever its merges.
+    /// Whether a word that is a token as it stands is taken as one, whatever its merges (`ignore_merges` in tokenizer.json).
     let takesWholeWords: Bool
+
+    /// Llama 3's family, whose texts also begin with a token of their own.
+    static let llama3Names = ["llama-bpe", "llama3", "llama-v3"]
 
     private static let rules: [(names: [String], stages: [Stage], takesWholeWords: Bool)] = [
         (["gpt-2", "gpt2", "mpt", "olmo", "jais"], [.gpt2], false),
         (["smollm", "starcoder", "refact", "command-r", "codeshell", "exaone"], [.each(.numbers), .gpt2], false),
-        (["llama-bpe", "llama3", "llama-v3", "dbrx", "smaug-bpe"], [.tiktoken(digits: 3)], true),
+        (llama3Names, [.tiktoken(digits: 3)], true),
+        (["dbrx", "smaug-bpe"], [.tiktoken(digits: 3)], false),
         (["qwen2", "stablelm2"], [.tiktoken(digits: 1)], false),
         (["falcon"], [.runs(.falconSymbols, afterSpace: false), .gpt2, .threeDigits], false),
         (
@@ -42,8 +46,7 @@ public struct PreTokenizer: Sendable, Hashable {
     public init?(name: String) {
         guard let rule = Self.rules.first(where: { $0.names.contains(name) }) else { return nil }
         stages = rule.stages
-        // Of these the merges alone decide; the families that take words whole say so in tokenizer.json (`ignore_merges`).
-        takesWholeWords = rule.takesWholeWords && !["dbrx", "smaug-bpe"].contains(name)
+        takesWholeWords = rule.takesWholeWords
     }
 
     public static let supportedNames = rules.flatMap(\.names)

@@ -30,13 +30,12 @@ struct SentencePiece: Sendable {
         static func == (a: Pair, b: Pair) -> Bool { (a.score, a.left) == (b.score, b.left) }
     }
 
-    /// Appends the tokens of `text`. Time grows as n log n with its length.
-    ///
-    /// - Parameter begins: whether the text, or a special token, comes right before.
-    func encode(_ text: ArraySlice<UInt8>, begins: Bool, into ids: inout [Int32]) {
+    /// Appends the tokens of a stretch of text between special tokens, each of which begins anew. Time grows as n log n with its
+    /// length.
+    func encode(_ text: String, into ids: inout [Int32]) {
         var all: [UInt8] = []
-        if begins, addsSpacePrefix { all += Self.blank }
-        for byte in text { if byte == UInt8(ascii: " ") { all += Self.blank } else { all.append(byte) } }
+        if addsSpacePrefix { all += Self.blank }
+        for byte in text.utf8 { if byte == UInt8(ascii: " ") { all += Self.blank } else { all.append(byte) } }
         // Where each symbol begins and how long it is; a length of 0 has been joined to the one before.
         let starts = all.indices.filter { all[$0] & 0xC0 != 0x80 }
         var counts = starts.indices.map { ($0 + 1 < starts.count ? starts[$0 + 1] : all.count) - starts[$0] }

@@ -15,11 +15,12 @@ extension Tokenizer {
             throw gguf.error(prefix + "tokens", "\(tokens.count) tokens")
         }
         let kinds = try Self.kinds(gguf, key: prefix + "token_type", count: tokens.count)
+        let ids = Dictionary(zip(tokens, Int32(0)...), uniquingKeysWith: { first, _ in first })
         let method =
             model == "gpt2"
-            ? try Self.bytePairs(gguf, prefix, tokens) : try Self.sentencePiece(gguf, prefix, tokens, kinds)
+            ? try Self.bytePairs(gguf, prefix, ids) : try Self.sentencePiece(gguf, prefix, tokens, kinds)
         self.init(
-            tokens: tokens, kinds: kinds, method: method,
+            tokens: tokens, ids: ids, kinds: kinds, method: method,
             bosID: try Self.tokenID(gguf, prefix + "bos_token_id", tokens.count),
             eosID: try Self.tokenID(gguf, prefix + "eos_token_id", tokens.count),
             // What llama.cpp does where the file says nothing.
@@ -27,11 +28,11 @@ extension Tokenizer {
     }
 
     private static func startsWithBOS(_ gguf: GGUFFile) -> Bool {
-        ["llama-bpe", "llama3", "llama-v3"].contains((try? gguf.string("tokenizer.ggml.pre")) ?? "")
+        PreTokenizer.llama3Names.contains((try? gguf.string("tokenizer.ggml.pre")) ?? "")
     }
 
     private static func bytePairs(
-        _ gguf: GGUFFile, _ prefix: String, _ tokens: [String]
+        _ gguf: GGUFFile, _ prefix: String, _ ids: [String: Int32]
     ) throws(FormatError) -> Method {
         let name = try gguf.string(prefix + "pre")
         guard let rule = PreTokenizer(name: name) else {
@@ -39,7 +40,6 @@ extension Tokenizer {
             throw gguf.error(prefix + "pre", "pre-tokenizer '\(name)' is not supported; known: \(known)")
         }
         let lines = try gguf.strings(prefix + "merges")
-        let ids = Dictionary(zip(tokens, Int32(0)...), uniquingKeysWith: { first, _ in first })
         do throws(MergeTable.MergeError) {
             return .bytePairs(rule, try MergeTable(tokens: ids, lines: lines))
         } catch {

@@ -33,16 +33,17 @@ public struct Tokenizer: Sendable {
     }
 
     init(
-        tokens: [String], kinds: [TokenKind], method: Method, bosID: Int32?, eosID: Int32?, addsBOS: Bool
+        tokens: [String], ids: [String: Int32], kinds: [TokenKind], method: Method, bosID: Int32?, eosID: Int32?,
+        addsBOS: Bool
     ) {
         self.tokens = tokens
+        idsByText = ids
         self.kinds = kinds
         self.method = method
         self.bosID = bosID
         self.eosID = eosID
         self.addsBOS = addsBOS
         vocabularySize = tokens.count
-        idsByText = Dictionary(zip(tokens, Int32(0)...), uniquingKeysWith: { first, _ in first })
         var special: [SpecialToken] = []
         for (id, kind) in kinds.enumerated() where kind == .control || kind == .userDefined {
             let text = Array(tokens[id].utf8)
@@ -68,7 +69,6 @@ public struct Tokenizer: Sendable {
         var at = 0
         while at < bytes.count {
             if firstBytes.contains(bytes[at]), let match = known.first(where: { bytes[at...].starts(with: $0.text) }) {
-                // What comes first and what follows a special token begins anew.
                 encodePlain(bytes[start..<at], into: &ids)
                 ids.append(match.id)
                 at += match.text.count
@@ -113,7 +113,7 @@ public struct Tokenizer: Sendable {
             text.unicodeScalars.removeAll { $0 == Self.breaker }
         }
         switch method {
-        case .sentencePiece(let pieces): pieces.encode(Array(text.utf8)[...], begins: true, into: &ids)
+        case .sentencePiece(let pieces): pieces.encode(text, into: &ids)
         case .bytePairs(let preTokenizer, let merges):
             for word in preTokenizer.words(of: text) {
                 merges.encode(Array(word.utf8), takesWhole: preTokenizer.takesWholeWords, into: &ids)

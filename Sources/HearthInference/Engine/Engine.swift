@@ -20,6 +20,7 @@ public final class Engine: Sendable {
         public var maxBatchTokens = 256
         /// Keys and values: f16, f32 or q8_0.
         public var cache = DType.f16
+        public static let cacheTypes = KVPool.dtypes
         /// Bytes for keys and values of all sequences.
         public var cacheByteCount = 1 << 30
         /// One sequence a pass where a device's sums depend on how many there are. Costs batching there; nothing on the CPU.

@@ -138,11 +138,12 @@ final class EngineLoop: @unchecked Sendable {
                 outputs: range.upperBound == sequence.tokens.count ? .last : .none)
         }
         let batch = Batch(pieces)
-        let answering = zip(chosen, pieces).filter { $0.1.outputs == .last }.map(\.0.sequence)
+        // Answers come in the order of the batch, which has single tokens first.
+        let receivers = batch.order.filter { pieces[$0].outputs == .last }.map { chosen[$0].sequence }
         let answers: [BatchRunner.Answer]
         let usage: DecodeSession.Usage
         do throws(DeviceError) {
-            (answers, usage) = try runner.run(batch, Self.wanted(answering))
+            (answers, usage) = try runner.run(batch, Self.wanted(receivers))
         } catch {
             return fail(chosen.map(\.sequence), error)
         }
@@ -154,9 +155,6 @@ final class EngineLoop: @unchecked Sendable {
                 pages.publish(sequence.pages, holding: sequence.request.prompt[..<known])
             }
         }
-        // Answers come in the order of the batch, which has single tokens first.
-        let ordered = batch.order.enumerated().sorted { $0.element < $1.element }.map { chosen[$0.offset].sequence }
-        let receivers = ordered.filter { sequence in answering.contains { $0 === sequence } }
         let firsts = receivers.filter { $0.firstTokenSeconds == nil }
         for (sequence, answer) in zip(receivers, answers) where sequence.accept(answer, engine.language) {
             leave(sequence)

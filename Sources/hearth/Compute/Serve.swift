@@ -30,6 +30,8 @@ struct Serve: AsyncParsableCommand {
     var activations = LanguageModel.Activations.int8
     @OptionGroup var options: DeviceOptions
 
+    private var cacheType: DType? { Engine.Options.cacheTypes.first { "\($0)" == cache } }
+
     func validate() throws {
         for (name, value) in [
             ("max-sequences", maxSequences), ("max-queued", maxQueued), ("cache-memory", cacheMemory),
@@ -37,7 +39,7 @@ struct Serve: AsyncParsableCommand {
         ] where !(1...1 << 24).contains(value) {
             throw ValidationError("--\(name) \(value) is not in 1...2^24")
         }
-        if ![DType.f16, .q8_0, .f32].contains(where: { "\($0)" == cache }) {
+        if cacheType == nil {
             throw ValidationError("--cache \(cache) is not one of f16, q8_0, f32")
         }
     }
@@ -60,7 +62,7 @@ struct Serve: AsyncParsableCommand {
         engineOptions.maxSequences = maxSequences
         engineOptions.maxQueued = maxQueued
         engineOptions.maxBatchTokens = max(256, maxSequences + 64)
-        engineOptions.cache = [DType.f16, .q8_0, .f32].first { "\($0)" == cache }!
+        engineOptions.cache = cacheType!
         engineOptions.cacheByteCount = cacheMemory << 20
         engineOptions.isInvariant = invariant
         let engine = try Engine(language, engineOptions)
