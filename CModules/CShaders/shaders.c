@@ -25,6 +25,9 @@ static const _Alignas(4) unsigned char gemm_f32_q8_0_f32_gemm_tile_tile128[] = {
 static const _Alignas(4) unsigned char gemm_f32_q4_k_f32_gemm_tile_tile128[] = {
 #embed "../../Shaders/spv/gemm_f32_q4_k_f32_gemm_tile_tile128.spv"
 };
+static const _Alignas(4) unsigned char gemm_f32_q5_k_f32_gemm_tile_tile128[] = {
+#embed "../../Shaders/spv/gemm_f32_q5_k_f32_gemm_tile_tile128.spv"
+};
 static const _Alignas(4) unsigned char gemm_f32_q6_k_f32_gemm_tile_tile128[] = {
 #embed "../../Shaders/spv/gemm_f32_q6_k_f32_gemm_tile_tile128.spv"
 };
@@ -52,6 +55,9 @@ static const _Alignas(4) unsigned char gemm_f32_q8_0_f32_gemm_tile_tile32[] = {
 static const _Alignas(4) unsigned char gemm_f32_q4_k_f32_gemm_tile_tile32[] = {
 #embed "../../Shaders/spv/gemm_f32_q4_k_f32_gemm_tile_tile32.spv"
 };
+static const _Alignas(4) unsigned char gemm_f32_q5_k_f32_gemm_tile_tile32[] = {
+#embed "../../Shaders/spv/gemm_f32_q5_k_f32_gemm_tile_tile32.spv"
+};
 static const _Alignas(4) unsigned char gemm_f32_q6_k_f32_gemm_tile_tile32[] = {
 #embed "../../Shaders/spv/gemm_f32_q6_k_f32_gemm_tile_tile32.spv"
 };
@@ -78,6 +84,9 @@ static const _Alignas(4) unsigned char gemm_f32_q8_0_f32_gemm_rows_rows32_rows16
 };
 static const _Alignas(4) unsigned char gemm_f32_q4_k_f32_gemm_rows_rows32_rows16_rows8[] = {
 #embed "../../Shaders/spv/gemm_f32_q4_k_f32_gemm_rows_rows32_rows16_rows8.spv"
+};
+static const _Alignas(4) unsigned char gemm_f32_q5_k_f32_gemm_rows_rows32_rows16_rows8[] = {
+#embed "../../Shaders/spv/gemm_f32_q5_k_f32_gemm_rows_rows32_rows16_rows8.spv"
 };
 static const _Alignas(4) unsigned char gemm_f32_q6_k_f32_gemm_rows_rows32_rows16_rows8[] = {
 #embed "../../Shaders/spv/gemm_f32_q6_k_f32_gemm_rows_rows32_rows16_rows8.spv"
@@ -133,6 +142,9 @@ static const _Alignas(4) unsigned char gemm_rounded_q8_0_f32_gemm_matrix_matrix1
 static const _Alignas(4) unsigned char gemm_rounded_q4_k_f32_gemm_matrix_matrix16[] = {
 #embed "../../Shaders/spv/gemm_rounded_q4_k_f32_gemm_matrix_matrix16.spv"
 };
+static const _Alignas(4) unsigned char gemm_rounded_q5_k_f32_gemm_matrix_matrix16[] = {
+#embed "../../Shaders/spv/gemm_rounded_q5_k_f32_gemm_matrix_matrix16.spv"
+};
 static const _Alignas(4) unsigned char gemm_rounded_q6_k_f32_gemm_matrix_matrix16[] = {
 #embed "../../Shaders/spv/gemm_rounded_q6_k_f32_gemm_matrix_matrix16.spv"
 };
@@ -153,6 +165,9 @@ static const _Alignas(4) unsigned char gemm_rounded_q8_0_f32_gemm_matrix_matrix8
 };
 static const _Alignas(4) unsigned char gemm_rounded_q4_k_f32_gemm_matrix_matrix8[] = {
 #embed "../../Shaders/spv/gemm_rounded_q4_k_f32_gemm_matrix_matrix8.spv"
+};
+static const _Alignas(4) unsigned char gemm_rounded_q5_k_f32_gemm_matrix_matrix8[] = {
+#embed "../../Shaders/spv/gemm_rounded_q5_k_f32_gemm_matrix_matrix8.spv"
 };
 static const _Alignas(4) unsigned char gemm_rounded_q6_k_f32_gemm_matrix_matrix8[] = {
 #embed "../../Shaders/spv/gemm_rounded_q6_k_f32_gemm_matrix_matrix8.spv"
@@ -193,6 +208,9 @@ static const _Alignas(4) unsigned char gemv_q8_0_gemv_wide[] = {
 static const _Alignas(4) unsigned char gemv_q4_k_gemv_wide[] = {
 #embed "../../Shaders/spv/gemv_q4_k_gemv_wide.spv"
 };
+static const _Alignas(4) unsigned char gemv_q5_k_gemv_wide[] = {
+#embed "../../Shaders/spv/gemv_q5_k_gemv_wide.spv"
+};
 static const _Alignas(4) unsigned char gemv_q6_k_gemv_wide[] = {
 #embed "../../Shaders/spv/gemv_q6_k_gemv_wide.spv"
 };
@@ -219,6 +237,9 @@ static const _Alignas(4) unsigned char gemv_q8_0_gemv_narrow[] = {
 };
 static const _Alignas(4) unsigned char gemv_q4_k_gemv_narrow[] = {
 #embed "../../Shaders/spv/gemv_q4_k_gemv_narrow.spv"
+};
+static const _Alignas(4) unsigned char gemv_q5_k_gemv_narrow[] = {
+#embed "../../Shaders/spv/gemv_q5_k_gemv_narrow.spv"
 };
 static const _Alignas(4) unsigned char gemv_q6_k_gemv_narrow[] = {
 #embed "../../Shaders/spv/gemv_q6_k_gemv_narrow.spv"
@@ -331,6 +352,9 @@ static const _Alignas(4) unsigned char widen_q8_0_widen_only[] = {
 static const _Alignas(4) unsigned char widen_q4_k_widen_only[] = {
 #embed "../../Shaders/spv/widen_q4_k_widen_only.spv"
 };
+static const _Alignas(4) unsigned char widen_q5_k_widen_only[] = {
+#embed "../../Shaders/spv/widen_q5_k_widen_only.spv"
+};
 static const _Alignas(4) unsigned char widen_q6_k_widen_only[] = {
 #embed "../../Shaders/spv/widen_q6_k_widen_only.spv"
 };
@@ -378,6 +402,9 @@ static const _Alignas(4) unsigned char gather_q8_0_gather_only[] = {
 };
 static const _Alignas(4) unsigned char gather_q4_k_gather_only[] = {
 #embed "../../Shaders/spv/gather_q4_k_gather_only.spv"
+};
+static const _Alignas(4) unsigned char gather_q5_k_gather_only[] = {
+#embed "../../Shaders/spv/gather_q5_k_gather_only.spv"
 };
 static const _Alignas(4) unsigned char gather_q6_k_gather_only[] = {
 #embed "../../Shaders/spv/gather_q6_k_gather_only.spv"
@@ -428,6 +455,7 @@ const cshaders_entry cshaders_table[] = {
     {"gemm_f32_q5_0_f32_gemm_tile_tile128", "gemm_f32_q5_0_f32", "tile128", "", gemm_f32_q5_0_f32_gemm_tile_tile128, sizeof gemm_f32_q5_0_f32_gemm_tile_tile128, 4, 64, 1, {128, 128}, 0, {0}},
     {"gemm_f32_q8_0_f32_gemm_tile_tile128", "gemm_f32_q8_0_f32", "tile128", "", gemm_f32_q8_0_f32_gemm_tile_tile128, sizeof gemm_f32_q8_0_f32_gemm_tile_tile128, 4, 64, 1, {128, 128}, 0, {0}},
     {"gemm_f32_q4_k_f32_gemm_tile_tile128", "gemm_f32_q4_k_f32", "tile128", "", gemm_f32_q4_k_f32_gemm_tile_tile128, sizeof gemm_f32_q4_k_f32_gemm_tile_tile128, 4, 64, 1, {128, 128}, 0, {0}},
+    {"gemm_f32_q5_k_f32_gemm_tile_tile128", "gemm_f32_q5_k_f32", "tile128", "", gemm_f32_q5_k_f32_gemm_tile_tile128, sizeof gemm_f32_q5_k_f32_gemm_tile_tile128, 4, 64, 1, {128, 128}, 0, {0}},
     {"gemm_f32_q6_k_f32_gemm_tile_tile128", "gemm_f32_q6_k_f32", "tile128", "", gemm_f32_q6_k_f32_gemm_tile_tile128, sizeof gemm_f32_q6_k_f32_gemm_tile_tile128, 4, 64, 1, {128, 128}, 0, {0}},
     {"gemm_f32_f32_f32_gemm_tile_tile32", "gemm_f32_f32_f32", "tile32", "", gemm_f32_f32_f32_gemm_tile_tile32, sizeof gemm_f32_f32_f32_gemm_tile_tile32, 4, 64, 1, {32, 32}, 0, {0}},
     {"gemm_f32_f16_f32_gemm_tile_tile32", "gemm_f32_f16_f32", "tile32", "", gemm_f32_f16_f32_gemm_tile_tile32, sizeof gemm_f32_f16_f32_gemm_tile_tile32, 4, 64, 1, {32, 32}, 0, {0}},
@@ -437,6 +465,7 @@ const cshaders_entry cshaders_table[] = {
     {"gemm_f32_q5_0_f32_gemm_tile_tile32", "gemm_f32_q5_0_f32", "tile32", "", gemm_f32_q5_0_f32_gemm_tile_tile32, sizeof gemm_f32_q5_0_f32_gemm_tile_tile32, 4, 64, 1, {32, 32}, 0, {0}},
     {"gemm_f32_q8_0_f32_gemm_tile_tile32", "gemm_f32_q8_0_f32", "tile32", "", gemm_f32_q8_0_f32_gemm_tile_tile32, sizeof gemm_f32_q8_0_f32_gemm_tile_tile32, 4, 64, 1, {32, 32}, 0, {0}},
     {"gemm_f32_q4_k_f32_gemm_tile_tile32", "gemm_f32_q4_k_f32", "tile32", "", gemm_f32_q4_k_f32_gemm_tile_tile32, sizeof gemm_f32_q4_k_f32_gemm_tile_tile32, 4, 64, 1, {32, 32}, 0, {0}},
+    {"gemm_f32_q5_k_f32_gemm_tile_tile32", "gemm_f32_q5_k_f32", "tile32", "", gemm_f32_q5_k_f32_gemm_tile_tile32, sizeof gemm_f32_q5_k_f32_gemm_tile_tile32, 4, 64, 1, {32, 32}, 0, {0}},
     {"gemm_f32_q6_k_f32_gemm_tile_tile32", "gemm_f32_q6_k_f32", "tile32", "", gemm_f32_q6_k_f32_gemm_tile_tile32, sizeof gemm_f32_q6_k_f32_gemm_tile_tile32, 4, 64, 1, {32, 32}, 0, {0}},
     {"gemm_f32_f32_f32_gemm_rows_rows32_rows16_rows8", "gemm_f32_f32_f32", "rows32", "subgroup8,subgroup-shuffle", gemm_f32_f32_f32_gemm_rows_rows32_rows16_rows8, sizeof gemm_f32_f32_f32_gemm_rows_rows32_rows16_rows8, 4, 64, 2, {32, 16}, 2, {32, 2}},
     {"gemm_f32_f32_f32_gemm_rows_rows32_rows16_rows8", "gemm_f32_f32_f32", "rows16", "subgroup8,subgroup-shuffle", gemm_f32_f32_f32_gemm_rows_rows32_rows16_rows8, sizeof gemm_f32_f32_f32_gemm_rows_rows32_rows16_rows8, 4, 64, 2, {16, 16}, 2, {16, 2}},
@@ -462,6 +491,9 @@ const cshaders_entry cshaders_table[] = {
     {"gemm_f32_q4_k_f32_gemm_rows_rows32_rows16_rows8", "gemm_f32_q4_k_f32", "rows32", "subgroup8,subgroup-shuffle", gemm_f32_q4_k_f32_gemm_rows_rows32_rows16_rows8, sizeof gemm_f32_q4_k_f32_gemm_rows_rows32_rows16_rows8, 4, 64, 2, {32, 16}, 2, {32, 2}},
     {"gemm_f32_q4_k_f32_gemm_rows_rows32_rows16_rows8", "gemm_f32_q4_k_f32", "rows16", "subgroup8,subgroup-shuffle", gemm_f32_q4_k_f32_gemm_rows_rows32_rows16_rows8, sizeof gemm_f32_q4_k_f32_gemm_rows_rows32_rows16_rows8, 4, 64, 2, {16, 16}, 2, {16, 2}},
     {"gemm_f32_q4_k_f32_gemm_rows_rows32_rows16_rows8", "gemm_f32_q4_k_f32", "rows8", "subgroup8,subgroup-shuffle", gemm_f32_q4_k_f32_gemm_rows_rows32_rows16_rows8, sizeof gemm_f32_q4_k_f32_gemm_rows_rows32_rows16_rows8, 4, 64, 2, {8, 16}, 2, {8, 2}},
+    {"gemm_f32_q5_k_f32_gemm_rows_rows32_rows16_rows8", "gemm_f32_q5_k_f32", "rows32", "subgroup8,subgroup-shuffle", gemm_f32_q5_k_f32_gemm_rows_rows32_rows16_rows8, sizeof gemm_f32_q5_k_f32_gemm_rows_rows32_rows16_rows8, 4, 64, 2, {32, 16}, 2, {32, 2}},
+    {"gemm_f32_q5_k_f32_gemm_rows_rows32_rows16_rows8", "gemm_f32_q5_k_f32", "rows16", "subgroup8,subgroup-shuffle", gemm_f32_q5_k_f32_gemm_rows_rows32_rows16_rows8, sizeof gemm_f32_q5_k_f32_gemm_rows_rows32_rows16_rows8, 4, 64, 2, {16, 16}, 2, {16, 2}},
+    {"gemm_f32_q5_k_f32_gemm_rows_rows32_rows16_rows8", "gemm_f32_q5_k_f32", "rows8", "subgroup8,subgroup-shuffle", gemm_f32_q5_k_f32_gemm_rows_rows32_rows16_rows8, sizeof gemm_f32_q5_k_f32_gemm_rows_rows32_rows16_rows8, 4, 64, 2, {8, 16}, 2, {8, 2}},
     {"gemm_f32_q6_k_f32_gemm_rows_rows32_rows16_rows8", "gemm_f32_q6_k_f32", "rows32", "subgroup8,subgroup-shuffle", gemm_f32_q6_k_f32_gemm_rows_rows32_rows16_rows8, sizeof gemm_f32_q6_k_f32_gemm_rows_rows32_rows16_rows8, 4, 64, 2, {32, 16}, 2, {32, 2}},
     {"gemm_f32_q6_k_f32_gemm_rows_rows32_rows16_rows8", "gemm_f32_q6_k_f32", "rows16", "subgroup8,subgroup-shuffle", gemm_f32_q6_k_f32_gemm_rows_rows32_rows16_rows8, sizeof gemm_f32_q6_k_f32_gemm_rows_rows32_rows16_rows8, 4, 64, 2, {16, 16}, 2, {16, 2}},
     {"gemm_f32_q6_k_f32_gemm_rows_rows32_rows16_rows8", "gemm_f32_q6_k_f32", "rows8", "subgroup8,subgroup-shuffle", gemm_f32_q6_k_f32_gemm_rows_rows32_rows16_rows8, sizeof gemm_f32_q6_k_f32_gemm_rows_rows32_rows16_rows8, 4, 64, 2, {8, 16}, 2, {8, 2}},
@@ -486,6 +518,7 @@ const cshaders_entry cshaders_table[] = {
     {"gemm_rounded_q5_0_f32_gemm_matrix_matrix16", "gemm_rounded_q5_0_f32", "matrix16", "shared48k,f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q5_0_f32_gemm_matrix_matrix16, sizeof gemm_rounded_q5_0_f32_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
     {"gemm_rounded_q8_0_f32_gemm_matrix_matrix16", "gemm_rounded_q8_0_f32", "matrix16", "shared48k,f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q8_0_f32_gemm_matrix_matrix16, sizeof gemm_rounded_q8_0_f32_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
     {"gemm_rounded_q4_k_f32_gemm_matrix_matrix16", "gemm_rounded_q4_k_f32", "matrix16", "shared48k,f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q4_k_f32_gemm_matrix_matrix16, sizeof gemm_rounded_q4_k_f32_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
+    {"gemm_rounded_q5_k_f32_gemm_matrix_matrix16", "gemm_rounded_q5_k_f32", "matrix16", "shared48k,f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q5_k_f32_gemm_matrix_matrix16, sizeof gemm_rounded_q5_k_f32_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
     {"gemm_rounded_q6_k_f32_gemm_matrix_matrix16", "gemm_rounded_q6_k_f32", "matrix16", "shared48k,f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q6_k_f32_gemm_matrix_matrix16, sizeof gemm_rounded_q6_k_f32_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
     {"gemm_rounded_f16_f32_gemm_matrix_matrix8", "gemm_rounded_f16_f32", "matrix8", "f16,memory-model,cooperative-matrix,matrix-f16-8x8x8,subgroup=8", gemm_rounded_f16_f32_gemm_matrix_matrix8, sizeof gemm_rounded_f16_f32_gemm_matrix_matrix8, 4, 64, 2, {32, 32}, 0, {0}},
     {"gemm_rounded_q4_0_f32_gemm_matrix_matrix8", "gemm_rounded_q4_0_f32", "matrix8", "f16,memory-model,cooperative-matrix,matrix-f16-8x8x8,subgroup=8", gemm_rounded_q4_0_f32_gemm_matrix_matrix8, sizeof gemm_rounded_q4_0_f32_gemm_matrix_matrix8, 4, 64, 2, {32, 32}, 0, {0}},
@@ -493,6 +526,7 @@ const cshaders_entry cshaders_table[] = {
     {"gemm_rounded_q5_0_f32_gemm_matrix_matrix8", "gemm_rounded_q5_0_f32", "matrix8", "f16,memory-model,cooperative-matrix,matrix-f16-8x8x8,subgroup=8", gemm_rounded_q5_0_f32_gemm_matrix_matrix8, sizeof gemm_rounded_q5_0_f32_gemm_matrix_matrix8, 4, 64, 2, {32, 32}, 0, {0}},
     {"gemm_rounded_q8_0_f32_gemm_matrix_matrix8", "gemm_rounded_q8_0_f32", "matrix8", "f16,memory-model,cooperative-matrix,matrix-f16-8x8x8,subgroup=8", gemm_rounded_q8_0_f32_gemm_matrix_matrix8, sizeof gemm_rounded_q8_0_f32_gemm_matrix_matrix8, 4, 64, 2, {32, 32}, 0, {0}},
     {"gemm_rounded_q4_k_f32_gemm_matrix_matrix8", "gemm_rounded_q4_k_f32", "matrix8", "f16,memory-model,cooperative-matrix,matrix-f16-8x8x8,subgroup=8", gemm_rounded_q4_k_f32_gemm_matrix_matrix8, sizeof gemm_rounded_q4_k_f32_gemm_matrix_matrix8, 4, 64, 2, {32, 32}, 0, {0}},
+    {"gemm_rounded_q5_k_f32_gemm_matrix_matrix8", "gemm_rounded_q5_k_f32", "matrix8", "f16,memory-model,cooperative-matrix,matrix-f16-8x8x8,subgroup=8", gemm_rounded_q5_k_f32_gemm_matrix_matrix8, sizeof gemm_rounded_q5_k_f32_gemm_matrix_matrix8, 4, 64, 2, {32, 32}, 0, {0}},
     {"gemm_rounded_q6_k_f32_gemm_matrix_matrix8", "gemm_rounded_q6_k_f32", "matrix8", "f16,memory-model,cooperative-matrix,matrix-f16-8x8x8,subgroup=8", gemm_rounded_q6_k_f32_gemm_matrix_matrix8, sizeof gemm_rounded_q6_k_f32_gemm_matrix_matrix8, 4, 64, 2, {32, 32}, 0, {0}},
     {"gemm_i8_i8_i32_gemm_i8_only", "gemm_i8_i8_i32", "only", "integer-dot", gemm_i8_i8_i32_gemm_i8_only, sizeof gemm_i8_i8_i32_gemm_i8_only, 3, 64, 0, {32, 32}, 0, {0}},
     {"gemm_reduce_f32_gemm_reduce_only", "gemm_reduce_f32", "only", "", gemm_reduce_f32_gemm_reduce_only, sizeof gemm_reduce_f32_gemm_reduce_only, 3, 64, 0, {0, 0}, 0, {0}},
@@ -506,6 +540,7 @@ const cshaders_entry cshaders_table[] = {
     {"gemv_q5_0_gemv_wide", "gemv_q5_0", "wide", "", gemv_q5_0_gemv_wide, sizeof gemv_q5_0_gemv_wide, 4, 64, 1, {1, 4}, 0, {0}},
     {"gemv_q8_0_gemv_wide", "gemv_q8_0", "wide", "", gemv_q8_0_gemv_wide, sizeof gemv_q8_0_gemv_wide, 4, 64, 1, {1, 4}, 0, {0}},
     {"gemv_q4_k_gemv_wide", "gemv_q4_k", "wide", "", gemv_q4_k_gemv_wide, sizeof gemv_q4_k_gemv_wide, 4, 64, 1, {1, 4}, 0, {0}},
+    {"gemv_q5_k_gemv_wide", "gemv_q5_k", "wide", "", gemv_q5_k_gemv_wide, sizeof gemv_q5_k_gemv_wide, 4, 64, 1, {1, 4}, 0, {0}},
     {"gemv_q6_k_gemv_wide", "gemv_q6_k", "wide", "", gemv_q6_k_gemv_wide, sizeof gemv_q6_k_gemv_wide, 4, 64, 1, {1, 4}, 0, {0}},
     {"gemv_f32_gemv_narrow", "gemv_f32", "narrow", "", gemv_f32_gemv_narrow, sizeof gemv_f32_gemv_narrow, 4, 64, 2, {1, 4}, 0, {0}},
     {"gemv_f16_gemv_narrow", "gemv_f16", "narrow", "", gemv_f16_gemv_narrow, sizeof gemv_f16_gemv_narrow, 4, 64, 2, {1, 4}, 0, {0}},
@@ -515,6 +550,7 @@ const cshaders_entry cshaders_table[] = {
     {"gemv_q5_0_gemv_narrow", "gemv_q5_0", "narrow", "", gemv_q5_0_gemv_narrow, sizeof gemv_q5_0_gemv_narrow, 4, 64, 2, {1, 4}, 0, {0}},
     {"gemv_q8_0_gemv_narrow", "gemv_q8_0", "narrow", "", gemv_q8_0_gemv_narrow, sizeof gemv_q8_0_gemv_narrow, 4, 64, 2, {1, 4}, 0, {0}},
     {"gemv_q4_k_gemv_narrow", "gemv_q4_k", "narrow", "", gemv_q4_k_gemv_narrow, sizeof gemv_q4_k_gemv_narrow, 4, 64, 2, {1, 4}, 0, {0}},
+    {"gemv_q5_k_gemv_narrow", "gemv_q5_k", "narrow", "", gemv_q5_k_gemv_narrow, sizeof gemv_q5_k_gemv_narrow, 4, 64, 2, {1, 4}, 0, {0}},
     {"gemv_q6_k_gemv_narrow", "gemv_q6_k", "narrow", "", gemv_q6_k_gemv_narrow, sizeof gemv_q6_k_gemv_narrow, 4, 64, 2, {1, 4}, 0, {0}},
     {"attention_f32_f32_attention_wide", "attention_f32_f32", "wide", "", attention_f32_f32_attention_wide, sizeof attention_f32_f32_attention_wide, 8, 72, 1, {0, 0}, 0, {0}},
     {"attention_f32_f16_attention_wide", "attention_f32_f16", "wide", "", attention_f32_f16_attention_wide, sizeof attention_f32_f16_attention_wide, 8, 72, 1, {0, 0}, 0, {0}},
@@ -552,6 +588,7 @@ const cshaders_entry cshaders_table[] = {
     {"widen_q5_0_widen_only", "widen_q5_0", "only", "", widen_q5_0_widen_only, sizeof widen_q5_0_widen_only, 2, 4, 0, {0, 0}, 0, {0}},
     {"widen_q8_0_widen_only", "widen_q8_0", "only", "", widen_q8_0_widen_only, sizeof widen_q8_0_widen_only, 2, 4, 0, {0, 0}, 0, {0}},
     {"widen_q4_k_widen_only", "widen_q4_k", "only", "", widen_q4_k_widen_only, sizeof widen_q4_k_widen_only, 2, 4, 0, {0, 0}, 0, {0}},
+    {"widen_q5_k_widen_only", "widen_q5_k", "only", "", widen_q5_k_widen_only, sizeof widen_q5_k_widen_only, 2, 4, 0, {0, 0}, 0, {0}},
     {"widen_q6_k_widen_only", "widen_q6_k", "only", "", widen_q6_k_widen_only, sizeof widen_q6_k_widen_only, 2, 4, 0, {0, 0}, 0, {0}},
     {"narrow_f16_narrow_only", "narrow_f16", "only", "", narrow_f16_narrow_only, sizeof narrow_f16_narrow_only, 2, 4, 0, {0, 0}, 0, {0}},
     {"narrow_bf16_narrow_only", "narrow_bf16", "only", "", narrow_bf16_narrow_only, sizeof narrow_bf16_narrow_only, 2, 4, 0, {0, 0}, 0, {0}},
@@ -568,6 +605,7 @@ const cshaders_entry cshaders_table[] = {
     {"gather_q5_0_gather_only", "gather_q5_0", "only", "", gather_q5_0_gather_only, sizeof gather_q5_0_gather_only, 3, 8, 0, {0, 0}, 0, {0}},
     {"gather_q8_0_gather_only", "gather_q8_0", "only", "", gather_q8_0_gather_only, sizeof gather_q8_0_gather_only, 3, 8, 0, {0, 0}, 0, {0}},
     {"gather_q4_k_gather_only", "gather_q4_k", "only", "", gather_q4_k_gather_only, sizeof gather_q4_k_gather_only, 3, 8, 0, {0, 0}, 0, {0}},
+    {"gather_q5_k_gather_only", "gather_q5_k", "only", "", gather_q5_k_gather_only, sizeof gather_q5_k_gather_only, 3, 8, 0, {0, 0}, 0, {0}},
     {"gather_q6_k_gather_only", "gather_q6_k", "only", "", gather_q6_k_gather_only, sizeof gather_q6_k_gather_only, 3, 8, 0, {0, 0}, 0, {0}},
     {"scatter_f32_scatter_only", "scatter_f32", "only", "", scatter_f32_scatter_only, sizeof scatter_f32_scatter_only, 3, 8, 0, {0, 0}, 0, {0}},
     {"scatter_f16_scatter_only", "scatter_f16", "only", "", scatter_f16_scatter_only, sizeof scatter_f16_scatter_only, 3, 8, 0, {0, 0}, 0, {0}},
@@ -583,7 +621,7 @@ const cshaders_entry cshaders_table[] = {
     {"probe_read_stream_only", "probe_read", "only", "", probe_read_stream_only, sizeof probe_read_stream_only, 3, 4, 0, {0, 0}, 0, {0}},
 };
 const int cshaders_count = sizeof cshaders_table / sizeof *cshaders_table;
-const char *const cshaders_hash = "5d6fc8b00c83b12b17da3af6f2fa2e0890068ab21fdbc756fdc9f9e82326e44b";
+const char *const cshaders_hash = "827dfcd997657f12697596181e260ece12d522922815b2c4775786836e5bd292";
 
 static const unsigned char tuning[] = {
 #embed "../../Shaders/tuning.json"

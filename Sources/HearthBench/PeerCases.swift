@@ -92,7 +92,7 @@ enum PeerCases {
             // Where a block's f16 scales, and minima, lie.
             let offsets: [Int] =
                 switch dtype {
-                case .q4_1, .q4_k: [0, 2]
+                case .q4_1, .q4_k, .q5_k: [0, 2]
                 case .q6_k: [208]
                 default: dtype.isQuantised ? [0] : []
                 }

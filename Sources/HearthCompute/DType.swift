@@ -13,6 +13,8 @@ public enum DType: String, Sendable, Hashable, Codable, CaseIterable {
     case q8_0
     /// 256 elements in 144 bytes: d, m, eight 6-bit scales and minima, nibbles; element = d * s * nibble - m * t.
     case q4_k
+    /// 256 elements in 176 bytes: d, m, scales and minima as in q4_k, 256 fifth bits, nibbles.
+    case q5_k
     /// 256 elements in 210 bytes: low nibbles, high bit pairs, sixteen signed scales, d; element = d * s * (quant - 32).
     case q6_k
 
@@ -21,7 +23,7 @@ public enum DType: String, Sendable, Hashable, Codable, CaseIterable {
         switch self {
         case .f32, .f16, .bf16, .i32, .i8: 1
         case .q4_0, .q4_1, .q5_0, .q8_0: 32
-        case .q4_k, .q6_k: 256
+        case .q4_k, .q5_k, .q6_k: 256
         }
     }
 
@@ -35,6 +37,7 @@ public enum DType: String, Sendable, Hashable, Codable, CaseIterable {
         case .q5_0: 22
         case .q8_0: 34
         case .q4_k: 144
+        case .q5_k: 176
         case .q6_k: 210
         }
     }

@@ -22,7 +22,7 @@ struct TensorLoader {
 
     private static let types: [GGUFType: DType] = [
         .f32: .f32, .f16: .f16, .bf16: .bf16, .q4_0: .q4_0, .q4_1: .q4_1, .q5_0: .q5_0, .q8_0: .q8_0, .q4_k: .q4_k,
-        .q6_k: .q6_k,
+        .q5_k: .q5_k, .q6_k: .q6_k,
     ]
 
     func has(_ name: String) -> Bool { gguf.tensors[name] != nil }

@@ -6,7 +6,7 @@ import Testing
 /// Packed weights against f64 loops, and the promise that a row's result does not depend on what is computed beside it.
 @Suite struct PackedWeightsTests {
     static let plain: [DType] = [.f32, .f16, .bf16]
-    static let quantised: [DType] = [.q4_0, .q4_1, .q5_0, .q8_0, .q4_k, .q6_k]
+    static let quantised: [DType] = [.q4_0, .q4_1, .q5_0, .q8_0, .q4_k, .q5_k, .q6_k]
     /// Around one strip (14, 12 or 6 rows) and one panel (32, 16 or 8 columns) of every level, and past the depth of a block.
     static let shapes = [(1, 1, 256), (1, 65, 512), (2, 31, 256), (7, 33, 768), (15, 97, 256), (33, 130, 1280)]
 

@@ -130,7 +130,7 @@ struct VariantTests {
     }
 
     /// Matrix units take f32 activations rounded to f16, where they are allowed to; elsewhere the same launch is exact.
-    @Test(arguments: TestDevices.vulkan, [DType.f16, .q4_0, .q4_1, .q5_0, .q8_0, .q4_k, .q6_k])
+    @Test(arguments: TestDevices.vulkan, [DType.f16, .q4_0, .q4_1, .q5_0, .q8_0, .q4_k, .q5_k, .q6_k])
     func roundedProductsMatchReference(selector: String, dtype: DType) throws {
         let device = try TestDevices.device(selector)
         for (m, n, k) in [(33, 70, 256), (8, 8, 512), (130, 129, 256)] {

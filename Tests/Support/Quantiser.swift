@@ -62,7 +62,7 @@ public enum Quantiser {
                 for j in 0..<16 { bytes.append(quants[j] & 15 | (quants[j + 16] & 15) << 4) }
                 values += quants.map { Float(scale) * (Float($0) - 16) }
             }
-        case .q4_k: makeQ4K(count, &random, &bytes, &values)
+        case .q4_k, .q5_k: makeQ45K(dtype, count, &random, &bytes, &values)
         case .q6_k: makeQ6K(count, &random, &bytes, &values)
         case .i8:
             let quants = (0..<count).map { _ in Int8.random(in: -128...127, using: &random) }
@@ -77,9 +77,10 @@ public enum Quantiser {
         withUnsafeBytes(of: half.bitPattern.littleEndian) { Array($0) }
     }
 
-    /// d, dmin, 8 scales and 8 minima of 6 bits in 12 bytes, then four runs of 32 bytes, each two sub-blocks of nibbles.
-    private static func makeQ4K(
-        _ count: Int, _ random: inout TestRandom, _ bytes: inout [UInt8], _ values: inout [Float]
+    /// d, dmin, 8 scales and 8 minima of 6 bits in 12 bytes; for Q5_K 32 bytes of fifth bits, bit j of sub-block j; then four
+    /// runs of 32 bytes, each two sub-blocks of nibbles.
+    private static func makeQ45K(
+        _ dtype: DType, _ count: Int, _ random: inout TestRandom, _ bytes: inout [UInt8], _ values: inout [Float]
     ) {
         for _ in 0..<count / 256 {
             let d = Float16(Float.random(in: 0.0005...0.005, using: &random))
@@ -92,10 +93,14 @@ public enum Quantiser {
                 packed[j + 4] = minima[j] | (minima[j + 4] >> 4) << 6
                 packed[j + 8] = scales[j + 4] & 15 | (minima[j + 4] & 15) << 4
             }
-            let quants = (0..<256).map { _ in UInt8.random(in: 0...15, using: &random) }
+            let largest: UInt8 = dtype == .q5_k ? 31 : 15
+            let quants = (0..<256).map { _ in UInt8.random(in: 0...largest, using: &random) }
             bytes += Self.bytes(of: d) + Self.bytes(of: minimum) + packed
+            if dtype == .q5_k {
+                for i in 0..<32 { bytes.append((0..<8).reduce(0) { $0 | (quants[32 * $1 + i] >> 4) << UInt8($1) }) }
+            }
             for run in 0..<4 {
-                for i in 0..<32 { bytes.append(quants[64 * run + i] | quants[64 * run + 32 + i] << 4) }
+                for i in 0..<32 { bytes.append(quants[64 * run + i] & 15 | quants[64 * run + 32 + i] << 4) }
             }
             for (i, quant) in quants.enumerated() {
                 values.append(Float(d) * Float(scales[i / 32]) * Float(quant) - Float(minimum) * Float(minima[i / 32]))

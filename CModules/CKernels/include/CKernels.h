@@ -105,12 +105,13 @@ void ck_gemm_i8_block(const ck_gemm_i8_block_t *block);
 void ck_gemm_i8_pack_b(const int8_t *w, int64_t n, int64_t k, uint8_t *out);
 
 // ---- quantised weights with int8 activations -----------------------------------------------------------------------
-typedef enum { CK_Q4_0, CK_Q4_1, CK_Q5_0, CK_Q8_0, CK_Q4_K, CK_Q6_K } ck_quant_format_t;
-// How a format is packed: unsigned quants of `bits`, a scale (and a minimum) each `sub` elements, f16 or f32.
-// Element = scale * (quant - zero) - minimum.
+typedef enum { CK_Q4_0, CK_Q4_1, CK_Q5_0, CK_Q8_0, CK_Q4_K, CK_Q5_K, CK_Q6_K } ck_quant_format_t;
+// How a format is packed: blocks of `block` elements with an f16 scale (and minimum), and where sub < block, an i8
+// factor of each for every `sub` elements; then unsigned quants, `low` bits each and `high` more of them in a plane of
+// their own. Element = scale * (quant - zero) - minimum.
 typedef struct {
-    int32_t bits, sub;
-    bool is_half, has_minimum;
+    int32_t low, high, sub;
+    bool has_minimum;
     int32_t zero;
     int32_t block, block_bytes;  // of the file format
 } ck_quant_layout_t;

@@ -20,12 +20,13 @@ public struct GGUFType: Sendable, Hashable, CustomStringConvertible {
     public static let q5_0 = GGUFType(6, "Q5_0", 32, 22)
     public static let q8_0 = GGUFType(8, "Q8_0", 32, 34)
     public static let q4_k = GGUFType(12, "Q4_K", 256, 144)
+    public static let q5_k = GGUFType(13, "Q5_K", 256, 176)
     public static let q6_k = GGUFType(14, "Q6_K", 256, 210)
 
     static let all: [GGUFType] = [
         f32, f16, q4_0, q4_1, q5_0, GGUFType(7, "Q5_1", 32, 24), q8_0,
         GGUFType(9, "Q8_1", 32, 36), GGUFType(10, "Q2_K", 256, 84), GGUFType(11, "Q3_K", 256, 110),
-        q4_k, GGUFType(13, "Q5_K", 256, 176), q6_k,
+        q4_k, q5_k, q6_k,
         GGUFType(15, "Q8_K", 256, 292), GGUFType(24, "I8", 1, 1), GGUFType(25, "I16", 1, 2), GGUFType(26, "I32", 1, 4),
         GGUFType(27, "I64", 1, 8), GGUFType(28, "F64", 1, 8), bf16,
     ]

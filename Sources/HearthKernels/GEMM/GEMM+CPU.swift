@@ -76,7 +76,7 @@ extension GEMM {
         case .q8_0: ck_widen_q8_0(source.assumingMemoryBound(to: UInt8.self), out.baseAddress, count)
         case .bf16: ck_widen_bf16(source.assumingMemoryBound(to: UInt16.self), out.baseAddress, count)
         case .f32: memcpy(out.baseAddress!, source, out.count * 4)
-        case .q4_0, .q5_0, .q4_k, .q6_k:
+        case .q4_0, .q5_0, .q4_k, .q5_k, .q6_k:
             ck_quant_widen(dtype.quantFormat!, source.assumingMemoryBound(to: UInt8.self), count, out.baseAddress)
         case .i32, .i8: preconditionFailure("\(dtype) is no weight type")
         }
@@ -104,6 +104,7 @@ extension DType {
         case .q5_0: CK_Q5_0
         case .q8_0: CK_Q8_0
         case .q4_k: CK_Q4_K
+        case .q5_k: CK_Q5_K
         case .q6_k: CK_Q6_K
         case .f32, .f16, .bf16, .i32, .i8: nil
         }
