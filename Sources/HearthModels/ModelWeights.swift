@@ -42,7 +42,7 @@ struct ModelWeights: Sendable {
         output =
             loader.has("output.weight")
             ? try loader.linear("output", [vocabulary, width]).weights
-            : try PackedWeights(embedding, activations: activations)
+            : try loader.pack(embedding)
         try loader.checkAllRead()
     }
 

@@ -32,7 +32,17 @@ struct TensorLoader {
         let weights = try load(name + ".weight", shape, rows: rows)
         var bias: Tensor?
         if has(name + ".bias") { bias = try load(name + ".bias", [shape[0]], rows: rows) }
-        return Linear(weights: try PackedWeights(weights, activations: activations), bias: bias)
+        return Linear(weights: try pack(weights), bias: bias)
+    }
+
+    /// Lays a matrix out for its kernel. What it was read from need not stay in memory when the layout is a copy.
+    func pack(_ weights: Tensor) throws(DeviceError) -> PackedWeights {
+        let packed = try PackedWeights(weights, activations: activations)
+        if case .cpu = device.backend, !packed.keepsSource {
+            let bytes = weights.hostPointer(as: UInt8.self)
+            gguf.file.release(UnsafeRawBufferPointer(start: bytes, count: weights.byteCount))
+        }
+        return packed
     }
 
     mutating func norm(_ name: String, _ width: Int, _ kind: Architecture.Norm) throws -> Norm {
@@ -68,6 +78,7 @@ struct TensorLoader {
         }
         let tensor = try device.makeTensor(dtype, partShape)
         try tensor.buffer.write(bytes)
+        gguf.file.release(bytes)
         return tensor
     }
 

@@ -30,6 +30,9 @@ public struct PackedWeights: Sendable {
     public let dtype: DType
     let storage: Storage
 
+    /// Whether products read the tensor that was packed.
+    public var keepsSource: Bool { if case .tensor = storage { true } else { false } }
+
     /// - Parameter weights: `[n, k]`, contiguous; not needed afterwards on the CPU unless it is kept.
     /// - Throws: `invalid` when the tensor is no such matrix or its rows are not whole blocks, `outOfMemory`.
     public init(_ weights: Tensor, activations: Activations = .int8) throws(DeviceError) {
