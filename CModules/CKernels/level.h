@@ -7,6 +7,10 @@ ck_level_t ck_level(void);
 
 #define CK_INLINE static inline __attribute__((always_inline))
 
+// Before loops over elements: outputs may be an input, element for element, and nothing overlaps otherwise. Compilers
+// would check that at run time and take single elements where an output is an input.
+#define CK_ELEMENTWISE _Pragma("clang loop vectorize(assume_safety)")
+
 // Declares `ret name PARAMS`, which calls the always-inline `name##_body ARGS` compiled for the machine's level.
 #if defined(__x86_64__)
 #define CK_TARGET_AVX2 __attribute__((target("avx2,fma,f16c,bmi2,prfchw")))

@@ -11,6 +11,7 @@ CK_INLINE void ck_rms_norm_body(const float *x, const float *weight, float *y, i
     float sum = 0;
     for (int64_t i = 0; i < n; i++) sum += x[i] * x[i];
     float scale = 1 / sqrtf(sum / (float)n + epsilon);
+    CK_ELEMENTWISE
     for (int64_t i = 0; i < n; i++) y[i] = x[i] * scale * weight[i];
 }
 CK_DISPATCH(void, ck_rms_norm, (const float *x, const float *weight, float *y, int64_t n, float epsilon),
@@ -23,9 +24,10 @@ CK_INLINE void ck_layer_norm_body(const float *x, const float *weight, const flo
     float m = sum / (float)n;
     for (int64_t i = 0; i < n; i++) squares += (x[i] - m) * (x[i] - m);
     float inverse = 1 / sqrtf(squares / (float)n + epsilon);
+    CK_ELEMENTWISE
     for (int64_t i = 0; i < n; i++) y[i] = (x[i] - m) * inverse * weight[i];
-    if (bias)
-        for (int64_t i = 0; i < n; i++) y[i] += bias[i];
+    if (bias) CK_ELEMENTWISE
+    for (int64_t i = 0; i < n; i++) y[i] += bias[i];
     *mean = m;
     *inverse_deviation = inverse;
 }
@@ -42,6 +44,7 @@ CK_INLINE float row_maximum(const float *x, int64_t n) {
 
 CK_INLINE void ck_softmax_body(const float *x, float *y, int64_t n) {
     float largest = row_maximum(x, n), sum = 0;
+    CK_ELEMENTWISE
     for (int64_t i = 0; i < n; i++) {
         y[i] = ck_exp(x[i] - largest);
         sum += y[i];
@@ -55,6 +58,7 @@ CK_INLINE void ck_log_softmax_body(const float *x, float *y, int64_t n) {
     float largest = row_maximum(x, n), sum = 0;
     for (int64_t i = 0; i < n; i++) sum += ck_exp(x[i] - largest);
     float down = largest, log_sum = logf(sum);
+    CK_ELEMENTWISE
     for (int64_t i = 0; i < n; i++) y[i] = (x[i] - down) - log_sum;
 }
 CK_DISPATCH(void, ck_log_softmax, (const float *x, float *y, int64_t n), (x, y, n))
@@ -77,6 +81,7 @@ CK_DISPATCH(void, ck_dequantise, (const int32_t *x, float *y, int64_t n, float s
             (x, y, n, scale, zero))
 
 CK_INLINE void gate_with(const ck_activation_t activation, const float *gate, const float *up, float *y, int64_t n) {
+    CK_ELEMENTWISE
     for (int64_t i = 0; i < n; i++) y[i] = ck_activate(activation, gate[i]) * up[i];
 }
 CK_INLINE void ck_gate_body(ck_activation_t activation, const float *gate, const float *up, float *y, int64_t n) {
@@ -89,11 +94,13 @@ CK_DISPATCH(void, ck_gate, (ck_activation_t activation, const float *gate, const
             (activation, gate, up, y, n))
 
 CK_INLINE void ck_add_body(const float *a, const float *b, float *y, int64_t n) {
+    CK_ELEMENTWISE
     for (int64_t i = 0; i < n; i++) y[i] = a[i] + b[i];
 }
 CK_DISPATCH(void, ck_add, (const float *a, const float *b, float *y, int64_t n), (a, b, y, n))
 
 CK_INLINE void ck_rope_interleaved_body(const float *x, const float *cos_sin, float *y, int64_t d) {
+    CK_ELEMENTWISE
     for (int64_t i = 0; i < d / 2; i++) {
         float c = cos_sin[2 * i], s = cos_sin[2 * i + 1], a = x[2 * i], b = x[2 * i + 1];
         y[2 * i] = a * c - b * s;
@@ -103,6 +110,7 @@ CK_INLINE void ck_rope_interleaved_body(const float *x, const float *cos_sin, fl
 CK_DISPATCH(void, ck_rope_interleaved, (const float *x, const float *cos_sin, float *y, int64_t d), (x, cos_sin, y, d))
 
 CK_INLINE void ck_rope_half_body(const float *x, const float *cos_sin, float *y, int64_t d) {
+    CK_ELEMENTWISE
     for (int64_t i = 0; i < d / 2; i++) {
         float c = cos_sin[2 * i], s = cos_sin[2 * i + 1], a = x[i], b = x[i + d / 2];
         y[i] = a * c - b * s;

@@ -169,21 +169,24 @@ static int64_t CK_FN(quant_columns)(void) { return CK_NR; }
 CK_INLINE void CK_FN(quantise_blocks)(const int sub, int32_t zero, const float *x, int64_t k, int8_t *q, float *scales,
                                       int32_t *starts, float *downs) {
     for (int64_t b = 0; b < k / 32; b++, x += 32, q += 32) {
-        float largest = 0;
-        for (int i = 0; i < 32; i++) largest = __builtin_fmaxf(largest, __builtin_fabsf(x[i]));
+        CK_FN(vf) most = {0};
+        for (int i = 0; i < 32; i += CK_LANES)
+            most = __builtin_elementwise_max(most, __builtin_elementwise_abs(CK_FN(load)(x + i)));
+        const float largest = __builtin_reduce_max(most);
         float inverse = largest > 0 ? 127 / largest : 0;
         scales[b] = largest / 127;
+        int32_t values[32];
+        for (int i = 0; i < 32; i++) {
+            // Adding 1.5 * 2^23 rounds to an integer, which then stands in the low bits.
+            float moved = x[i] * inverse + 12582912.0f;
+            __builtin_memcpy(&values[i], &moved, 4);
+            values[i] -= 0x4B400000;
+        }
+        CK_ELEMENTWISE
+        for (int i = 0; i < 32; i++) q[i] = (int8_t)values[i];
         for (int part = 0; part < 32; part += sub) {
             int32_t sum = 0;
-            for (int i = part; i < part + sub; i++) {
-                // Adding 1.5 * 2^23 rounds to an integer, which then stands in the low bits.
-                float moved = x[i] * inverse + 12582912.0f;
-                int32_t bits;
-                __builtin_memcpy(&bits, &moved, 4);
-                int32_t value = bits - 0x4B400000;
-                q[i] = (int8_t)value;
-                sum += value;
-            }
+            for (int i = part; i < part + sub; i++) sum += values[i];
             *starts++ = -zero * sum;
             *downs++ = -scales[b] * (float)sum;
         }
