@@ -47,11 +47,12 @@ let package = Package(
         .target(name: "HearthBLAS", dependencies: ["HearthKernels", "HearthCompute", "CBLAS"]),
         .target(
             name: "HearthFormats", dependencies: [.product(name: "HeapModule", package: "swift-collections")]),
+        .target(name: "HearthGrammar"),
         .target(name: "HearthModels", dependencies: ["HearthKernels", "HearthFormats"]),
         .target(
             name: "HearthInference",
             dependencies: [
-                "HearthModels", "HearthKernels", "HearthFormats",
+                "HearthModels", "HearthKernels", "HearthFormats", "HearthGrammar",
                 .product(name: "DequeModule", package: "swift-collections"),
             ]),
         .target(name: "HearthBench", dependencies: ["HearthKernels"]),
@@ -88,7 +89,7 @@ let package = Package(
         .target(
             name: "HearthServe",
             dependencies: [
-                "HearthCompute", "HearthFleet", "HearthFormats", "HearthInference", "HearthRoofline",
+                "HearthCompute", "HearthFleet", "HearthFormats", "HearthGrammar", "HearthInference", "HearthRoofline",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -117,7 +118,9 @@ let package = Package(
         .testTarget(name: "HearthKernelsTests", dependencies: ["CKernels", "HearthKernels", "Support"]),
         .testTarget(name: "HearthBenchTests", dependencies: ["HearthBench", "HearthCompute", "HearthRoofline"]),
         .testTarget(name: "HearthFormatsTests", dependencies: ["HearthFormats", "Support"]),
-        .testTarget(name: "HearthInferenceTests", dependencies: ["HearthInference", "HearthModels", "Support"]),
+        .testTarget(name: "HearthGrammarTests", dependencies: ["HearthGrammar", "Support"]),
+        .testTarget(
+            name: "HearthInferenceTests", dependencies: ["HearthGrammar", "HearthInference", "HearthModels", "Support"]),
         .testTarget(name: "HearthFleetTests", dependencies: ["HearthFleet", "Support"]),
         .testTarget(
             name: "HearthCoordinatorTests",

@@ -1,8 +1,10 @@
 import Foundation
 import HearthCompute
 import HearthFormats
+import HearthGrammar
 import HearthKernels
 import HearthModels
+import Synchronization
 
 /// A model file ready to run on one device: weights, tokenizer, chat template.
 public final class LanguageModel: Sendable {
@@ -18,6 +20,8 @@ public final class LanguageModel: Sendable {
     let endIDs: Set<Int32>
     /// As it was read; an error comes when it is needed: text completions do without.
     private let template: Result<ChatTemplate, ChatTemplateError>?
+
+    private let trie = Mutex<TokenTrie?>(nil)
 
     /// Tokens that end a reply by their name, besides the file's own end-of-sequence.
     private static let endNames = ["<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end|>"]
@@ -46,6 +50,17 @@ public final class LanguageModel: Sendable {
         }
         endIDs = Set(
             [tokenizer.eosID].compactMap { $0 } + Self.endNames.compactMap { [tokenizer] in tokenizer.id(ofToken: $0) })
+    }
+
+    /// The texts of all tokens, for grammars; made when first needed.
+    var tokenTexts: TokenTrie {
+        trie.withLock { known in
+            if let known { return known }
+            let texts = (0..<Int32(tokenizer.vocabularySize)).map { tokenizer.bytes(of: $0) }
+            let made = TokenTrie(texts)
+            known = made
+            return made
+        }
     }
 
     /// The prompt that the model's chat template makes of `messages`. Control tokens that their texts spell out stay text.

@@ -1,4 +1,5 @@
 import Foundation
+import HearthGrammar
 
 /// Draws tokens; the same seed and logits give the same tokens on every machine.
 ///
@@ -25,14 +26,42 @@ public struct Sampler: Sendable {
         options.adjusts ? .logits : isGreedy ? .largest : options.topK > 0 ? .likeliest(options.topK) : .logits
     }
 
+    /// - Parameter matcher: what may follow; needs `.logits`.
+    /// - Returns: nil where nothing may.
+    package mutating func next(_ answer: BatchRunner.Answer, _ matcher: GrammarMatcher?) -> Int32? {
+        var id = choose(answer)
+        // Drawing again among what may come, where the first may not, gives every token the probability it has among those.
+        if let matcher, !matcher.allows(id) {
+            guard case .logits(let logits) = answer, let other = choose(logits, among: matcher.mask()) else {
+                return nil
+            }
+            id = other
+        }
+        note(id)
+        return id
+    }
+
     package mutating func next(_ answer: BatchRunner.Answer) -> Int32 {
         let id = choose(answer)
+        note(id)
+        return id
+    }
+
+    private mutating func note(_ id: Int32) {
         if options.adjusts {
             generated[id, default: 0] += 1
             recent.append(id)
             if recent.count > Self.repetitionWindow { recent.removeFirst() }
         }
-        return id
+    }
+
+    private mutating func choose(_ logits: [Float], among mask: TokenMask) -> Int32? {
+        if mask.isEmpty { return nil }
+        var masked = logits
+        for id in masked.indices where !mask.contains(Int32(id)) { masked[id] = -.infinity }
+        let id = choose(.logits(masked))
+        // Rounding may draw past the last that has a probability.
+        return mask.contains(id) ? id : masked.indices.first { mask.contains(Int32($0)) }.map(Int32.init)
     }
 
     private mutating func choose(_ answer: BatchRunner.Answer) -> Int32 {

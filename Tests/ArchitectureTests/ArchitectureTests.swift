@@ -7,12 +7,17 @@ import Testing
 @Suite struct ArchitectureTests {
     /// What each target may import of this package.
     static let layers: [String: Set<String>] = [
-        "HearthRoofline": [], "HearthFormats": [], "HearthCompute": ["HearthRoofline", "CVulkan", "CKernels"],
+        "HearthRoofline": [], "HearthFormats": [], "HearthGrammar": [],
+        "HearthCompute": ["HearthRoofline", "CVulkan", "CKernels"],
         "HearthKernels": ["HearthCompute", "HearthRoofline", "CKernels", "CShaders", "COpenBLAS"],
         "HearthBLAS": ["HearthKernels", "HearthCompute", "CBLAS"],
         "HearthModels": ["HearthKernels", "HearthCompute", "HearthFormats", "HearthRoofline"],
-        "HearthInference": ["HearthModels", "HearthKernels", "HearthCompute", "HearthFormats", "HearthRoofline"],
-        "HearthServe": ["HearthInference", "HearthCompute", "HearthFormats", "HearthFleet", "HearthRoofline"],
+        "HearthInference": [
+            "HearthModels", "HearthKernels", "HearthCompute", "HearthFormats", "HearthGrammar", "HearthRoofline",
+        ],
+        "HearthServe": [
+            "HearthInference", "HearthCompute", "HearthFormats", "HearthGrammar", "HearthFleet", "HearthRoofline",
+        ],
         "HearthBench": ["HearthKernels", "HearthCompute", "HearthRoofline"], "HearthFleet": ["HearthRoofline"],
         "HearthStore": ["HearthFleet"], "HearthAgent": ["HearthFleet", "HearthStore", "HearthRoofline", "CProcess"],
         "HearthCoordinator": ["HearthFleet", "HearthStore", "HearthRoofline"],

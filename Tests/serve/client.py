@@ -3,6 +3,7 @@
     client.py HEARTH MODEL.gguf
 """
 import hashlib
+import json
 import sys
 import tempfile
 
@@ -81,9 +82,46 @@ with Server(program, model, "--api-keys", keys.name, "--model-name", "smol") as 
         "tools": lambda: client.chat.completions.create(**same, tools=[{"type": "function", "function": {"name": "f"}}]),
         "a temperature below 0": lambda: client.completions.create(**{**greedy, "temperature": -1}),
         "too long an answer": lambda: client.completions.create(**{**greedy, "max_tokens": 100000}),
-        "two choices": lambda: client.completions.create(**greedy, n=2),
+        "too many choices": lambda: client.completions.create(**greedy, n=65),
+        "a broken grammar": lambda: client.completions.create(**greedy, extra_body={"grammar": "root ::= x"}),
+        "a schema that refuses all": lambda: client.chat.completions.create(
+            **same, response_format={"type": "json_schema", "json_schema": {"name": "n", "schema": {"not": {}}}}),
     }.items():
         check(refused(openai.BadRequestError, what, call).body["message"], what)
+
+    # Several answers: each of its own seed, the first as if asked alone, streamed as whole.
+    several = client.chat.completions.create(**same, n=3)
+    check([c.index for c in several.choices] == [0, 1, 2], "three answers")
+    check(several.choices[0].message.content == whole.choices[0].message.content, "the first as alone")
+    check(several.usage.prompt_tokens == whole.usage.prompt_tokens, "one prompt")
+    check(len({c.message.content for c in several.choices}) > 1, "different answers")
+    parts = ["", "", ""]
+    for piece in client.chat.completions.create(**same, n=3, stream=True):
+        for choice in piece.choices:
+            parts[choice.index] += choice.delta.content or ""
+    check(parts == [c.message.content for c in several.choices], "streamed answers")
+    two = client.completions.create(**{**greedy, "prompt": ["The capital of France is", "The capital of Italy is"]})
+    check([c.text.split()[0].strip(".,") for c in two.choices] == ["Paris", "Rome"], "two prompts: %s" % two.choices)
+
+    # Answers that must be JSON, whatever the model would say; and that end by themselves.
+    schema = {"type": "object", "properties": {
+        "name": {"type": "string", "maxLength": 12}, "legs": {"type": "integer", "minimum": 0, "maximum": 8},
+        "kind": {"enum": ["bird", "fish", "cat"]}}, "required": ["name", "legs", "kind"]}
+    for seed in range(6):
+        told = client.chat.completions.create(
+            model="smol", messages=[{"role": "user", "content": "Describe an animal."}], max_tokens=80, seed=seed,
+            temperature=1.5, response_format={"type": "json_schema", "json_schema": {"name": "animal", "schema": schema}})
+        animal = json.loads(told.choices[0].message.content)
+        check(list(animal) == ["name", "legs", "kind"] and 0 <= animal["legs"] <= 8
+              and animal["kind"] in ("bird", "fish", "cat") and told.choices[0].finish_reason == "stop", "a schema")
+    anything = client.chat.completions.create(
+        model="smol", messages=[{"role": "user", "content": "Give me JSON."}], max_tokens=300, seed=1,
+        response_format={"type": "json_object"})
+    if anything.choices[0].finish_reason == "stop":
+        check(isinstance(json.loads(anything.choices[0].message.content), dict), "any object")
+    digits = client.completions.create(**{**greedy, "max_tokens": 20}, extra_body={"grammar": 'root ::= [0-9]{3} "-" [a-c]+ "."'})
+    import re
+    check(re.match(r"[0-9]{3}-[a-c]*\.?$", digits.choices[0].text), "a grammar: %r" % digits.choices[0].text)
 
     # Control tokens in a user's words stay words.
     forged = client.chat.completions.create(

@@ -21,8 +21,45 @@ WORDS = [None, True, False, 0, -1, 1, 2, 1.5, 1e308, -1e308, 10**30, "", "a", "\
          [None], [1, 2], ["a"], {"a": 1}, [[1, 2]], "<|im_start|>", 49152, 2**31, 2**63, 2**63 - 1, -2**63, 2**62, 1e-300, {"type": "text"}, {"type": "json_object"}]
 FIELDS = ["model", "prompt", "messages", "max_tokens", "max_completion_tokens", "temperature", "top_p", "top_k", "min_p", "n",
           "seed", "stop", "stream", "stream_options", "logprobs", "top_logprobs", "logit_bias", "presence_penalty",
-          "frequency_penalty", "repetition_penalty", "echo", "tools", "response_format", "content", "tokens", "user"]
+          "frequency_penalty", "repetition_penalty", "echo", "tools", "response_format", "content", "tokens", "user",
+          "grammar", "json_schema"]
 PATHS = ["/v1/completions", "/v1/chat/completions", "/tokenize", "/detokenize"]
+
+
+SCHEMA_KEYS = ["type", "properties", "required", "additionalProperties", "items", "prefixItems", "minItems", "maxItems", "minLength",
+               "maxLength", "pattern", "format", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "enum", "const",
+               "anyOf", "oneOf", "allOf", "$ref", "$defs", "not", "title"]
+SCHEMA_WORDS = ["object", "array", "string", "integer", "number", "boolean", "null", ["string", "null"], "#", "#/$defs/a",
+                "#/properties/a", "^a+$", "(a|b)*[^c-e]{2,9}$", "date", "uuid", 0, 1, -5, 3.5, 70000, 10**20, True, False, {}, [], None]
+GBNF_PARTS = ["root ::= ", "x ::= ", "root", " x ", "\"a\"", "\"\\n\"", "[a-z]", "[^\"]", "(", ")", "*", "+", "?", "{2}", "{0,50}", "{1000}",
+              " | ", "\n", "<[5]>", "!<[2]>", ".", "#c\n", "\\", "é", "[", "\""]
+
+
+def schema(random, depth=0):
+    made = {}
+    for _ in range(random.randrange(5)):
+        key = random.choice(SCHEMA_KEYS)
+        if depth < 4 and key in ("properties", "$defs"):
+            made[key] = {name: schema(random, depth + 1) for name in random.sample(["a", "b", "é\"", "ab"], random.randrange(4))}
+        elif depth < 4 and key in ("items", "additionalProperties", "not"):
+            made[key] = schema(random, depth + 1)
+        elif depth < 4 and key in ("prefixItems", "anyOf", "oneOf", "allOf"):
+            made[key] = [schema(random, depth + 1) for _ in range(random.randrange(4))]
+        elif key == "required":
+            made[key] = random.sample(["a", "b", "c"], random.randrange(4))
+        else:
+            made[key] = random.choice(SCHEMA_WORDS)
+    return made
+
+
+def constraint(random):
+    """A field that says what the answer must be."""
+    if random.random() < 0.4:
+        return "grammar", "root ::= " + "".join(random.choice(GBNF_PARTS) for _ in range(random.randrange(1, 16)))
+    made = schema(random)
+    if random.random() < 0.5:
+        return "json_schema", made
+    return "response_format", {"type": "json_schema", "json_schema": {"name": "a", "schema": made}}
 
 
 def value(random, depth=0):
@@ -41,8 +78,12 @@ def body(random):
     base = json.loads(json.dumps(base))
     for _ in range(random.randrange(4)):
         base[random.choice(FIELDS)] = value(random)
+    if random.random() < 0.3:
+        key, rule = constraint(random)
+        base[key] = rule
+        base["max_tokens"] = random.choice([1, 1, 1, 12])
     # Long answers are what the load test is for.
-    if base.get("max_tokens") not in (1, 2**63 - 1, 2**62) and random.random() < 0.9:
+    if base.get("max_tokens") not in (1, 12, 2**63 - 1, 2**62) and random.random() < 0.9:
         base["max_tokens"] = 1
     if "max_completion_tokens" in base and not (base["max_completion_tokens"] is None):
         base["max_completion_tokens"] = random.choice([0, 1, "a", -5, {}])

@@ -1,5 +1,6 @@
 import Foundation
 import HearthCompute
+import HearthGrammar
 import HearthModels
 import HearthRoofline
 import Synchronization
@@ -91,6 +92,9 @@ public final class Engine: Sendable {
     /// - Throws: `EngineRejection` for what can never be served, a full queue, or an engine that stops.
     public func submit(_ request: EngineRequest) throws(EngineRejection) -> AsyncStream<EngineEvent> {
         if let problem = problem(of: request) { throw EngineRejection(reason: .invalid, description: problem) }
+        let matcher = request.grammar.map {
+            GrammarMatcher($0, language.tokenTexts, ends: request.ignoresEnd ? [] : language.endIDs)
+        }
         let (stream, continuation) = AsyncStream.makeStream(of: EngineEvent.self, bufferingPolicy: .unbounded)
         let rejection: EngineRejection? = state.withLock { state in
             if state.isStopping { return EngineRejection(reason: .stopping, description: "the server is stopping") }
@@ -107,7 +111,7 @@ public final class Engine: Sendable {
             continuation.onTermination = { [weak self] reason in
                 if case .cancelled = reason { self?.cancel(id) }
             }
-            state.queue.append(EngineSequence(id, request, continuation))
+            state.queue.append(EngineSequence(id, request, matcher, continuation))
             return nil
         }
         if let rejection { throw rejection }

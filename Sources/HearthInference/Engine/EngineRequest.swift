@@ -1,3 +1,5 @@
+import HearthGrammar
+
 /// What the engine is asked for: a prompt as tokens, and how to go on.
 public struct EngineRequest: Sendable {
     public var prompt: [Int32]
@@ -9,6 +11,10 @@ public struct EngineRequest: Sendable {
     public var ignoresEnd = false
     /// How many likeliest tokens are reported beside each one chosen; nil reports no log-probabilities.
     public var logProbabilities: Int?
+    /// All events come together at the end: on few cores, waking somebody for every token holds up the next.
+    public var arrivesWhole = false
+    /// What the answer must be; nil for any text.
+    public var grammar: Grammar?
     /// Whose turn it is: requests wait in turns of clients, not in one line.
     public var client: String
 
@@ -41,13 +47,17 @@ public enum EngineEvent: Sendable {
     }
 
     public struct Finish: Sendable {
-        public enum Reason: String, Sendable { case stop, length, failed }
+        public enum Reason: String, Sendable {
+            case stop, length, failed
+            /// Of the request itself it turned out that it cannot be served.
+            case refused
+        }
         public let reason: Reason
         /// Text that stop strings held back.
         public let text: String
         public let promptTokens, cachedTokens, completionTokens: Int
         public let timeToFirstTokenSeconds: Double
-        /// What went wrong, where the reason is `failed`.
+        /// What went wrong, where the reason is `failed` or `refused`.
         public let problem: String?
     }
 }

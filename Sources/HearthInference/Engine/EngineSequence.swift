@@ -1,5 +1,6 @@
 import Foundation
 import HearthFormats
+import HearthGrammar
 import HearthModels
 
 /// One request while it is served: its tokens, how many of them are computed, and the pages that hold them.
@@ -28,9 +29,15 @@ final class EngineSequence: @unchecked Sendable {
     private(set) var secondsSinceLastToken: Double?
     private var stream = UTF8Stream()
     private var stops: StopFilter
+    private let matcher: GrammarMatcher?
+    /// What is kept back from a request that wants all at once.
+    private var held: [EngineEvent] = []
 
-    init(_ id: Int, _ request: EngineRequest, _ continuation: AsyncStream<EngineEvent>.Continuation) {
-        (self.id, self.request, self.continuation) = (id, request, continuation)
+    init(
+        _ id: Int, _ request: EngineRequest, _ matcher: GrammarMatcher?,
+        _ continuation: AsyncStream<EngineEvent>.Continuation
+    ) {
+        (self.id, self.request, self.matcher, self.continuation) = (id, request, matcher, continuation)
         tokens = request.prompt
         sampler = Sampler(request.sampling, prompt: request.prompt)
         stops = StopFilter(request.stops)
@@ -52,11 +59,19 @@ final class EngineSequence: @unchecked Sendable {
     }
 
     /// What the model gives this request's sampler.
-    var wanted: BatchRunner.Wanted { request.logProbabilities == nil ? sampler.wanted : .logits }
+    var wanted: BatchRunner.Wanted {
+        request.logProbabilities == nil && matcher == nil ? sampler.wanted : .logits
+    }
 
     /// Takes the token that follows; true when the answer ends with it.
     func accept(_ answer: BatchRunner.Answer, _ language: LanguageModel) -> Bool {
-        let id = sampler.next(answer)
+        guard let id = sampler.next(answer, matcher), matcher?.isExhausted != true else {
+            let isExhausted = matcher?.isExhausted == true
+            finish(
+                isExhausted ? .refused : .stop,
+                problem: isExhausted ? "the grammar is too ambiguous: following it takes too long" : nil)
+            return true
+        }
         let now = ContinuousClock.now
         secondsSinceLastToken = lastTokenAt.map { (now - $0).seconds }
         lastTokenAt = now
@@ -66,11 +81,17 @@ final class EngineSequence: @unchecked Sendable {
             return true
         }
         tokens.append(id)
+        matcher?.advance(id)
         let (text, isStopped) = stops.append(stream.append(language.tokenizer.bytes(of: id)))
         let (own, likeliest) = logProbabilities(of: id, answer)
-        continuation.yield(.token(.init(id: id, text: text, logProbability: own, likeliest: likeliest)))
+        let event = EngineEvent.token(.init(id: id, text: text, logProbability: own, likeliest: likeliest))
+        if request.arrivesWhole { held.append(event) } else { continuation.yield(event) }
         if isStopped {
             finish(.stop, flush: false)
+            return true
+        }
+        if let matcher, !matcher.goesOn {
+            finish(.stop)
             return true
         }
         if completionCount == request.maxTokens {
@@ -96,6 +117,8 @@ final class EngineSequence: @unchecked Sendable {
             let (rest, isStopped) = stops.append(stream.finish())
             text = isStopped ? rest : rest + stops.finish()
         }
+        for event in held { continuation.yield(event) }
+        held = []
         continuation.yield(
             .finished(
                 .init(

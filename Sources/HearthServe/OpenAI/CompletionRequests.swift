@@ -36,13 +36,11 @@ struct ChatRequest: Decodable {
         }
     }
 
-    private struct ResponseFormat: Decodable { let type: String }
     private struct Ignored: Decodable { init(from decoder: any Decoder) {} }
 
     private enum CodingKeys: String, CodingKey {
         case messages, logprobs, tools, functions
         case topLogprobs = "top_logprobs"
-        case responseFormat = "response_format"
     }
 
     init(from decoder: any Decoder) throws {
@@ -55,19 +53,13 @@ struct ChatRequest: Decodable {
         where try fields.decodeIfPresent([Ignored].self, forKey: key)?.isEmpty == false {
             throw APIError(.badRequest, "\(key.rawValue): calling tools is not supported", param: key.rawValue)
         }
-        if let format = try fields.decodeIfPresent(ResponseFormat.self, forKey: .responseFormat), format.type != "text"
-        {
-            throw APIError(
-                .badRequest, "response_format: '\(format.type.prefix(40))' is not supported, only text",
-                param: "response_format")
-        }
         guard !messages.isEmpty else { throw APIError(.badRequest, "messages: empty", param: "messages") }
         if let topLogprobs, !(0...20).contains(topLogprobs) {
             throw APIError(.badRequest, "top_logprobs: \(topLogprobs) is not in 0...20", param: "top_logprobs")
         }
     }
 
-    func engineRequest(_ language: LanguageModel, client: String) throws -> EngineRequest {
+    func engineRequests(_ language: LanguageModel, client: String) throws -> [EngineRequest] {
         let prompt: [Int32]
         do {
             prompt = try language.chatPrompt(messages.map { .init(role: $0.role, content: $0.content) })
@@ -76,8 +68,8 @@ struct ChatRequest: Decodable {
         } catch is FormatError {
             throw APIError(.badRequest, "the model has no chat template: use /v1/completions", param: "messages")
         }
-        return try sampling.request(
-            prompt: prompt, room: language.contextLength - prompt.count,
+        return try sampling.requests(
+            prompts: [prompt], context: language.contextLength,
             logProbabilities: logprobs == true ? topLogprobs ?? 0 : nil, client: client)
     }
 }
@@ -90,22 +82,22 @@ struct CompletionRequest: Decodable {
     let echo: Bool?
 
     enum Prompt: Decodable {
-        case text(String)
-        case tokens([Int32])
+        case texts([String])
+        case tokens([[Int32]])
 
         init(from decoder: any Decoder) throws {
             let value = try decoder.singleValueContainer()
             if let text = try? value.decode(String.self) {
-                self = .text(text)
-            } else if let texts = try? value.decode([String].self), texts.count == 1 {
-                self = .text(texts[0])
+                self = .texts([text])
+            } else if let texts = try? value.decode([String].self), !texts.isEmpty {
+                self = .texts(texts)
             } else if let tokens = try? value.decode([Int32].self) {
-                self = .tokens(tokens)
-            } else if let lists = try? value.decode([[Int32]].self), lists.count == 1 {
-                self = .tokens(lists[0])
+                self = .tokens([tokens])
+            } else if let lists = try? value.decode([[Int32]].self) {
+                self = .tokens(lists)
             } else {
                 throw DecodingError.dataCorruptedError(
-                    in: value, debugDescription: "expected one text, or one list of token ids")
+                    in: value, debugDescription: "expected a text, a list of token ids, or a list of either")
             }
         }
     }
@@ -124,13 +116,13 @@ struct CompletionRequest: Decodable {
         }
     }
 
-    func engineRequest(_ language: LanguageModel, client: String) throws -> EngineRequest {
-        let ids =
+    func engineRequests(_ language: LanguageModel, client: String) throws -> [EngineRequest] {
+        let prompts =
             switch prompt {
-            case .text(let text): language.tokenizer.encode(text)
-            case .tokens(let ids): ids
+            case .texts(let texts): texts.map { language.tokenizer.encode($0) }
+            case .tokens(let lists): lists
             }
-        return try sampling.request(
-            prompt: ids, room: language.contextLength - ids.count, logProbabilities: logprobs, client: client)
+        return try sampling.requests(
+            prompts: prompts, context: language.contextLength, logProbabilities: logprobs, client: client)
     }
 }

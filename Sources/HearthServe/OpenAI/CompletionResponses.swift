@@ -13,11 +13,13 @@ struct CompletionResponse: Encodable {
     }
 
     struct Choice: Encodable {
-        var index = 0
+        let index: Int
         var text: String?
         var message, delta: Message?
         var logprobs: LogProbabilities?
         var finishReason: String?
+
+        init(index: Int) { self.index = index }
 
         enum CodingKeys: String, CodingKey {
             case index, text, message, delta, logprobs
@@ -41,11 +43,13 @@ struct CompletionResponse: Encodable {
     }
 
     struct Usage: Encodable {
-        let promptTokens, completionTokens, totalTokens: Int
-        let details: Details
+        private(set) var promptTokens = 0
+        private(set) var completionTokens = 0
+        private(set) var totalTokens = 0
+        private var details = Details()
 
         struct Details: Encodable {
-            let cachedTokens: Int
+            var cachedTokens = 0
             enum CodingKeys: String, CodingKey { case cachedTokens = "cached_tokens" }
         }
 
@@ -56,10 +60,14 @@ struct CompletionResponse: Encodable {
             case details = "prompt_tokens_details"
         }
 
-        init(_ finish: EngineEvent.Finish) {
-            (promptTokens, completionTokens) = (finish.promptTokens, finish.completionTokens)
-            totalTokens = finish.promptTokens + finish.completionTokens
-            details = Details(cachedTokens: finish.cachedTokens)
+        /// - Parameter countsPrompt: false for further answers to a prompt that is counted.
+        mutating func add(_ finish: EngineEvent.Finish, countsPrompt: Bool) {
+            if countsPrompt {
+                promptTokens += finish.promptTokens
+                details.cachedTokens += finish.cachedTokens
+            }
+            completionTokens += finish.completionTokens
+            totalTokens = promptTokens + completionTokens
         }
     }
 }

@@ -11,6 +11,10 @@ struct SamplingFields: Decodable {
     var logitBias: [String: Double]?
     var stream, ignoreEOS: Bool?
     var streamOptions: StreamOptions?
+    let format: OutputFormat
+
+    /// Answers to one request.
+    static let maximumChoices = 64
 
     struct StreamOptions: Decodable {
         var includeUsage: Bool?
@@ -43,17 +47,38 @@ struct SamplingFields: Decodable {
         (presencePenalty, frequencyPenalty) = (try field(.presencePenalty), try field(.frequencyPenalty))
         (topK, n, seed, stop) = (try field(.topK), try field(.n), try field(.seed), try field(.stop))
         ignoreEOS = try field(.ignoreEOS)
+        format = try OutputFormat(from: decoder)
         (logitBias, stream, streamOptions) = (try field(.logitBias), try field(.stream), try field(.streamOptions))
     }
 
     var isStreamed: Bool { stream ?? false }
     var reportsUsage: Bool { streamOptions?.includeUsage ?? false }
 
+    /// `n` requests for each prompt, all of one prompt together, each with a seed of its own.
+    func requests(
+        prompts: [[Int32]], context: Int, logProbabilities: Int?, client: String
+    ) throws -> [EngineRequest] {
+        let n = n ?? 1
+        guard n >= 1, n <= Self.maximumChoices, prompts.count <= Self.maximumChoices / n else {
+            throw APIError(
+                .badRequest, "n: \(n) answers to \(prompts.count) prompts are not in 1...\(Self.maximumChoices)",
+                param: "n")
+        }
+        return try prompts.flatMap { prompt in
+            let first = try request(
+                prompt: prompt, room: context - prompt.count, logProbabilities: logProbabilities, client: client)
+            return (0..<n).map { index in
+                var request = first
+                request.sampling.seed &+= UInt64(index)
+                return request
+            }
+        }
+    }
+
     /// - Parameter room: tokens that the context leaves after the prompt: the most, and what no number means.
-    func request(
+    private func request(
         prompt: [Int32], room: Int, logProbabilities: Int?, client: String
     ) throws -> EngineRequest {
-        if let n, n != 1 { throw APIError(.badRequest, "n: one choice a request is supported, not \(n)", param: "n") }
         let stops = stop?.values ?? []
         guard stops.count <= 16, stops.allSatisfy({ $0.utf8.count <= 1024 }) else {
             throw APIError(.badRequest, "stop: at most 16 strings of at most 1024 bytes", param: "stop")
