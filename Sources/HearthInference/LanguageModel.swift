@@ -16,6 +16,8 @@ public final class LanguageModel: Sendable {
     public let config: ModelConfig
     public let device: Device
     public let contextLength: Int
+    /// Of the file, and elements of all its tensors.
+    public let byteCount, parameterCount: Int
     let model: Transformer
     let endIDs: Set<Int32>
     /// As it was read; an error comes when it is needed: text completions do without.
@@ -37,6 +39,8 @@ public final class LanguageModel: Sendable {
         let gguf = try GGUFFile(path: path)
         self.path = path
         self.device = device
+        byteCount = gguf.file.bytes.count
+        parameterCount = gguf.tensors.values.reduce(0) { $0 + $1.shape.reduce(1, *) }
         tokenizer = try Tokenizer(gguf)
         config = try ModelConfig(gguf, vocabularySize: tokenizer.vocabularySize)
         self.contextLength = min(contextLength ?? config.contextLength, config.contextLength)

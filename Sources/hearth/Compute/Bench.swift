@@ -7,7 +7,8 @@ import HearthRoofline
 struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Time kernels beside the device's measured ceilings.",
-        subcommands: [BenchKernels.self, BenchCompare.self, BenchPeer.self], defaultSubcommand: BenchKernels.self)
+        subcommands: [BenchKernels.self, BenchLanguage.self, BenchCompare.self, BenchPeer.self],
+        defaultSubcommand: BenchKernels.self)
 }
 
 struct BenchKernels: ParsableCommand {
