@@ -45,7 +45,9 @@ final class GrammarAutomaton {
     /// Where every text starts.
     func start() -> State {
         var closure = Closure()
-        for symbol in grammar.alternatives[Int(grammar.root)] { closure.add(Place(symbol: symbol, parent: Self.bottom)) }
+        for symbol in grammar.alternatives[Int(grammar.root)] {
+            closure.add(Place(symbol: symbol, parent: Self.bottom))
+        }
         return settle(&closure)
     }
 

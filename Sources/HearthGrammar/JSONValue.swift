@@ -66,7 +66,8 @@ public indirect enum JSONValue: Sendable, Equatable {
         case "\u{8}": "\\b"
         case "\u{C}": "\\f"
         case _ where scalar.value < 0x20 || scalar.value == 0x7F:
-            "\\u" + String(repeating: "0", count: 4 - String(scalar.value, radix: 16).count) + String(scalar.value, radix: 16)
+            "\\u" + String(repeating: "0", count: 4 - String(scalar.value, radix: 16).count)
+                + String(scalar.value, radix: 16)
         default: String(scalar)
         }
     }

@@ -41,6 +41,8 @@ package final class BatchRunner {
         /// The k largest; more than `TopK.maximum` bring all.
         case likeliest(Int)
         case logits
+        /// What logits are made of, for embeddings.
+        case hidden
     }
 
     /// What follows one row.
@@ -49,6 +51,7 @@ package final class BatchRunner {
         /// Likeliest first, the first of equals first.
         case likeliest([Candidate])
         case logits([Float])
+        case hidden([Float])
     }
 
     /// Answers for the output rows of `batch`, in its order.
@@ -99,9 +102,11 @@ package final class BatchRunner {
     private func encode(
         _ batch: Batch, keys: Int?, _ wanted: Wanted, _ encoder: inout CommandEncoder
     ) throws(DeviceError) -> Reader {
-        let logits = try language.model.encode(batch, keys: keys, pool: pool, workspace: workspace, &encoder)
-        guard let logits else { return { () throws(DeviceError) in [] } }
-        return try encodeChoice(wanted, of: logits, &encoder)
+        let output = try language.model.encode(
+            batch, keys: keys, output: wanted == .hidden ? .hidden : .logits, pool: pool, workspace: workspace, &encoder
+        )
+        guard let output else { return { () throws(DeviceError) in [] } }
+        return try encodeChoice(wanted, of: output, &encoder)
     }
 
     private func encodeChoice(
@@ -129,6 +134,12 @@ package final class BatchRunner {
                             Candidate(id: Int32(bitPattern: words[width + $0]), logit: Float(bitPattern: words[$0]))
                         })
                 }
+            }
+        case .hidden:
+            return { () throws(DeviceError) in
+                let all = try logits.read(as: Float.self)
+                let width = all.count / rows
+                return (0..<rows).map { .hidden(Array(all[$0 * width..<($0 + 1) * width])) }
             }
         case .likeliest, .logits:
             let softcap = language.config.logitSoftcap

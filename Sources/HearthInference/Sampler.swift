@@ -66,6 +66,7 @@ public struct Sampler: Sendable {
 
     private mutating func choose(_ answer: BatchRunner.Answer) -> Int32 {
         switch answer {
+        case .hidden: preconditionFailure("nothing to choose from")
         case .token(let id): return id
         case .likeliest(let candidates):
             return isGreedy ? candidates[0].id : draw(filtered(candidates[...], candidates))

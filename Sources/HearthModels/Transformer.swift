@@ -51,13 +51,16 @@ public final class Transformer: Sendable {
         func rows(_ tensor: Tensor) -> Tensor { tensor.rows(0..<batch.tokenCount) }
     }
 
-    /// Encodes one pass over what `workspace` was given and returns the logits of the batch's output rows,
-    /// `[rows, vocabulary]`; nil when it wants none. The pool must hold everything before and gets the rest.
+    /// What a pass gives for its output rows: logits, `[rows, vocabulary]`, or what they are made of, `[rows, width]`.
+    public enum Output: Sendable { case logits, hidden }
+
+    /// Encodes one pass over what `workspace` was given and returns `output` of the batch's output rows; nil when it wants none. The pool must hold everything before and gets the rest.
     ///
     /// Of the batch only its shape is encoded: a recording of a decode step serves every step of as many sequences with at
     /// most `keys` keys each.
     public func encode(
-        _ batch: Batch, keys: Int? = nil, pool: KVPool, workspace w: Workspace, _ encoder: inout CommandEncoder
+        _ batch: Batch, keys: Int? = nil, output: Output = .logits, pool: KVPool, workspace w: Workspace,
+        _ encoder: inout CommandEncoder
     ) throws(DeviceError) -> Tensor? {
         let longest = batch.pieces.map(\.keyCount).max() ?? 0
         let scale = config.embeddingScale
@@ -82,11 +85,13 @@ public final class Transformer: Sendable {
             let next = weights.layers[index + 1].attentionNorm
             try encodeNorm(adding: projected, to: x, next, into: normed, pass, &encoder)
         }
-        return try encodeOutputs(pass, &encoder)
+        return try encodeOutputs(pass, output, &encoder)
     }
 
     /// The last normalisation and the logits, of the rows wanted only.
-    private func encodeOutputs(_ pass: Pass, _ encoder: inout CommandEncoder) throws(DeviceError) -> Tensor? {
+    private func encodeOutputs(
+        _ pass: Pass, _ output: Output, _ encoder: inout CommandEncoder
+    ) throws(DeviceError) -> Tensor? {
         let (w, wanted) = (pass.w, pass.batch.outputRows)
         guard let first = wanted.first, let last = wanted.last else { return nil }
         var (x, projected) = (w.x.rows(first..<last + 1), w.projected.rows(first..<last + 1))
@@ -100,6 +105,7 @@ public final class Transformer: Sendable {
         }
         let normed = (isScattered ? w.projected : w.normed).rows(0..<wanted.count)
         try encodeNorm(adding: projected, to: x, weights.outputNorm, into: normed, pass, &encoder)
+        if output == .hidden { return normed }
         let logits = try w.logits(rows: wanted.count)
         try GEMM.encode(normed, weights.output, into: logits, &encoder)
         return logits

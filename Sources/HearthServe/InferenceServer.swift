@@ -94,6 +94,7 @@ public struct InferenceServer: Sendable {
         router.add(middleware: ErrorMiddleware())
         router.add(middleware: KeyMiddleware(keys: keys))
         CompletionRoutes(server: self).add(to: router)
+        EmbeddingRoutes(server: self).add(to: router)
         ModelRoutes(server: self).add(to: router)
         router.get("/metrics") { [self] _, _ in
             let text = ServeMetrics.text(engine.metrics, ceilings: ceilings)

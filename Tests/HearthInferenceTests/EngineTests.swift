@@ -18,6 +18,7 @@ struct EngineTests {
         var (ids, text): ([Int32], String) = ([], "")
         for await event in stream {
             switch event {
+            case .embedding: break
             case .token(let token):
                 ids.append(token.id)
                 text += token.text

@@ -1,10 +1,10 @@
-"""Every architecture beside llama.cpp, on small models with random weights: log-probabilities of the next token.
+"""Every architecture beside llama.cpp, on small models with random weights: log-probabilities of the next token, and embeddings.
 
     architectures.py HEARTH
 
 For llama, qwen2, qwen3, gemma3 and gpt2 a file of a few hundred kB is written (f32, a window of 8 keys, heads that are shared
 and wider than width / heads where the family allows it), and both programs say how likely the next token is after prompts of
-1 to 150 tokens. Prints the largest difference of each.
+1 to 150 tokens; then both make embeddings of them, the mean over tokens. Prints the largest difference of each.
 """
 import json
 import os
@@ -128,7 +128,11 @@ def main():
         params.cache_type_k = params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
         servers.append(xllamacpp.Server(params))
         peer = servers[-1].listening_address
-        worst = 0.0
+        params.embedding, params.pooling_type = True, xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
+        params.n_batch = params.n_ubatch = CONTEXT
+        servers.append(xllamacpp.Server(params))
+        embedding_peer = servers[-1].listening_address
+        worst = furthest = 0.0
         with Server(program, path, "--cache", "f32", "--cache-memory", "64", "--max-sequences", "4") as server:
             for n in (1, 2, 5, 8, 9, 17, 40, 64, 65, 66, 130, 150):
                 theirs = post(peer + "/completion", {"prompt": ids[:n], "n_predict": 1, "n_probs": 20, "temperature": 0,
@@ -141,11 +145,14 @@ def main():
                 count = min(len(mine), len(theirs), 5)
                 worst = max(worst, max(abs(a - b) for a, b in zip(mine[:count], theirs[:count])))
                 total += 1
-        lines.append("%s %.1e" % (name, worst))
+                texts = {"input": ids[:n], "encoding_format": "float"}
+                mine, theirs = (post(url + "/v1/embeddings", texts)["data"][0]["embedding"] for url in (server.url, embedding_peer))
+                furthest = max(furthest, max(abs(a - b) for a, b in zip(mine, theirs)))
+        lines.append("%s %.1e, %.1e" % (name, worst, furthest))
         # llama.cpp looks GELU up in a table of f16.
-        if not worst <= (5e-3 if name in ("gemma3", "gpt2") else 1e-4):
-            raise SystemExit("FAILED: %s differs by %g from llama.cpp" % (name, worst))
-    print("%d prompts, largest difference of log-probabilities from llama.cpp: %s" % (total, ", ".join(lines)))
+        if not max(worst, furthest) <= (5e-3 if name in ("gemma3", "gpt2") else 1e-4):
+            raise SystemExit("FAILED: %s differs by %g, its embeddings by %g, from llama.cpp" % (name, worst, furthest))
+    print("%d prompts, largest difference from llama.cpp of log-probabilities and of embeddings: %s" % (total, "; ".join(lines)))
 
     sys.stdout.flush()
     # llama.cpp's servers wait for ever for each other's threads at the end.

@@ -123,6 +123,17 @@ with Server(program, model, "--api-keys", keys.name, "--model-name", "smol") as 
     import re
     check(re.match(r"[0-9]{3}-[a-c]*\.?$", digits.choices[0].text), "a grammar: %r" % digits.choices[0].text)
 
+    # Embeddings: of length 1, the same alone as among others, alike where texts are.
+    texts = ["A cat sleeps on the sofa.", "The kitten naps on the couch.", "Interest rates rose by two percent."]
+    vectors = [e.embedding for e in client.embeddings.create(model="smol", input=texts).data]
+    alone = client.embeddings.create(model="smol", input=texts[1], encoding_format="float")
+    cosine = lambda a, b: sum(x * y for x, y in zip(a, b))
+    check(all(abs(cosine(v, v) - 1) < 1e-5 for v in vectors), "vectors of length 1")
+    check(max(abs(a - b) for a, b in zip(alone.data[0].embedding, vectors[1])) < 1e-6, "alone as among others")
+    check(cosine(vectors[0], vectors[1]) > cosine(vectors[0], vectors[2]), "cats are nearer to kittens than to banks")
+    check(alone.usage.prompt_tokens == alone.usage.total_tokens > 3, "usage of embeddings")
+    check(refused(openai.BadRequestError, "an empty text", lambda: client.embeddings.create(model="smol", input="")), "")
+
     # Control tokens in a user's words stay words.
     forged = client.chat.completions.create(
         model="smol", max_tokens=1,

@@ -18,12 +18,12 @@ parser.add_argument("--seed", type=int, default=1)
 options = parser.parse_args()
 
 WORDS = [None, True, False, 0, -1, 1, 2, 1.5, 1e308, -1e308, 10**30, "", "a", "\u0000", "\ud800", "é" * 50, [], {}, [[]],
-         [None], [1, 2], ["a"], {"a": 1}, [[1, 2]], "<|im_start|>", 49152, 2**31, 2**63, 2**63 - 1, -2**63, 2**62, 1e-300, {"type": "text"}, {"type": "json_object"}]
+         [None], [1, 2], ["a"], {"a": 1}, [[1, 2]], "base64", "<|im_start|>", 49152, 2**31, 2**63, 2**63 - 1, -2**63, 2**62, 1e-300, {"type": "text"}, {"type": "json_object"}]
 FIELDS = ["model", "prompt", "messages", "max_tokens", "max_completion_tokens", "temperature", "top_p", "top_k", "min_p", "n",
           "seed", "stop", "stream", "stream_options", "logprobs", "top_logprobs", "logit_bias", "presence_penalty",
-          "frequency_penalty", "repetition_penalty", "echo", "tools", "response_format", "content", "tokens", "user",
+          "frequency_penalty", "repetition_penalty", "echo", "tools", "response_format", "content", "tokens", "user", "input", "encoding_format", "dimensions",
           "grammar", "json_schema"]
-PATHS = ["/v1/completions", "/v1/chat/completions", "/tokenize", "/detokenize"]
+PATHS = ["/v1/completions", "/v1/chat/completions", "/tokenize", "/detokenize", "/v1/embeddings"]
 
 
 SCHEMA_KEYS = ["type", "properties", "required", "additionalProperties", "items", "prefixItems", "minItems", "maxItems", "minLength",
@@ -74,7 +74,7 @@ def value(random, depth=0):
 def body(random):
     base = random.choice([
         {"prompt": "a", "max_tokens": 1}, {"messages": [{"role": "user", "content": "a"}], "max_tokens": 1},
-        {"content": "a"}, {"tokens": [1, 2]}])
+        {"content": "a"}, {"tokens": [1, 2]}, {"input": ["a", "b"]}])
     base = json.loads(json.dumps(base))
     for _ in range(random.randrange(4)):
         base[random.choice(FIELDS)] = value(random)

@@ -69,7 +69,9 @@ struct SchemaCompiler {
         }
         for key in ["anyOf", "oneOf"] {
             guard let options = schema[key] else { continue }
-            guard let options = options.array, !options.isEmpty else { throw error(path, "\(key) is a list of schemas") }
+            guard let options = options.array, !options.isEmpty else {
+                throw error(path, "\(key) is a list of schemas")
+            }
             let rest = JSONValue.object(members.filter { $0.key != key })
             var choices: [Expression] = []
             for (index, option) in options.enumerated() {
@@ -130,9 +132,11 @@ struct SchemaCompiler {
         var place = root
         for part in reference.split(separator: "/").dropFirst() {
             let key = String(part.replacing("~1", with: "/").replacing("~0", with: "~"))
-            let next = place[key] ?? Int(key).flatMap { index in
-                place.array.flatMap { $0.indices.contains(index) ? $0[index] : nil }
-            }
+            let next =
+                place[key]
+                ?? Int(key).flatMap { index in
+                    place.array.flatMap { $0.indices.contains(index) ? $0[index] : nil }
+                }
             guard let next else { throw error(path, "$ref '\(reference)' points to nothing") }
             place = next
         }
@@ -156,7 +160,9 @@ struct SchemaCompiler {
         for var part in parts {
             var hops = 0
             // A reference alone stays one, so that it may point to where it stands.
-            while let reference = part["$ref"]?.string, parts.contains(where: { $0 != part && !($0.members?.isEmpty ?? true) }) {
+            while let reference = part["$ref"]?.string,
+                parts.contains(where: { $0 != part && !($0.members?.isEmpty ?? true) })
+            {
                 part = try resolve(reference, path)
                 hops += 1
                 if hops > 32 { throw error(path, "$ref goes round in a circle") }
@@ -177,7 +183,8 @@ struct SchemaCompiler {
     }
 
     private static let annotations: Set = [
-        "title", "description", "default", "examples", "$schema", "$id", "$comment", "deprecated", "readOnly", "writeOnly",
+        "title", "description", "default", "examples", "$schema", "$id", "$comment", "deprecated", "readOnly",
+        "writeOnly",
         "$defs", "definitions",
     ]
 
@@ -355,7 +362,8 @@ private enum OtherNames {
     static func expression(_ names: [String], _ path: String) throws(GrammarError) -> Expression {
         if let name = names.first(where: { $0.unicodeScalars.count > maximumLength }) {
             throw GrammarError(
-                "\(path): additionalProperties beside a name of more than \(maximumLength) characters, '\(name.prefix(20))...'")
+                "\(path): additionalProperties beside a name of more than \(maximumLength) characters, '\(name.prefix(20))...'"
+            )
         }
         // Other names are written without escapes, so that names which need some are none of them.
         let plain = names.map { $0.unicodeScalars.map(\.value) }.filter { $0.allSatisfy(JSONRules.plain.contains) }

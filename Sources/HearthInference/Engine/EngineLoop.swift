@@ -70,7 +70,8 @@ final class EngineLoop: @unchecked Sendable {
 
     /// Pages for the whole prompt and the token after it, those of a known beginning among them.
     private func claimPages(_ sequence: EngineSequence) -> Bool {
-        let shared = pages.takePrefix(of: sequence.request.prompt[...])
+        // An embedding needs every token's pass, a known beginning among them.
+        let shared = sequence.request.embeds ? [] : pages.takePrefix(of: sequence.request.prompt[...])
         let needed = KVPool.pages(for: sequence.promptCount + 1) - shared.count
         guard let own = pages.take(needed) else {
             pages.release(shared)
@@ -123,19 +124,22 @@ final class EngineLoop: @unchecked Sendable {
             chosen.append((sequence, range))
             budget -= range.count
         }
-        if engine.options.isInvariant, engine.language.device.canReplay {
-            for entry in chosen { run([entry]) }
-        } else {
-            run(chosen)
+        let embedding = chosen.filter(\.sequence.request.embeds)
+        let generating = chosen.filter { !$0.sequence.request.embeds }
+        let isAlone = engine.options.isInvariant && engine.language.device.canReplay
+        for part in [generating, embedding] {
+            if isAlone { for entry in part { run([entry]) } } else { run(part) }
         }
     }
 
+    /// - Parameter chosen: all of them embeddings, or none.
     private func run(_ chosen: [(sequence: EngineSequence, range: Range<Int>)]) {
         if chosen.isEmpty { return }
+        let embeds = chosen[0].sequence.request.embeds
         let pieces = chosen.map { sequence, range in
             Batch.Piece(
                 tokens: Array(sequence.tokens[range]), position: range.lowerBound, pages: sequence.pages,
-                outputs: range.upperBound == sequence.tokens.count ? .last : .none)
+                outputs: embeds ? .all : range.upperBound == sequence.tokens.count ? .last : .none)
         }
         let batch = Batch(pieces)
         // Answers come in the order of the batch, which has single tokens first.
@@ -143,13 +147,14 @@ final class EngineLoop: @unchecked Sendable {
         let answers: [BatchRunner.Answer]
         let usage: DecodeSession.Usage
         do throws(DeviceError) {
-            (answers, usage) = try runner.run(batch, Self.wanted(receivers))
+            (answers, usage) = try runner.run(batch, embeds ? .hidden : Self.wanted(receivers))
         } catch {
             return fail(chosen.map(\.sequence), error)
         }
         var finished = 0
         for (sequence, range) in chosen {
             sequence.computed = range.upperBound
+            if embeds { continue }
             if range.lowerBound < sequence.promptCount {
                 let known = min(sequence.computed, sequence.promptCount)
                 pages.publish(sequence.pages, holding: sequence.request.prompt[..<known])
@@ -159,6 +164,18 @@ final class EngineLoop: @unchecked Sendable {
         for (sequence, answer) in zip(receivers, answers) where sequence.accept(answer, engine.language) {
             leave(sequence)
             finished += 1
+        }
+        if embeds {
+            var rows = answers[...]
+            for index in batch.order {
+                let (sequence, range) = chosen[index]
+                if sequence.accept(rows.prefix(range.count), of: range) {
+                    leave(sequence)
+                    finished += 1
+                    update { $0.promptTokens += sequence.promptCount }
+                }
+                rows = rows.dropFirst(range.count)
+            }
         }
         update { metrics in
             metrics.passes += 1
@@ -183,7 +200,7 @@ final class EngineLoop: @unchecked Sendable {
             switch sequence.wanted {
             case .largest: most = max(most, 1)
             case .likeliest(let k): most = max(most, k + 1)
-            case .logits: return .logits
+            case .logits, .hidden: return .logits
             }
         }
         return most <= 1 ? .largest : .likeliest(most - 1)

@@ -15,6 +15,8 @@ public struct EngineRequest: Sendable {
     public var arrivesWhole = false
     /// What the answer must be; nil for any text.
     public var grammar: Grammar?
+    /// Reads the prompt only, and answers with its embedding: the mean over tokens of what the output layer reads, of length 1.
+    public var embeds = false
     /// Whose turn it is: requests wait in turns of clients, not in one line.
     public var client: String
 
@@ -37,6 +39,8 @@ public struct TokenLogProbability: Sendable, Hashable {
 public enum EngineEvent: Sendable {
     /// Text that became certain with this token; it may be empty, and what stop strings held back comes with a later one.
     case token(Token)
+    /// What `embeds` asked for, before its end.
+    case embedding([Float])
     case finished(Finish)
 
     public struct Token: Sendable {

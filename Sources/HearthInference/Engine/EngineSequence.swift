@@ -101,6 +101,21 @@ final class EngineSequence: @unchecked Sendable {
         return false
     }
 
+    // MARK: Embeddings
+
+    private var sum: [Float] = []
+
+    /// Takes what the model made of the tokens in `range`; true when they are the last.
+    func accept(_ rows: ArraySlice<BatchRunner.Answer>, of range: Range<Int>) -> Bool {
+        if range.lowerBound == 0 { sum = [] }
+        for case .hidden(let row) in rows { sum = sum.isEmpty ? row : zip(sum, row).map { $0 + $1 } }
+        guard range.upperBound == promptCount else { return false }
+        let length = sum.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
+        continuation.yield(.embedding(sum.map { length > 0 ? Float(Double($0) / length) : 0 }))
+        finish(.stop)
+        return true
+    }
+
     private func logProbabilities(of id: Int32, _ answer: BatchRunner.Answer) -> (Double?, [TokenLogProbability]) {
         guard let count = request.logProbabilities, case .logits(let logits) = answer else { return (nil, []) }
         let largest = Double(logits.max()!)

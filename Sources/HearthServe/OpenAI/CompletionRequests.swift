@@ -77,37 +77,16 @@ struct ChatRequest: Decodable {
 /// The body of `/v1/completions`.
 struct CompletionRequest: Decodable {
     let sampling: SamplingFields
-    let prompt: Prompt
+    let prompt: TextInput
     let logprobs: Int?
     let echo: Bool?
-
-    enum Prompt: Decodable {
-        case texts([String])
-        case tokens([[Int32]])
-
-        init(from decoder: any Decoder) throws {
-            let value = try decoder.singleValueContainer()
-            if let text = try? value.decode(String.self) {
-                self = .texts([text])
-            } else if let texts = try? value.decode([String].self), !texts.isEmpty {
-                self = .texts(texts)
-            } else if let tokens = try? value.decode([Int32].self) {
-                self = .tokens([tokens])
-            } else if let lists = try? value.decode([[Int32]].self) {
-                self = .tokens(lists)
-            } else {
-                throw DecodingError.dataCorruptedError(
-                    in: value, debugDescription: "expected a text, a list of token ids, or a list of either")
-            }
-        }
-    }
 
     private enum CodingKeys: String, CodingKey { case prompt, logprobs, echo }
 
     init(from decoder: any Decoder) throws {
         sampling = try SamplingFields(from: decoder)
         let fields = try decoder.container(keyedBy: CodingKeys.self)
-        prompt = try fields.decode(Prompt.self, forKey: .prompt)
+        prompt = try fields.decode(TextInput.self, forKey: .prompt)
         logprobs = try fields.decodeIfPresent(Int.self, forKey: .logprobs)
         echo = try fields.decodeIfPresent(Bool.self, forKey: .echo)
         if echo == true { throw APIError(.badRequest, "echo: is not supported", param: "echo") }
@@ -117,12 +96,8 @@ struct CompletionRequest: Decodable {
     }
 
     func engineRequests(_ language: LanguageModel, client: String) throws -> [EngineRequest] {
-        let prompts =
-            switch prompt {
-            case .texts(let texts): texts.map { language.tokenizer.encode($0) }
-            case .tokens(let lists): lists
-            }
         return try sampling.requests(
-            prompts: prompts, context: language.contextLength, logProbabilities: logprobs, client: client)
+            prompts: prompt.tokens(language), context: language.contextLength, logProbabilities: logprobs,
+            client: client)
     }
 }

@@ -126,6 +126,7 @@ struct CompletionWriter: Sendable {
                 case .token(let token):
                     text += token.text
                     if let entry = LogProbabilities.entry(token, server.language) { entries.append(entry) }
+                case .embedding: break
                 case .finished(let finish):
                     if let error = APIError(finish) { throw error }
                     var choice = CompletionResponse.Choice(index: index)
@@ -169,6 +170,7 @@ struct CompletionWriter: Sendable {
                     let entry = LogProbabilities.entry(token, server.language)
                     choice.logprobs = form.logProbabilities(entry.map { [$0] } ?? [])
                     if !token.text.isEmpty || entry != nil { choices.append(choice) }
+                case .embedding: break
                 case .finished(let finish):
                     if let error = APIError(finish) {
                         try await writer.write(line(["error": error.body]))

@@ -40,7 +40,8 @@ struct OutputFormat: Decodable {
             guard let asked else { continue }
             if grammar != nil {
                 throw APIError(
-                    .badRequest, "\(key.rawValue): only one of grammar, json_schema and response_format", param: key.rawValue)
+                    .badRequest, "\(key.rawValue): only one of grammar, json_schema and response_format",
+                    param: key.rawValue)
             }
             grammar = asked
         }
