@@ -77,7 +77,9 @@ struct LlamaCppGrammarTests {
         let grammar =
             example.isSchema
             ? try Grammar(jsonSchema: try JSONValue(example.text.utf8)) : try Grammar(gbnf: example.text)
-        let texts = (example.pass + example.fail).flatMap { $0 }.map { if case .text(let text) = $0 { text } else { "" } }
+        let texts = (example.pass + example.fail).flatMap { $0 }.map {
+            if case .text(let text) = $0 { text } else { "" }
+        }
         let vocabulary = ScalarVocabulary(texts + ["x\"{}[]:,0 "])
         func tokens(_ parts: [Part]) -> [Int32] {
             parts.flatMap { part in
@@ -177,7 +179,9 @@ struct LlamaCppGrammarTests {
         for scalar in [0, 0x7F, 0x80, 0x7FF, 0x800, 0xD7FF, 0xE000, 0xFFFF, 0x10000, 0x10FFFF] {
             #expect(accepts(grammar, String(Unicode.Scalar(UInt32(scalar))!)))
         }
-        let broken: [[UInt8]] = [[0x80], [0xC0, 0x80], [0xE0, 0x80, 0x80], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xFF]]
+        let broken: [[UInt8]] = [
+            [0x80], [0xC0, 0x80], [0xE0, 0x80, 0x80], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xFF],
+        ]
         let trie = TokenTrie(broken)
         let matcher = GrammarMatcher(grammar, trie, ends: [])
         for token in trie.text(of: 0)!.indices.map(Int32.init) + [1, 2, 3, 4, 5] { #expect(!matcher.allows(token)) }

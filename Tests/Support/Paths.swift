@@ -19,8 +19,11 @@ public enum TestPaths {
             ?? FileManager.default.homeDirectoryForCurrentUser.appending(path: ".cache/hearth")
     }
 
-    /// The default model; nil when scripts/fetch-model could not have it.
-    public static var model: String? { existing(cache.appending(path: "models/SmolLM2-135M-Instruct.Q4_1.gguf")) }
+    /// The default model; nil when scripts/fetch-model could not have it. `HEARTH_TEST_MODEL` names another for ParityTests.
+    public static var model: String? {
+        let other = ProcessInfo.processInfo.environment["HEARTH_TEST_MODEL"].map { URL(fileURLWithPath: $0) }
+        return existing(other ?? cache.appending(path: "models/SmolLM2-135M-Instruct.Q4_1.gguf"))
+    }
 
     /// llama.cpp's tokenizer vectors; nil when scripts/fetch-vectors could not have them.
     public static var vocabularies: String? { existing(cache.appending(path: "vocabularies")) }
@@ -31,7 +34,10 @@ public enum TestPaths {
     }
 
     /// What Tests/parity/reference.py wrote; nil when it was not run.
-    public static var parity: String? { existing(repository.appending(path: ".build/parity/reference.json")) }
+    public static var parity: String? {
+        let name = model.map { URL(fileURLWithPath: $0).deletingPathExtension().lastPathComponent } ?? ""
+        return existing(repository.appending(path: ".build/parity/\(name).json"))
+    }
 
     private static func existing(_ url: URL) -> String? {
         FileManager.default.fileExists(atPath: url.path) ? url.path : nil

@@ -2,10 +2,11 @@
 
     reference.py MODEL.gguf OUT.json
 
-numpy: f32 forward pass over weights dequantised by the gguf package; log-probability of each next token of 20 prompts.
-llama.cpp (xllamacpp): token ids of the prompts, and its most likely next token at over 1,000 teacher-forced positions,
-twice: on the file as it is, where llama.cpp rounds activations to 8 bits in every product, and on the same weights
-widened to f32, where it computes as Hearth and numpy do.
+numpy: f32 forward pass over weights dequantised by the gguf package; log-probability of each next token of 20 prompts (small
+models of llama's architecture).
+llama.cpp (xllamacpp): token ids of the prompts, and at over 1,000 teacher-forced positions its most likely token and a
+log-probability, twice: on the file as it is, where llama.cpp rounds activations to 8 bits in every product, and on the same
+weights widened to f32, where it computes as Hearth and numpy do.
 """
 import json
 import os
@@ -84,12 +85,17 @@ class LlamaCpp:
     def tokens(self, text, special):
         return self.post("/tokenize", {"content": text, "add_special": False, "parse_special": special})["tokens"]
 
-    def best(self, ids):
-        """The most likely token after each prefix, the cache keeping what was read before."""
+    def next(self, ids):
+        """After each prefix the most likely token, and one token with its log-probability: the one that follows, or the most
+        likely where that one is not among the first twenty. The cache keeps what was read before."""
         out = []
         for n in range(1, len(ids)):
-            answer = self.post("/completion", {"prompt": ids[:n], "n_predict": 1, "temperature": 0, "cache_prompt": True, "return_tokens": True})
-            out.append(answer["tokens"][0] if answer["tokens"] else -1)
+            answer = self.post("/completion", {"prompt": ids[:n], "n_predict": 1, "temperature": 0, "cache_prompt": True,
+                                               "return_tokens": True, "n_probs": 20})
+            likely = (answer.get("completion_probabilities") or [{}])[0].get("top_logprobs") or [{"id": -1, "logprob": 0}]
+            scored = next((entry for entry in likely if entry["id"] == ids[n]), likely[0])
+            out.append({"best": answer["tokens"][0] if answer["tokens"] else -1, "scored": scored["id"],
+                        "logprob": scored["logprob"]})
             if n % 200 == 0:
                 print("parity: llama.cpp %d/%d" % (n, len(ids)), file=sys.stderr, flush=True)
         return out
@@ -115,21 +121,23 @@ def main():
     model, out = sys.argv[1:]
     prompts = json.load(open(os.path.join(HERE, "prompts.json"), encoding="utf-8"))
     passage = open(os.path.join(HERE, "..", "Data", "alice.txt"), encoding="utf-8").read()
-    llama_cpp, llama = LlamaCpp(model), Llama(model)
+    llama_cpp = LlamaCpp(model)
+    llama = Llama(model) if os.path.getsize(model) < 1 << 29 else None
     os.makedirs(os.path.dirname(os.path.abspath(out)), exist_ok=True)
     texts = [passage] + prompts
     ids = [llama_cpp.tokens(text, True) for text in texts]
-    logits = [llama(np.array(one)) for one in ids]
-    stored = [llama_cpp.best(one) for one in ids]
+    logits = [llama(np.array(one)) for one in ids] if llama else []
+    stored = [llama_cpp.next(one) for one in ids]
     widen(model, out + ".f32.gguf")
     widened_llama_cpp = LlamaCpp(out + ".f32.gguf")
-    widened = [widened_llama_cpp.best(one) for one in ids]
+    widened = [widened_llama_cpp.next(one) for one in ids]
     os.remove(out + ".f32.gguf")
 
-    numpy_best = [[int(i) for i in z[:-1].argmax(-1)] for z in logits]
-    agree = lambda one: sum(x == y for a, b in zip(numpy_best, one) for x, y in zip(a, b))
-    print("parity: of %d positions numpy f32 agrees with llama.cpp on %d (file as stored), %d (weights widened to f32)"
-          % (sum(map(len, stored)), agree(stored), agree(widened)), file=sys.stderr)
+    if llama:
+        numpy_best = [[int(i) for i in z[:-1].argmax(-1)] for z in logits]
+        agree = lambda one: sum(x == y["best"] for a, b in zip(numpy_best, one) for x, y in zip(a, b))
+        print("parity: of %d positions numpy f32 agrees with llama.cpp on %d (file as stored), %d (weights widened to f32)"
+              % (sum(map(len, stored)), agree(stored), agree(widened)), file=sys.stderr)
     result = {
         "prompts": [{"text": t, "ids": i, "logprobs": log_probs(z, i)} for t, i, z in zip(prompts, ids[1:], logits[1:])],
         "passages": [{"ids": i, "stored": s, "widened": w} for i, s, w in zip(ids, stored, widened)],
