@@ -1,3 +1,4 @@
+import CKernels
 import HearthCompute
 import HearthRoofline
 
@@ -41,7 +42,7 @@ public enum GEMM {
         encoder.note(name(problem.weights), cost(problem))
     }
 
-    /// As `encode`, with `options`; on the CPU other than the plain product takes f32 weights.
+    /// As `encode`, with `options`; on the CPU weights other than f32 take bias and activation only.
     public static func encode(
         _ a: Tensor, _ b: Tensor, _ options: Options, into c: Tensor, _ encoder: inout CommandEncoder
     ) throws(DeviceError) {
@@ -54,7 +55,18 @@ public enum GEMM {
             }
             return encoder.note(name(problem.weights), cost(problem))
         }
-        try require(b.dtype == .f32, "GEMM", "\(b.dtype) weights take options when they are packed (PackedWeights)")
+        if b.dtype != .f32 {
+            try require(
+                options.alpha == 1 && options.beta == 0, "GEMM", "\(b.dtype) weights take no alpha or beta")
+            if problem.m > 0, problem.n > 0 {
+                runCPU(problem, a, b, c, cpu)
+                let out = Out(c, options)
+                var epilogue = out.epilogue
+                ck_epilogue(
+                    &epilogue, Int64(problem.m), Int64(problem.n), c.hostPointer(as: Float.self), Int64(out.row))
+            }
+            return encoder.note(name(problem.weights), cost(problem))
+        }
         if problem.m > 0, problem.n > 0 {
             var left = Left(a)
             left.scale = options.alpha
