@@ -1,7 +1,7 @@
 import Foundation
 
 extension JobSpec {
-    /// Reads a spec; a relative `model` is taken from `folder`.
+    /// Reads a spec; relative paths are taken from `folder`.
     ///
     /// - Throws: `ConfigError` with file, line and field: unknown fields, wrong types, missing or impossible values.
     public static func parse(yaml text: String, file: String, folder: String) throws(ConfigError) -> JobSpec {
@@ -14,11 +14,21 @@ extension JobSpec {
         var spec = JobSpec(kind: kind, name: try fields.string("name", default: kind.rawValue))
         spec.device = try fields.string("device", default: spec.device)
         spec.timeoutSeconds = try fields.double("timeoutSeconds", default: spec.timeoutSeconds)
+        func path(_ field: String) throws(ConfigError) -> String? {
+            let path = try fields.string(field, default: "")
+            let base = URL(fileURLWithPath: folder, isDirectory: true)
+            return path.isEmpty ? nil : URL(fileURLWithPath: path, relativeTo: base).path
+        }
+        func optional(_ field: String) throws(ConfigError) -> String? {
+            let text = try fields.string(field, default: "")
+            return text.isEmpty ? nil : text
+        }
         switch kind {
         case .generate:
-            let model = try fields.string("model")
-            spec.model = URL(fileURLWithPath: model, relativeTo: URL(fileURLWithPath: folder, isDirectory: true)).path
-            spec.prompt = try fields.string("prompt")
+            spec.model = try path("model")
+            (spec.input, spec.output) = (try path("input"), try path("output"))
+            spec.context = try fields.integer("context", default: spec.context)
+            spec.prompt = try optional("prompt")
             spec.isChat = try fields.bool("chat", default: spec.isChat)
             spec.maxTokens = try fields.integer("maxTokens", default: spec.maxTokens)
             spec.sampling.temperature = try fields.double("temperature", default: 0)
@@ -26,6 +36,13 @@ extension JobSpec {
             spec.sampling.topP = try fields.double("topP", default: 1)
             spec.sampling.minP = try fields.double("minP", default: 0)
             spec.sampling.seed = UInt64(max(0, try fields.integer("seed", default: 0)))
+        case .serve:
+            spec.model = try path("model")
+            spec.context = try fields.integer("context", default: spec.context)
+            spec.listen = try optional("listen")
+            spec.modelName = try optional("modelName")
+            (spec.apiKeys, spec.tlsCertificate) = (try path("apiKeys"), try path("tlsCertificate"))
+            spec.tlsKey = try path("tlsKey")
         case .bench: spec.workloads = try fields.strings("workloads", default: [])
         case .probe: break
         }

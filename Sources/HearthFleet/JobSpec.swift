@@ -1,6 +1,6 @@
 /// What a user asks a node to do. Written in YAML (`JobSpec.parse`), sent as JSON.
 public struct JobSpec: Sendable, Hashable, Codable {
-    public enum Kind: String, Sendable, Codable, CaseIterable { case generate, bench, probe }
+    public enum Kind: String, Sendable, Codable, CaseIterable { case generate, serve, bench, probe }
 
     /// Sampling of `generate`, as in `hearth generate`.
     public struct Sampling: Sendable, Hashable, Codable {
@@ -18,12 +18,21 @@ public struct JobSpec: Sendable, Hashable, Codable {
     public var device: String
     public var timeoutSeconds: Double
 
-    // generate
+    // generate, serve
     public var model: String?
+    /// Tokens of prompt and answer at most, where many are served; the model's own where that is less.
+    public var context = 8192
+
+    // generate: a prompt, or a file of requests and one for their answers (JSON Lines).
     public var prompt: String?
+    public var input, output: String?
     public var isChat = false
     public var maxTokens = 128
     public var sampling = Sampling()
+
+    // serve, as in `hearth serve`
+    public var listen: String?
+    public var modelName, apiKeys, tlsCertificate, tlsKey: String?
 
     // bench
     public var workloads: [String] = []
@@ -44,17 +53,42 @@ public struct JobSpec: Sendable, Hashable, Codable {
         if !Self.isDevice(device) { return "device: '\(device.prefix(40))' is not auto, cpu, vulkan or vulkan:INDEX" }
         if !(timeoutSeconds >= 1 && timeoutSeconds <= 30 * 86400) { return "timeoutSeconds: 1 to 2592000" }
         switch kind {
-        case .generate: return generateProblem
+        case .generate: return modelProblem ?? generateProblem
+        case .serve: return modelProblem ?? serveProblem
         case .bench: return workloads.count > 100 ? "workloads: at most 100" : nil
         case .probe: return nil
         }
     }
 
+    private static func pathProblem(_ field: String, _ path: String?) -> String? {
+        guard let path else { return nil }
+        return path.hasPrefix("/") ? nil : "\(field): '\(path.prefix(80))' is not an absolute path"
+    }
+
+    private var modelProblem: String? {
+        guard let model, !model.isEmpty else { return "model: a \(kind.rawValue) job needs a model file" }
+        if !(1...1 << 24).contains(context) { return "context: 1 to 16777216" }
+        return Self.pathProblem("model", model)
+    }
+
+    private var serveProblem: String? {
+        for (field, path) in [("apiKeys", apiKeys), ("tlsCertificate", tlsCertificate), ("tlsKey", tlsKey)] {
+            if let problem = Self.pathProblem(field, path) { return problem }
+        }
+        if let listen, (try? ListenAddress(listen)) == nil { return "listen: '\(listen.prefix(80))' is not HOST:PORT" }
+        return nil
+    }
+
     private var generateProblem: String? {
-        guard let model, !model.isEmpty else { return "model: a generate job needs a model file" }
-        if !model.hasPrefix("/") { return "model: '\(model.prefix(80))' is not an absolute path" }
-        guard let prompt, !prompt.isEmpty else { return "prompt: a generate job needs a prompt" }
-        if prompt.utf8.count > 1 << 20 { return "prompt: more than 1 MiB" }
+        if (input == nil) != (output == nil) { return "input: needs an output beside it, and an output an input" }
+        if input != nil {
+            if prompt != nil { return "prompt: either a prompt or an input file" }
+            if let problem = Self.pathProblem("input", input) ?? Self.pathProblem("output", output) { return problem }
+            if input == output { return "output: is the input" }
+        } else {
+            guard let prompt, !prompt.isEmpty else { return "prompt: a generate job needs a prompt, or an input file" }
+            if prompt.utf8.count > 1 << 20 { return "prompt: more than 1 MiB" }
+        }
         if !(1...1 << 20).contains(maxTokens) { return "maxTokens: 1 to 1048576" }
         let s = sampling
         if !(s.temperature >= 0 && s.temperature <= 100) { return "temperature: 0 to 100" }

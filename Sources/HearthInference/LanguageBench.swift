@@ -46,7 +46,8 @@ public struct LanguageBench {
         guard largest + options.depths.max()! <= language.contextLength else {
             throw GenerationError(
                 description:
-                    "\(largest) tokens at depth \(options.depths.max()!) exceed the context of \(language.contextLength)")
+                    "\(largest) tokens at depth \(options.depths.max()!) exceed the context of \(language.contextLength)"
+            )
         }
     }
 

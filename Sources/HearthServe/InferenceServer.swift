@@ -22,10 +22,7 @@ package struct ServeContext: RequestContext {
 
 /// An OpenAI-compatible endpoint over one engine.
 public struct InferenceServer: Sendable {
-    public let engine: Engine
-    public let modelName: String
-    /// What answers can be traced by: model, device and settings.
-    public let fingerprint: String
+    let model: ServedModel
     let config: ServeConfig
     let startedAt = Int(Date().timeIntervalSince1970)
     private let address: ListenAddress
@@ -33,15 +30,14 @@ public struct InferenceServer: Sendable {
     private let ceilings: Ceilings?
     private let logger: Logger
 
-    var language: LanguageModel { engine.language }
+    var engine: Engine { model.engine }
+    var language: LanguageModel { model.language }
 
     /// - Throws: `ConfigError` for an address that others reach without keys and TLS, or files that cannot be read.
     public init(
-        engine: Engine, config: ServeConfig, fingerprint: String, ceilings: Ceilings?, logger: Logger
+        _ model: ServedModel, config: ServeConfig, ceilings: Ceilings?, logger: Logger
     ) throws(ConfigError) {
-        (self.engine, self.config, self.fingerprint) = (engine, config, fingerprint)
-        (self.ceilings, self.logger) = (ceilings, logger)
-        modelName = config.modelName ?? engine.language.name
+        (self.model, self.config, self.ceilings, self.logger) = (model, config, ceilings, logger)
         address = try ListenAddress(config.listen)
         try config.check(address)
         keys = try config.apiKeyFile.map { path throws(ConfigError) in try APIKeys(path: path) }
@@ -121,13 +117,6 @@ public struct InferenceServer: Sendable {
         } catch let error as HTTPError where error.status == .contentTooLarge {
             throw APIError(.contentTooLarge, "the body is larger than \(config.maxBodyByteCount) bytes")
         }
-    }
-
-    func checkModel(_ asked: String?) throws {
-        guard let asked, asked != modelName else { return }
-        throw APIError(
-            .notFound, "the model '\(asked.prefix(100))' is not served here; \(modelName) is", param: "model",
-            code: "model_not_found")
     }
 }
 

@@ -27,11 +27,11 @@ struct ModelRoutes: Sendable {
 
     func add(to router: Router<ServeContext>) {
         let model = Model(
-            id: server.modelName, created: server.startedAt, contextLength: server.language.contextLength)
+            id: server.model.name, created: server.startedAt, contextLength: server.language.contextLength)
         router.get("/health") { _, _ in try JSONBody.response(["status": "ok"]) }
         router.get("/v1/models") { _, _ in try JSONBody.response(ModelList(data: [model])) }
         router.get("/v1/models/:model") { _, context in
-            try server.checkModel(try context.parameters.require("model"))
+            try server.model.check(try context.parameters.require("model"))
             return try JSONBody.response(model)
         }
         router.post("/tokenize") { request, _ in

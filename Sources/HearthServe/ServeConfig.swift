@@ -4,8 +4,6 @@ import HearthFleet
 public struct ServeConfig: Sendable {
     /// HOST:PORT; port 0 takes a free one.
     public var listen = "127.0.0.1:8080"
-    /// The name clients ask for; nil is the model file's.
-    public var modelName: String?
     /// A file of API keys (`APIKeys`); nil serves everyone, on loopback only.
     public var apiKeyFile: String?
     /// PEM files; both or none.

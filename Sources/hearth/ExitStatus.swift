@@ -5,6 +5,7 @@ import HearthCompute
 import HearthFleet
 import HearthFormats
 import HearthInference
+import HearthServe
 
 /// Exit codes (sysexits.h where it has one); docs/operations.md lists them for users.
 enum ExitStatus: Int32 {
@@ -25,6 +26,7 @@ enum ExitStatus: Int32 {
         case let error as DeviceError:
             error.code == .timeout ? .timeout : error.code == .invalid ? .badInput : .deviceUnavailable
         case is ConfigError: .badConfig
+        case is BatchRun.Interrupted: .tryAgain
         case let error as CoordinatorClient.Failure: Self.of(status: error.status)
         case let error as CommandFailure: error.status
         default: .software
@@ -45,6 +47,7 @@ enum ExitStatus: Int32 {
         let isOurs =
             error is FormatError || error is GenerationError || error is ChatTemplateError || error is DeviceError
             || error is CommandFailure || error is ConfigError || error is CoordinatorClient.Failure
+            || error is BatchRun.Interrupted
         if !isOurs { command.exit(withError: error) }
         Terminal.error("hearth: \(error)")
         exit(of(error).rawValue)

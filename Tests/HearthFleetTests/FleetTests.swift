@@ -16,10 +16,24 @@ import Testing
         #expect(spec.device == "vulkan:3" && spec.sampling.topP == 0.5 && spec.sampling.seed == 9)
     }
 
+    @Test func readsBatchAndServeJobs() throws {
+        let batch = try parse("kind: generate\nmodel: a.gguf\ninput: in.jsonl\noutput: /out/x.jsonl\n")
+        #expect(batch.input == "/models/in.jsonl" && batch.output == "/out/x.jsonl" && batch.prompt == nil)
+        let serve = try parse("kind: serve\nmodel: a.gguf\nlisten: 127.0.0.1:9\napiKeys: keys\ncontext: 100\n")
+        #expect(serve.listen == "127.0.0.1:9" && serve.apiKeys == "/models/keys" && serve.context == 100)
+    }
+
     @Test(arguments: [
+        ("kind: generate\nmodel: m\ninput: i\n", "input: needs an output"),
+        ("kind: generate\nmodel: m\ninput: i\noutput: o\nprompt: p\n", "prompt: either"),
+        ("kind: generate\nmodel: m\ninput: i\noutput: i\n", "output: is the input"),
+        ("kind: serve\n", "model: a serve job needs a model"),
+        ("kind: serve\nmodel: m\nlisten: here\n", "listen: 'here'"),
+        ("kind: serve\nmodel: m\nprompt: p\n", "prompt: unknown field"),
+        ("kind: serve\nmodel: m\ncontext: 0\n", "context: 1 to"),
         ("kind: generate\nmodel: m\nprompt: p\npromt: x\n", "job.yaml:4: promt: unknown field"),
         ("kind: cook\n", "job.yaml:1: kind: 'cook'"), ("name: x\n", "kind is missing"), ("", "expected 'field: value'"),
-        ("- a\n", "expected 'field: value'"), ("kind: generate\nmodel: m\n", "prompt is missing"),
+        ("- a\n", "expected 'field: value'"), ("kind: generate\nmodel: m\n", "prompt: a generate job needs a prompt"),
         ("kind: generate\nmodel: m\nprompt: p\nmaxTokens: many\n", "job.yaml:4: maxTokens: expected a whole number"),
         ("kind: generate\nmodel: m\nprompt: p\nmaxTokens: 0\n", "job.yaml:4: maxTokens: 1 to"),
         ("kind: generate\nmodel: m\nprompt: [p]\n", "job.yaml:3: prompt: expected text"),

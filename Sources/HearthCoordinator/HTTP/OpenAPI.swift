@@ -162,14 +162,22 @@ package enum OpenAPI {
                 seed: {type: integer}
             JobSpec:
               type: object
-              required: [kind, name, device, timeoutSeconds, isChat, maxTokens, sampling, workloads]
+              required: [kind, name, device, timeoutSeconds, context, isChat, maxTokens, sampling, workloads]
               properties:
-                kind: {type: string, enum: [generate, bench, probe]}
+                kind: {type: string, enum: [generate, serve, bench, probe]}
                 name: {type: string}
                 device: {type: string}
                 timeoutSeconds: {type: number}
                 model: {type: string}
+                context: {type: integer}
                 prompt: {type: string}
+                input: {type: string}
+                output: {type: string}
+                listen: {type: string}
+                modelName: {type: string}
+                apiKeys: {type: string}
+                tlsCertificate: {type: string}
+                tlsKey: {type: string}
                 isChat: {type: boolean}
                 maxTokens: {type: integer}
                 sampling: {$ref: '#/components/schemas/Sampling'}

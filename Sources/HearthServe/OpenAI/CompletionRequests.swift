@@ -59,7 +59,7 @@ struct ChatRequest: Decodable {
         }
     }
 
-    func engineRequests(_ language: LanguageModel, client: String) throws -> [EngineRequest] {
+    func engineRequests(_ language: LanguageModel, client: String, seed: UInt64?) throws -> [EngineRequest] {
         let prompt: [Int32]
         do {
             prompt = try language.chatPrompt(messages.map { .init(role: $0.role, content: $0.content) })
@@ -70,7 +70,7 @@ struct ChatRequest: Decodable {
         }
         return try sampling.requests(
             prompts: [prompt], context: language.contextLength,
-            logProbabilities: logprobs == true ? topLogprobs ?? 0 : nil, client: client)
+            logProbabilities: logprobs == true ? topLogprobs ?? 0 : nil, client: client, seed: seed)
     }
 }
 
@@ -95,9 +95,9 @@ struct CompletionRequest: Decodable {
         }
     }
 
-    func engineRequests(_ language: LanguageModel, client: String) throws -> [EngineRequest] {
+    func engineRequests(_ language: LanguageModel, client: String, seed: UInt64?) throws -> [EngineRequest] {
         return try sampling.requests(
             prompts: prompt.tokens(language), context: language.contextLength, logProbabilities: logprobs,
-            client: client)
+            client: client, seed: seed)
     }
 }

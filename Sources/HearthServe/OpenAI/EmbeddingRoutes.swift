@@ -50,7 +50,7 @@ struct EmbeddingRoutes: Sendable {
         router.post("/v1/embeddings") { request, context in
             var request = request
             let body = try JSONBody.decode(Body.self, from: try await server.collectBody(of: &request))
-            try server.checkModel(body.model)
+            try server.model.check(body.model)
             if body.dimensions != nil {
                 throw APIError(.badRequest, "dimensions: the model's own only", param: "dimensions")
             }
@@ -66,17 +66,15 @@ struct EmbeddingRoutes: Sendable {
     private func submit(_ inputs: [[Int32]], client: String) throws -> [AsyncStream<EngineEvent>] {
         guard inputs.count <= SamplingFields.maximumChoices else {
             throw APIError(
-                .badRequest, "input: \(inputs.count) texts are more than \(SamplingFields.maximumChoices)", param: "input")
+                .badRequest, "input: \(inputs.count) texts are more than \(SamplingFields.maximumChoices)",
+                param: "input")
         }
-        do throws(EngineRejection) {
-            return try inputs.map { tokens throws(EngineRejection) in
+        return try server.model.submit(
+            inputs.map { tokens in
                 var request = EngineRequest(prompt: tokens, maxTokens: 1, client: client)
                 request.embeds = true
-                return try server.engine.submit(request)
-            }
-        } catch {
-            throw APIError(rejection: error)
-        }
+                return request
+            })
     }
 
     private func respond(_ answers: [AsyncStream<EngineEvent>], isBase64: Bool) async throws -> Response {
@@ -94,6 +92,6 @@ struct EmbeddingRoutes: Sendable {
             }
         }
         guard vectors.count == answers.count else { throw APIError(.internalServerError, "the answer was cancelled") }
-        return try JSONBody.response(Answer(model: server.modelName, data: vectors, usage: usage))
+        return try JSONBody.response(Answer(model: server.model.name, data: vectors, usage: usage))
     }
 }

@@ -55,8 +55,10 @@ struct SamplingFields: Decodable {
     var reportsUsage: Bool { streamOptions?.includeUsage ?? false }
 
     /// `n` requests for each prompt, all of one prompt together, each with a seed of its own.
+    ///
+    /// - Parameter seed: where the request names none; nil draws one.
     func requests(
-        prompts: [[Int32]], context: Int, logProbabilities: Int?, client: String
+        prompts: [[Int32]], context: Int, logProbabilities: Int?, client: String, seed: UInt64?
     ) throws -> [EngineRequest] {
         let n = n ?? 1
         guard n >= 1, n <= Self.maximumChoices, prompts.count <= Self.maximumChoices / n else {
@@ -65,8 +67,9 @@ struct SamplingFields: Decodable {
                 param: "n")
         }
         return try prompts.flatMap { prompt in
-            let first = try request(
+            var first = try request(
                 prompt: prompt, room: context - prompt.count, logProbabilities: logProbabilities, client: client)
+            if self.seed == nil { first.sampling.seed = seed ?? .random(in: 0 ... .max) }
             return (0..<n).map { index in
                 var request = first
                 request.sampling.seed &+= UInt64(index)
@@ -85,7 +88,7 @@ struct SamplingFields: Decodable {
         }
         var sampling = SamplingOptions(
             temperature: temperature ?? 1, topK: topK ?? 0, topP: topP ?? 1, minP: minP ?? 0,
-            seed: seed.map(UInt64.init(bitPattern:)) ?? .random(in: 0 ... .max))
+            seed: seed.map(UInt64.init(bitPattern:)) ?? 0)
         sampling.repetitionPenalty = repetitionPenalty ?? 1
         (sampling.presencePenalty, sampling.frequencyPenalty) = (presencePenalty ?? 0, frequencyPenalty ?? 0)
         for (key, bias) in logitBias ?? [:] {

@@ -9,11 +9,14 @@ struct BenchLanguage: ParsableCommand {
         abstract: "Time a language model as llama-bench does: prompts read (pp) and tokens generated (tg).")
 
     @Option(name: .shortAndLong, help: "Model file (GGUF).") var model: String
-    @Option(name: [.customShort("p"), .customLong("n-prompt")], help: "Tokens of prompts, with commas between; 0 for none.")
+    @Option(
+        name: [.customShort("p"), .customLong("n-prompt")], help: "Tokens of prompts, with commas between; 0 for none.")
     var promptTokens = "512"
-    @Option(name: [.customShort("n"), .customLong("n-gen")], help: "Tokens to generate, with commas between; 0 for none.")
+    @Option(
+        name: [.customShort("n"), .customLong("n-gen")], help: "Tokens to generate, with commas between; 0 for none.")
     var generatedTokens = "128"
-    @Option(name: [.customShort("d"), .customLong("n-depth")], help: "Tokens in the cache before, with commas between.")
+    @Option(
+        name: [.customShort("d"), .customLong("n-depth")], help: "Tokens in the cache before, with commas between.")
     var depths = "0"
     @Option(name: .shortAndLong, help: "Runs of each test, after one that warms up.") var repetitions = 5
     @Option(name: .shortAndLong, help: "md, json, jsonl or csv.") var output = Output.md
@@ -51,7 +54,9 @@ struct BenchLanguage: ParsableCommand {
     func validate() throws {
         let bench = try benchOptions
         if bench.promptTokens.isEmpty, bench.generatedTokens.isEmpty { throw ValidationError("nothing to time") }
-        if !(1...1000).contains(repetitions) { throw ValidationError("--repetitions \(repetitions) is not in 1...1000") }
+        if !(1...1000).contains(repetitions) {
+            throw ValidationError("--repetitions \(repetitions) is not in 1...1000")
+        }
     }
 
     func run() throws {
@@ -64,7 +69,9 @@ struct BenchLanguage: ParsableCommand {
         var results: [LanguageBench.Result] = []
         try LanguageBench(language, ceilings: ceilings, try benchOptions).run { test, repetition in
             Terminal.progress(repetition == 0 ? "\(test): warming up" : "\(test): \(repetition) of \(repetitions)")
-        } onResult: { results.append($0) }
+        } onResult: {
+            results.append($0)
+        }
         Terminal.endProgress()
         try output.print(results)
     }
@@ -113,7 +120,8 @@ extension BenchLanguage.Output {
                     quoted, "\(r.modelBytes)", "\(r.parameters)", r.device, r.threads.map(String.init) ?? "", r.test,
                     "\(r.tokens)", "\(r.depth)",
                 ]
-                Terminal.out((words + figures.map { $0.isNaN ? "" : String(format: "%.9g", $0) }).joined(separator: ","))
+                Terminal.out(
+                    (words + figures.map { $0.isNaN ? "" : String(format: "%.9g", $0) }).joined(separator: ","))
             }
         }
     }

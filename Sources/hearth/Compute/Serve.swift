@@ -48,39 +48,19 @@ struct Serve: AsyncParsableCommand {
         let logger = Log.make("serve")
         let device = try options.open()
         let ceilings = try ceilings(of: device)
-        // The digest takes as long as loading: side by side.
-        async let tracing = Fingerprint.parts(
-            model: model, device: device,
-            settings: "cache=\(cache) activations=\(activations) invariant=\(invariant)")
-        let language = try LanguageModel(
-            path: model, device: device, contextLength: context, activations: activations
-        ) { share in
-            if Terminal.errorIsTerminal { Terminal.progress("loading \(Int(share * 100))%") }
-        }
-        Terminal.endProgress()
-        var engineOptions = Engine.Options()
-        engineOptions.maxSequences = maxSequences
-        engineOptions.maxQueued = maxQueued
-        engineOptions.maxBatchTokens = max(256, maxSequences + 64)
-        engineOptions.cache = cacheType!
-        engineOptions.cacheByteCount = cacheMemory << 20
-        engineOptions.isInvariant = invariant
-        let engine = try Engine(language, engineOptions)
+        var loading = ServedModel.Loading(name: modelName, context: context, activations: activations)
+        loading.engine.maxSequences = maxSequences
+        loading.engine.maxQueued = maxQueued
+        loading.engine.maxBatchTokens = max(256, maxSequences + 64)
+        loading.engine.cache = cacheType!
+        loading.engine.cacheByteCount = cacheMemory << 20
+        loading.engine.isInvariant = invariant
         var config = ServeConfig()
-        (config.listen, config.modelName, config.apiKeyFile, config.stateFolder) = (listen, modelName, apiKeys, state)
+        (config.listen, config.apiKeyFile, config.stateFolder) = (listen, apiKeys, state)
         (config.certificateFile, config.privateKeyFile) = (tlsCertificate, tlsKey)
         (config.maxBodyByteCount, config.maxConnections) = (maxBody << 20, maxConnections)
         if let state { try StateFolder.prepare(state) }
-        let parts = try await tracing
-        let server = try InferenceServer(
-            engine: engine, config: config, fingerprint: Fingerprint.make(parts), ceilings: ceilings, logger: logger)
-        logger.info(
-            "serving",
-            metadata: [
-                "model": "\(server.modelName)", "model_sha256": "\(parts[0])", "host": "\(parts[1])",
-                "device": "\(parts[2]) (\(parts[3]))", "settings": "\(parts[4])",
-                "fingerprint": "\(server.fingerprint)",
-            ])
-        try await server.run()
+        let served = try await ServedModel.load(model, on: device, loading, logger)
+        try await InferenceServer(served, config: config, ceilings: ceilings, logger: logger).run()
     }
 }

@@ -4,6 +4,8 @@ import HearthCompute
 import HearthFleet
 import HearthInference
 import HearthRoofline
+import HearthServe
+import Logging
 
 /// Executes one job spec with the compute libraries; its output is the job's log.
 struct JobRunner {
@@ -11,11 +13,12 @@ struct JobRunner {
 
     init(_ spec: JobSpec) { self.spec = spec }
 
-    func run() throws -> JobOutcome {
+    func run() async throws -> JobOutcome {
         let device = try Device.open(DeviceSelector(spec.device))
         var outcome: JobOutcome
         switch spec.kind {
-        case .generate: outcome = try generate(device)
+        case .generate: outcome = spec.input == nil ? try generate(device) : try await batch(device)
+        case .serve: outcome = try await serve(device)
         case .bench: outcome = try bench(device)
         case .probe: outcome = try probe(device)
         }
@@ -48,6 +51,66 @@ struct JobRunner {
             outcome.figures["\(name)_share_of_flops"] = phase.achieved.shareOfFlops
             outcome.figures["\(name)_share_of_bandwidth"] = phase.achieved.shareOfBandwidth
         }
+        return outcome
+    }
+
+    private func loading(_ device: Device) async throws -> ServedModel {
+        let loading = ServedModel.Loading(name: spec.modelName, context: spec.context)
+        return try await ServedModel.load(spec.model ?? "", on: device, loading, Log.make("job"))
+    }
+
+    /// Answers a file of requests; begun again, it goes on where it ended.
+    private func batch(_ device: Device) async throws -> JobOutcome {
+        let ceilings = try ceilings(of: device)
+        let model = try await loading(device)
+        defer { model.engine.stop() }
+        let started = ContinuousClock.now
+        var said = started
+        let run = BatchRun(model, input: spec.input ?? "", output: spec.output ?? "", seed: spec.sampling.seed)
+        let summary = try await run.run { summary in
+            guard (ContinuousClock.now - said).seconds >= 5 else { return }
+            said = ContinuousClock.now
+            let rate = Double(summary.completionTokens) / (said - started).seconds
+            Terminal.out(String(format: "%d answers, %.1f tokens/s", summary.answers, rate))
+        }
+        let seconds = (ContinuousClock.now - started).seconds
+        let metrics = model.engine.metrics
+        let achieved = Achievement(
+            cost: Cost(flops: metrics.flops, bytesRead: metrics.bytes, bytesWritten: 0), seconds: metrics.busySeconds,
+            ceilings: ceilings)
+        Terminal.out(
+            String(
+                format: "%d answers (%d found from before, %d refused), %d tokens read and %d generated in %.1f s",
+                summary.answers, summary.resumed, summary.refused, summary.promptTokens, summary.completionTokens,
+                seconds))
+        var outcome = JobOutcome(exitCode: 0, actualSeconds: 0)
+        outcome.figures = [
+            "answers": Double(summary.answers), "answers_from_before": Double(summary.resumed),
+            "answers_refused": Double(summary.refused), "prompt_tokens": Double(summary.promptTokens),
+            "completion_tokens": Double(summary.completionTokens), "generation_seconds": seconds,
+            "bytes_per_second": achieved.bytesPerSecond,
+        ]
+        outcome.figures["share_of_bandwidth"] = achieved.shareOfBandwidth
+        return outcome
+    }
+
+    /// Serves until it is told to stop.
+    private func serve(_ device: Device) async throws -> JobOutcome {
+        let logger = Log.make("serve")
+        var config = ServeConfig()
+        if let listen = spec.listen { config.listen = listen }
+        (config.apiKeyFile, config.certificateFile, config.privateKeyFile) = (
+            spec.apiKeys, spec.tlsCertificate, spec.tlsKey
+        )
+        let ceilings = try ceilings(of: device)
+        let model = try await loading(device)
+        try await InferenceServer(model, config: config, ceilings: ceilings, logger: logger).run()
+        let metrics = model.engine.metrics
+        var outcome = JobOutcome(exitCode: 0, actualSeconds: 0)
+        outcome.figures = [
+            "answers": Double(metrics.completed), "prompt_tokens": Double(metrics.promptTokens),
+            "completion_tokens": Double(metrics.generatedTokens), "busy_seconds": metrics.busySeconds,
+        ]
         return outcome
     }
 
