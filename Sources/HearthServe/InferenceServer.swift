@@ -92,6 +92,7 @@ public struct InferenceServer: Sendable {
         CompletionRoutes(server: self).add(to: router)
         EmbeddingRoutes(server: self).add(to: router)
         ModelRoutes(server: self).add(to: router)
+        TryPage(model: model).add(to: router)
         router.get("/metrics") { [self] _, _ in
             let text = ServeMetrics.text(engine.metrics, ceilings: ceilings)
             return Response(
@@ -120,14 +121,14 @@ public struct InferenceServer: Sendable {
     }
 }
 
-/// Lets in those who have a key. `/health` is open: load balancers ask it.
+/// Lets in those who have a key. `/health` is open: load balancers ask it; and `/`, which asks for the key itself.
 struct KeyMiddleware: RouterMiddleware {
     let keys: APIKeys?
 
     func handle(
         _ request: Request, context: ServeContext, next: (Request, ServeContext) async throws -> Response
     ) async throws -> Response {
-        guard let keys, request.uri.path != "/health" else { return try await next(request, context) }
+        guard let keys, !["/health", "/"].contains(request.uri.path) else { return try await next(request, context) }
         guard let name = keys.name(forHeader: request.headers[.authorization]) else {
             throw APIError(.unauthorized, "an API key of this server is needed: Authorization: Bearer KEY")
         }

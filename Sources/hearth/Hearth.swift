@@ -7,7 +7,8 @@ struct Hearth: AsyncParsableCommand {
         commandName: "hearth",
         abstract: "Run models on this server's own hardware, and make a set of servers accountable.",
         subcommands: [
-            Generate.self, Serve.self, Devices.self, ProbeCommand.self, Tune.self, Bench.self, RunCommand.self,
+            Generate.self, Chat.self, Serve.self, Devices.self, ProbeCommand.self, Tune.self, Bench.self,
+            RunCommand.self,
             CoordinatorCommand.self,
             AgentCommand.self, Submit.self, Nodes.self, Jobs.self, Logs.self, Cancel.self,
         ])

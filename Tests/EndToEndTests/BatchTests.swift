@@ -31,7 +31,8 @@ struct BatchTests {
         let path = folder + "/job.yaml"
         let model = try #require(TestPaths.model)
         try Data(
-            "kind: generate\nmodel: \(model)\ninput: in.jsonl\noutput: \(output)\ndevice: cpu\nseed: 5\ncontext: 512\n".utf8
+            "kind: generate\nmodel: \(model)\ninput: in.jsonl\noutput: \(output)\ndevice: cpu\nseed: 5\ncontext: 512\n"
+                .utf8
         ).write(to: URL(fileURLWithPath: path))
         return path
     }
@@ -50,7 +51,9 @@ struct BatchTests {
                 ["images", "400"], ["long", "400"], ["schema", "200"], ["two", "200"],
             ])
         #expect(expected[1][2].hasPrefix(" Paris") && expected[8].count == 6)
-        #expect(expected[7][2].contains("\"z\":") && expected[7][2].range(of: "\"z\"")!.lowerBound < expected[7][2].range(of: "\"a\"")!.lowerBound)
+        #expect(
+            expected[7][2].contains("\"z\":")
+                && expected[7][2].range(of: "\"z\"")!.lowerBound < expected[7][2].range(of: "\"a\"")!.lowerBound)
         // Killed ever later, in the middle of answers and of lines, until a run comes to its end.
         let job = try spec(folder, output: "killed.jsonl")
         var runs = 0

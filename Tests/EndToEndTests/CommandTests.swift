@@ -75,6 +75,48 @@ import Testing
         try serve(["--cache-memory", "1"], 65, "cannot hold one context of 256 tokens")
     }
 
+    @Test(.enabled(if: TestPaths.model != nil, "the default model could not be fetched"))
+    func chatTalksLineByLine() throws {
+        let model = try #require(TestPaths.model)
+        let arguments = ["chat", "--model", model, "--device", "cpu", "--temperature", "0", "--max-tokens", "16"]
+        func talk(_ lines: String...) throws -> Program.Result {
+            let result = try Program.tool(
+                TestPaths.hearth, arguments, input: lines.map { $0 + "\n" }.joined())
+            #expect(result.status == 0, "\(result)")
+            return result
+        }
+        let once = try talk("Say hello.").out
+        #expect(!once.isEmpty && once.hasSuffix("\n"))
+        // What is forgotten does not change what comes; what is not may.
+        #expect(try talk("Say hello.", "/clear", "", "Say hello.").out == once + once)
+        let other = try talk("/system Answer in French.", "/fly", "Say hello.")
+        #expect(other.error.contains("no command /fly") && other.out != once)
+        #expect(try talk("Say hello.", "/exit", "Say hello.").out == once)
+        try expect(arguments + ["--context", "0"], status: 64, "--context 0")
+    }
+
+    @Test(.enabled(if: TestPaths.model != nil, "the default model could not be fetched"))
+    func languageBenchSaysTokensAndShares() throws {
+        let model = try #require(TestPaths.model)
+        let bench = ["bench", "llm", "-m", model, "--device", "cpu"]
+        let run = try Program.run(bench + ["-p", "64,65", "-n", "4", "-d", "0,70", "-r", "2", "-o", "json"])
+        let results = try #require(
+            try JSONSerialization.jsonObject(with: Data(run.out.utf8)) as? [[String: Any]], "\(run)")
+        #expect(
+            results.map { $0["test"] as? String } == ["pp64", "pp65", "tg4", "pp64 @ 70", "pp65 @ 70", "tg4 @ 70"])
+        for result in results {
+            let rate = try #require(result["tokensPerSecond"] as? [String: Any])
+            #expect((rate["median"] as? Double ?? 0) > 0 && rate["sampleCount"] as? Int == 2)
+            #expect((result["predictedSeconds"] as? Double ?? 0) > 0 && result["parameters"] as? Int == 134_515_008)
+        }
+        for (format, beginning) in [("md", "| model |"), ("csv", "model,"), ("jsonl", "{\"achieved\"")] {
+            let short = try Program.run(bench + ["-p", "8", "-n", "0", "-r", "1", "-o", format])
+            #expect(short.status == 0 && short.out.hasPrefix(beginning), "\(short)")
+        }
+        try expect(bench + ["-p", "0", "-n", "0"], status: 64, "nothing to time")
+        try expect(bench + ["-p", "9000"], status: 65, "exceed the context of 8192")
+    }
+
     @Test func badConfigsAndStatesEndWith78() throws {
         let folder = try TestPaths.temporaryFolder()
         defer { try? FileManager.default.removeItem(atPath: folder) }

@@ -72,7 +72,9 @@ final class BatchOutput {
 
     func append(_ line: Data) throws(FormatError) {
         if let end = unfinished {
-            guard ftruncate(descriptor, end) == 0 else { throw FormatError(file: path, String(cString: strerror(errno))) }
+            guard ftruncate(descriptor, end) == 0 else {
+                throw FormatError(file: path, String(cString: strerror(errno)))
+            }
             unfinished = nil
         }
         var rest = line[...]

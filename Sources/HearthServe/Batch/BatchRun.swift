@@ -125,13 +125,18 @@ public struct BatchRun: Sendable {
         do {
             let (form, body) = try line.request.get()
             let (fields, requests) = try form.requests(body, model, client: "", seed: seed &+ UInt64(line.number - 1))
-            if fields.isStreamed { throw APIError(.badRequest, "stream: answers of a batch come whole", param: "stream") }
+            if fields.isStreamed {
+                throw APIError(.badRequest, "stream: answers of a batch come whole", param: "stream")
+            }
             let answers = try model.submit(requests)
-            let response = try await CompletionWriter(form: form, model: model).whole(answers, answersEach: fields.n ?? 1)
+            let response = try await CompletionWriter(form: form, model: model).whole(
+                answers, answersEach: fields.n ?? 1)
             let usage = response.usage ?? .init()
             return Answer(line: try Self.line(line, 200, response), isError: false, usage: usage)
         } catch let error as APIError {
-            guard error.status.code < 500 else { throw Interrupted(description: "line \(line.number): \(error.body.message)") }
+            guard error.status.code < 500 else {
+                throw Interrupted(description: "line \(line.number): \(error.body.message)")
+            }
             let line = try Self.line(line, error.status.code, ["error": error.body])
             return Answer(line: line, isError: true, usage: .init())
         }

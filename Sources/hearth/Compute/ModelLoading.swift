@@ -14,7 +14,9 @@ extension ServedModel {
     }
 
     /// Reads `path`, with its digest beside, starts an engine, and logs what answers can be traced by.
-    static func load(_ path: String, on device: Device, _ loading: Loading, _ logger: Logger) async throws -> ServedModel {
+    static func load(_ path: String, on device: Device, _ loading: Loading, _ logger: Logger) async throws
+        -> ServedModel
+    {
         let engine = loading.engine
         // The digest takes as long as loading: side by side.
         async let tracing = Fingerprint.parts(
