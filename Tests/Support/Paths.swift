@@ -39,6 +39,9 @@ public enum TestPaths {
         return existing(repository.appending(path: ".build/parity/\(name).json"))
     }
 
+    /// What Tests/parity/templates.py wrote; nil when it was not run.
+    public static var templates: String? { existing(repository.appending(path: ".build/parity/templates.json")) }
+
     private static func existing(_ url: URL) -> String? {
         FileManager.default.fileExists(atPath: url.path) ? url.path : nil
     }

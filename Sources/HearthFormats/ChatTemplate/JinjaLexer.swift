@@ -115,10 +115,12 @@ enum JinjaToken: Equatable {
                 let word = String(characters[at...].prefix { $0.isLetter || $0.isNumber || $0 == "_" })
                 tokens.append(.name(word))
                 at += word.count
-            } else if at + 1 < characters.count, ["==", "!=", "<=", ">="].contains(String(characters[at...at + 1])) {
+            } else if at + 1 < characters.count,
+                ["==", "!=", "<=", ">=", "//"].contains(String(characters[at...at + 1]))
+            {
                 tokens.append(.symbol(String(characters[at...at + 1])))
                 at += 2
-            } else if "+-%~<>.[]()|=".contains(character) {
+            } else if "+-*%~<>.,:[](){}|=".contains(character) {
                 tokens.append(.symbol(String(character)))
                 at += 1
             } else {

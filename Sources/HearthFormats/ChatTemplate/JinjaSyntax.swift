@@ -1,58 +1,79 @@
-/// The part of Jinja that chat templates of the supported models use.
-indirect enum JinjaExpression: Sendable, Equatable {
+/// The part of Jinja that chat templates use: expressions.
+indirect enum JinjaExpression: Sendable {
     case literal(JinjaValue)
     case name(String)
+    case list([JinjaExpression])
+    case map([(key: JinjaExpression, value: JinjaExpression)])
     case attribute(JinjaExpression, String)
     case subscripted(JinjaExpression, JinjaExpression)
-    case add(JinjaExpression, JinjaExpression)
-    case subtract(JinjaExpression, JinjaExpression)
-    case remainder(JinjaExpression, JinjaExpression)
-    /// `~`: the texts of both.
-    case concatenate(JinjaExpression, JinjaExpression)
-    case less(JinjaExpression, JinjaExpression)
-    case contains(JinjaExpression, in: JinjaExpression)
-    case equals(JinjaExpression, JinjaExpression)
+    case slice(JinjaExpression, from: JinjaExpression?, to: JinjaExpression?, step: JinjaExpression?)
+    case call(JinjaExpression, JinjaArguments)
+    case filtered(JinjaExpression, String, JinjaArguments)
+    case tested(JinjaExpression, String, JinjaArguments)
+    case joined(JinjaExpression, Operator, JinjaExpression)
     case not(JinjaExpression)
-    case and(JinjaExpression, JinjaExpression)
-    case or(JinjaExpression, JinjaExpression)
-    case isDefined(JinjaExpression)
-    case filtered(JinjaExpression, JinjaFilter)
+    case negative(JinjaExpression)
+    /// The first where the second is true; the third, or nothing, where it is not.
+    case conditional(JinjaExpression, if: JinjaExpression, otherwise: JinjaExpression?)
+
+    enum Operator: String, Sendable {
+        case add = "+"
+        case subtract = "-"
+        case multiply = "*"
+        case quotient = "//"
+        case remainder = "%"
+        /// The texts of both.
+        case concatenate = "~"
+        case equal = "=="
+        case less = "<"
+        case contains = "in"
+        case and, or
+    }
 }
 
-enum JinjaFilter: String, Sendable { case trim, upper, lower, length, tojson }
+struct JinjaArguments: Sendable {
+    var positional: [JinjaExpression] = []
+    var named: [(name: String, value: JinjaExpression)] = []
+}
 
-indirect enum JinjaNode: Sendable, Equatable {
+/// What stands between the texts of a template.
+indirect enum JinjaNode: Sendable {
     case text(String)
     case output(JinjaExpression, line: Int)
-    case loop(variable: String, over: JinjaExpression, body: [JinjaNode], line: Int)
+    case loop(Loop)
     case condition(branches: [Branch], otherwise: [JinjaNode])
-    case set(String, JinjaExpression, line: Int)
+    case set(Target, JinjaExpression, line: Int)
+    case setBlock(String, [JinjaNode])
+    case macro(JinjaMacro)
+    case breakLoop, continueLoop
 
-    struct Branch: Sendable, Equatable {
+    struct Branch: Sendable {
         let test: JinjaExpression
         let body: [JinjaNode]
         let line: Int
     }
+
+    struct Loop: Sendable {
+        /// One, or those that an item is taken apart into.
+        let variables: [String]
+        let over: JinjaExpression
+        let condition: JinjaExpression?
+        let body, otherwise: [JinjaNode]
+        let line: Int
+    }
+
+    enum Target: Sendable {
+        case name(String)
+        /// Of a namespace, which outlives the loop it is changed in.
+        case attribute(String, String)
+    }
 }
 
-enum JinjaValue: Sendable, Equatable {
-    case undefined, none
-    case bool(Bool)
-    case integer(Int)
-    case string(String)
-    case list([JinjaValue])
-    case map([String: JinjaValue])
-
-    var isTrue: Bool {
-        switch self {
-        case .undefined, .none: false
-        case .bool(let value): value
-        case .integer(let value): value != 0
-        case .string(let value): !value.isEmpty
-        case .list(let value): !value.isEmpty
-        case .map(let value): !value.isEmpty
-        }
-    }
+struct JinjaMacro: Sendable {
+    let name: String
+    let parameters: [(name: String, fallback: JinjaExpression?)]
+    let body: [JinjaNode]
+    let line: Int
 }
 
 /// A template that cannot be read or run: the line and what is wrong with it.

@@ -91,7 +91,8 @@ private struct Talk {
         let room = engine.language.contextLength - prompt.count
         guard room > 0 else {
             messages.removeLast()
-            return Terminal.error("the talk fills the context of \(engine.language.contextLength) tokens; /clear forgets it")
+            return Terminal.error(
+                "the talk fills the context of \(engine.language.contextLength) tokens; /clear forgets it")
         }
         let request = EngineRequest(prompt: prompt, maxTokens: min(maxTokens, room), sampling: sampling)
         let events = try engine.submit(request)
