@@ -26,8 +26,10 @@ CK_INLINE void ck_layer_norm_body(const float *x, const float *weight, const flo
     float inverse = 1 / sqrtf(squares / (float)n + epsilon);
     CK_ELEMENTWISE
     for (int64_t i = 0; i < n; i++) y[i] = (x[i] - m) * inverse * weight[i];
-    if (bias) CK_ELEMENTWISE
-    for (int64_t i = 0; i < n; i++) y[i] += bias[i];
+    if (bias) {
+        CK_ELEMENTWISE
+        for (int64_t i = 0; i < n; i++) y[i] += bias[i];
+    }
     *mean = m;
     *inverse_deviation = inverse;
 }

@@ -27,7 +27,13 @@ extension JobSpec {
         case .generate:
             spec.model = try path("model")
             (spec.input, spec.output) = (try path("input"), try path("output"))
-            spec.context = try fields.integer("context", default: spec.context)
+            spec.sampling.seed = UInt64(max(0, try fields.integer("seed", default: 0)))
+            if spec.input != nil || spec.output != nil {
+                // Requests say the rest.
+                spec.prompt = try optional("prompt")
+                spec.context = try fields.integer("context", default: JobSpec.defaultContext)
+                break
+            }
             spec.prompt = try optional("prompt")
             spec.isChat = try fields.bool("chat", default: spec.isChat)
             spec.maxTokens = try fields.integer("maxTokens", default: spec.maxTokens)
@@ -35,10 +41,9 @@ extension JobSpec {
             spec.sampling.topK = try fields.integer("topK", default: 0)
             spec.sampling.topP = try fields.double("topP", default: 1)
             spec.sampling.minP = try fields.double("minP", default: 0)
-            spec.sampling.seed = UInt64(max(0, try fields.integer("seed", default: 0)))
         case .serve:
             spec.model = try path("model")
-            spec.context = try fields.integer("context", default: spec.context)
+            spec.context = try fields.integer("context", default: JobSpec.defaultContext)
             spec.listen = try optional("listen")
             spec.modelName = try optional("modelName")
             (spec.apiKeys, spec.tlsCertificate) = (try path("apiKeys"), try path("tlsCertificate"))

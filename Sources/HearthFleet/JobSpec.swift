@@ -21,7 +21,8 @@ public struct JobSpec: Sendable, Hashable, Codable {
     // generate, serve
     public var model: String?
     /// Tokens of prompt and answer at most, where many are served; the model's own where that is less.
-    public var context = 8192
+    public var context: Int?
+    public static let defaultContext = 8192
 
     // generate: a prompt, or a file of requests and one for their answers (JSON Lines).
     public var prompt: String?
@@ -67,7 +68,7 @@ public struct JobSpec: Sendable, Hashable, Codable {
 
     private var modelProblem: String? {
         guard let model, !model.isEmpty else { return "model: a \(kind.rawValue) job needs a model file" }
-        if !(1...1 << 24).contains(context) { return "context: 1 to 16777216" }
+        if let context, !(1...1 << 24).contains(context) { return "context: 1 to 16777216" }
         return Self.pathProblem("model", model)
     }
 

@@ -27,7 +27,8 @@ public final class MappedFile: @unchecked Sendable {
     /// Lets go of the memory behind whole pages of `part`, which stay readable: the next touch fetches them again.
     public func release(_ part: UnsafeRawBufferPointer) {
         let page = Int(sysconf(Int32(_SC_PAGESIZE)))
-        guard let base = part.baseAddress else { return }
+        guard let base = part.baseAddress, let own = bytes.baseAddress else { return }
+        precondition(base >= own && base + part.count <= own + bytes.count, "not of this file")
         let start = (Int(bitPattern: base) + page - 1) / page * page
         let end = (Int(bitPattern: base) + part.count) / page * page
         if end > start { madvise(UnsafeMutableRawPointer(bitPattern: start), end - start, MADV_DONTNEED) }

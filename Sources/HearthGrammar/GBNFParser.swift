@@ -10,7 +10,8 @@ struct GBNFParser {
     private(set) var rules: [(name: String, expression: Expression)] = []
     private var names: Set<String> = []
 
-    private static let maximumDepth = 128
+    private static let maximumDepth = 64
+    private static let maximumQuantifiers = 4
 
     /// - Parameter tokenID: the token that a text in angle brackets names.
     init(_ text: String, tokenID: @escaping (String) -> Int32?) {
@@ -147,7 +148,12 @@ struct GBNFParser {
 
     private mutating func repeated(_ part: Expression, nested: Bool) throws(GrammarError) -> Expression {
         var part = part
+        var count = 0
         while let next = peek {
+            if count == Self.maximumQuantifiers, "*+?{".unicodeScalars.contains(next) {
+                throw error("more than \(Self.maximumQuantifiers) quantifiers in a row")
+            }
+            count += 1
             switch next {
             case "*": part = .repetition(part, min: 0, max: nil)
             case "+": part = .repetition(part, min: 1, max: nil)

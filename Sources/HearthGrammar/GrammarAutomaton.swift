@@ -26,8 +26,13 @@ final class GrammarAutomaton {
 
     /// More places in one state, or more work for one token, than an answer may cost the others.
     private static let maximumPlaces = 4096
-    private static let maximumStates = 8192
-    static let workPerToken = 500_000
+    /// States, and places, beyond which all but the one in use are forgotten; and that one token may come to.
+    private static let keptStates = 4096
+    private static let keptPlaces = 1 << 18
+    private static let maximumStates = 16_384
+    /// Steps that an answer may take at once, and that every token adds: about 100 ns each.
+    static let mostWork = 1_000_000
+    static let workPerToken = 20_000
 
     let grammar: Grammar
     private var places: [Place] = []
@@ -36,11 +41,14 @@ final class GrammarAutomaton {
     private var stateIndices: [Configuration: State] = [:]
     /// 256 next states for each.
     private var next: [State] = []
-    /// Steps left; below 0 every further state is dead and `isExhausted`.
-    var workLeft = workPerToken
-    var isExhausted: Bool { workLeft < 0 }
+    /// Steps left; below 0 every further state is dead and `isExhausted`, for ever.
+    private var workLeft = mostWork
+    private(set) var isExhausted = false
 
     init(_ grammar: Grammar) { self.grammar = grammar }
+
+    /// Gives what another token may cost.
+    func earn() { workLeft = min(workLeft + Self.workPerToken, Self.mostWork) }
 
     /// Where every text starts.
     func start() -> State {
@@ -127,10 +135,10 @@ final class GrammarAutomaton {
     private func settle(_ closure: inout Closure) -> State {
         while let place = closure.work.popLast() {
             workLeft -= 1
-            if isExhausted || closure.found.count > Self.maximumPlaces {
-                workLeft = -1
-                return Self.dead
+            if workLeft < 0 || closure.found.count > Self.maximumPlaces || states.count > Self.maximumStates {
+                isExhausted = true
             }
+            if isExhausted { return Self.dead }
             switch grammar.symbols[Int(place.symbol)] {
             case .end:
                 if place.parent == Self.bottom {
@@ -166,7 +174,9 @@ final class GrammarAutomaton {
 
     /// Forgets all states but one where there are too many; gives its new number, and whether the others are gone.
     func tidied(_ state: State) -> (state: State, wasCleared: Bool) {
-        guard state >= 0, states.count > Self.maximumStates else { return (state, false) }
+        guard state >= 0, states.count > Self.keptStates || places.count > Self.keptPlaces else {
+            return (state, false)
+        }
         let (old, configuration) = (places, states[Int(state)])
         (places, placeIndices, states, stateIndices, next) = ([], [:], [], [:], [])
         var moved: [Int32: Int32] = [Self.bottom: Self.bottom]

@@ -5,8 +5,8 @@ struct GrammarLayout {
     private var rules: [[[Symbol]]]
     private var sets: [ByteSet] = []
     private var setIndices: [ByteSet: Int32] = [:]
-    /// Rules made for expressions, so that equal ones are made once.
-    private var made: [Expression: Int32] = [:]
+    /// Rules made for sets, so that equal ones are made once.
+    private var made: [ScalarSet: Int32] = [:]
     private var count = 0
 
     init(_ names: [String]) {
@@ -41,6 +41,7 @@ struct GrammarLayout {
     }
 
     private mutating func choices(_ expression: Expression) throws(GrammarError) -> [[Symbol]] {
+        try grow(1)
         switch expression {
         case .choice(let options):
             var all: [[Symbol]] = []
@@ -59,6 +60,7 @@ struct GrammarLayout {
     }
 
     private mutating func run(_ expression: Expression) throws(GrammarError) -> [Symbol] {
+        try grow(1)
         switch expression {
         case .literal(let bytes):
             try grow(bytes.count)
@@ -82,10 +84,9 @@ struct GrammarLayout {
     }
 
     private mutating func rule(_ expression: Expression) throws(GrammarError) -> Int32 {
-        if let known = made[expression] { return known }
-        let alternatives = try choices(expression)
-        rules.append(alternatives)
-        made[expression] = Int32(rules.count - 1)
+        if case .scalar(let set) = expression, let known = made[set] { return known }
+        rules.append(try choices(expression))
+        if case .scalar(let set) = expression { made[set] = Int32(rules.count - 1) }
         return Int32(rules.count - 1)
     }
 
@@ -95,7 +96,10 @@ struct GrammarLayout {
             throw GrammarError("a repetition of more than \(Grammar.maximumSymbols) times")
         }
         var one = try run(part)
-        if one.count > 1 { one = [.rule(try rule(part))] }
+        if one.count > 1 {
+            rules.append([one])
+            one = [.rule(Int32(rules.count - 1))]
+        }
         try grow(low * max(1, one.count))
         let first = Array(repeatElement(one, count: low).joined())
         var rest = Int32(rules.count)

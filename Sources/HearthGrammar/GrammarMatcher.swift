@@ -28,13 +28,12 @@ public final class GrammarMatcher {
 
     public func allows(_ token: Int32) -> Bool {
         if ends.contains(token) { return isComplete }
-        automaton.workLeft = GrammarAutomaton.workPerToken
         return automaton.step(state, token: token, bytes: trie.text(of: token)) >= 0
     }
 
     /// Takes a token that is allowed and ends nothing.
     public func advance(_ token: Int32) {
-        automaton.workLeft = GrammarAutomaton.workPerToken
+        automaton.earn()
         let (tidied, wasCleared) = automaton.tidied(automaton.step(state, token: token, bytes: trie.text(of: token)))
         state = tidied
         if wasCleared { masks = [:] }
@@ -43,11 +42,10 @@ public final class GrammarMatcher {
     /// All tokens that may come next.
     public func mask() -> TokenMask {
         if let known = masks[state] { return known }
-        automaton.workLeft = GrammarAutomaton.workPerToken
         var mask = TokenMask(vocabularySize: trie.vocabularySize)
         var path: [GrammarAutomaton.State] = [state]
         var at = 0
-        while at < trie.nodes.count {
+        while at < trie.nodes.count, !isExhausted {
             let node = trie.nodes[at]
             let depth = Int(node.depth)
             let reached = automaton.step(path[depth], node.byte)

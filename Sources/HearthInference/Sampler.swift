@@ -30,7 +30,8 @@ public struct Sampler: Sendable {
     /// - Returns: nil where nothing may.
     package mutating func next(_ answer: BatchRunner.Answer, _ matcher: GrammarMatcher?) -> Int32? {
         var id = choose(answer)
-        // Drawing again among what may come, where the first may not, gives every token the probability it has among those.
+        // Drawing again among what may come, where the first may not, gives every token the probability it has among those (with
+        // filters nearly: they take the first draw from fewer).
         if let matcher, !matcher.allows(id) {
             guard case .logits(let logits) = answer, let other = choose(logits, among: matcher.mask()) else {
                 return nil

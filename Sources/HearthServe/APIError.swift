@@ -28,7 +28,9 @@ struct APIError: Error, HTTPResponseError {
         if status == .unauthorized { headers[.wwwAuthenticate] = "Bearer" }
     }
 
-    func response(from request: Request, context: some RequestContext) throws -> Response {
+    func response(from request: Request, context: some RequestContext) throws -> Response { try response() }
+
+    func response() throws -> Response {
         var response = try JSONBody.response(["error": body], status: status)
         for field in headers { response.headers[field.name] = field.value }
         return response

@@ -104,6 +104,16 @@ public struct InferenceServer: Sendable {
 
     // MARK: For routes
 
+    /// The response that `answer` makes, which ends when the client goes. Nothing is written before: that it has gone is seen from
+    /// what it sends, and who listens for that cannot take the connection's next request, be the answer an error or not.
+    static func watching(_ request: Request, _ answer: () async throws -> Response) async throws -> Response {
+        var response = try await request.body.consumeWithCancellationOnInboundClose { _ in
+            do { return try await answer() } catch let error as APIError { return try error.response() }
+        }
+        response.headers[.connection] = "close"
+        return response
+    }
+
     func body(of request: Request) async throws -> ByteBuffer {
         var request = request
         return try await collectBody(of: &request)

@@ -95,6 +95,8 @@ struct BatchTests {
         try run(request, "{\"custom_id\":\"a\"}\n{\"custom_id\":\"b\"}\n", 65, "more answers than")
         try run(request, "notes of mine\n", 65, "line 1 is no answer of a batch")
         // Nothing to lose, and nothing cut off, where the file is somebody's without a last newline.
-        try run(request, "{\"custom_id\":\"b\"}\nmine", 65, "do not belong together")
+        try run(request, "{\"custom_id\":\"a\"}\nmine", 65, "its last line is no answer of a batch")
+        try run(request, "{\"mine\": 1}", 65, "its last line is no answer of a batch")
+        try run(request, "{\"custom_id\":\"b\"}\n{\"custom_id\":\"a", 65, "do not belong together")
     }
 }

@@ -14,12 +14,18 @@ import Testing
         ("{{ messages[messages | length - 1].role | upper }}", "USER"), ("{{ '}}' }}", "}}"), ("{# '{{ #}x", "x"),
         ("{{ 'abc'[1:] }}{{ 'abc'[::-1] }}{{ 'abc'[-1] }}{{ [1, 2, 3][:2] | join('-') }}", "bccbac1-2"),
         ("{{ 'x' if false else 'y' }}{{ 'z' if false }}", "y"), ("{{ 'a,b'.split(',')[1] }}{{ ' a '.strip() }}", "ba"),
-        ("{{ 7 // 2 }}{{ 2 * 3 }}{{ -1 }}", "36-1"), ("{{ x is none }}{{ none is none }}{{ 'a' is string }}", "FalseTrueTrue"),
+        ("{{ 7 // 2 }}{{ 2 * 3 }}{{ -1 }}", "36-1"),
+        ("{{ x is none }}{{ none is none }}{{ 'a' is string }}", "FalseTrueTrue"),
         ("{% set n = namespace(k=0) %}{% for i in range(3) %}{% set n.k = n.k + i %}{% endfor %}{{ n.k }}", "3"),
         ("{% for k, v in {'a': 1}.items() %}{{ k }}{{ v }}{% endfor %}", "a1"),
-        ("{% for i in range(9) if i % 2 %}{% if i > 5 %}{% break %}{% endif %}{{ i }}{% else %}none{% endfor %}", "135"),
-        ("{% for i in [] %}{% else %}none{% endfor %}", "none"), ("{% macro m(a, b='q') %}{{ a }}{{ b }}{% endmacro %}{{ m(1) }}{{ m(1, b=2) }}", "1q12"),
-        ("{% set x %}a{% endset %}{{ x }}", "a"), ("{{ missing | default('d') }}{{ {'a': [1]} | tojson(indent=1) }}", "d{\n \"a\": [\n  1\n ]\n}"),
+        (
+            "{% for i in range(9) if i % 2 %}{% if i > 5 %}{% break %}{% endif %}{{ i }}{% else %}none{% endfor %}",
+            "135"
+        ),
+        ("{% for i in [] %}{% else %}none{% endfor %}", "none"),
+        ("{% macro m(a, b='q') %}{{ a }}{{ b }}{% endmacro %}{{ m(1) }}{{ m(1, b=2) }}", "1q12"),
+        ("{% set x %}a{% endset %}{{ x }}", "a"),
+        ("{{ missing | default('d') }}{{ {'a': [1]} | tojson(indent=1) }}", "d{\n \"a\": [\n  1\n ]\n}"),
         ("{{ messages | selectattr('role', 'equalto', 'user') | list | length }}", "1"),
         ("{{ messages | map(attribute='role') | join(',') }}", "user"),
         ("{{ messages | tojson }}", #"[{"content": "U\"\n", "role": "user"}]"#),
@@ -30,7 +36,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "{{ 1 % 0 }}", "{{ 'a' < 1 }}", "{{ missing | tojson }}", "{{ 1 in 2 }}", "{{ 1 | upper }}", "{{ raise_exception('no') }}", "{{ missing.a }}", "{{ 'a'.fly() }}",
+        "{{ 1 % 0 }}", "{{ 'a' < 1 }}", "{{ missing | tojson }}", "{{ 1 in 2 }}", "{{ 1 | upper }}",
+        "{{ raise_exception('no') }}", "{{ missing.a }}", "{{ 'a'.fly() }}",
         "{% for i in range(60000) %}{% for j in range(60000) %}{{ j }}{% endfor %}{% endfor %}", "{{ range(9999999) }}",
         "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
     ])
@@ -68,8 +75,10 @@ import Testing
     }
 
     @Test(arguments: [
-        ("a\n{% macro x() %}", 2), ("a\n{% call x() %}", 2), ("{{ 'open }}", 1), ("\n\n{% if x %}", 3), ("{% for a %}{% endfor %}", 1),
-        ("{{ x | wordwrap }}", 1), ("{{ a ^ b }}", 1), ("{{ a is prime }}", 1), ("{{ a[1:2:3:4] }}", 1), ("{{ f(1 2) }}", 1),
+        ("a\n{% macro x() %}", 2), ("a\n{% call x() %}", 2), ("{{ 'open }}", 1), ("\n\n{% if x %}", 3),
+        ("{% for a %}{% endfor %}", 1),
+        ("{{ x | wordwrap }}", 1), ("{{ a ^ b }}", 1), ("{{ a is prime }}", 1), ("{{ a[1:2:3:4] }}", 1),
+        ("{{ f(1 2) }}", 1),
         ("{{ ", 1), ("{{ }}", 1), ("{{ 99999999999999999999 }}", 1),
     ])
     func unsupportedSyntaxNamesItsLine(source: String, line: Int) {
@@ -124,7 +133,9 @@ struct ShippedTemplateTests {
                 }
             }
         }
-        print("conformance: \(same) texts of \(document.cases.count) chat templates as Jinja's, \(unsupported.count) refused as unsupported")
+        print(
+            "conformance: \(same) texts of \(document.cases.count) chat templates as Jinja's, \(unsupported.count) refused as unsupported"
+        )
         for line in Set(unsupported).sorted() { print("conformance: \(line)") }
         #expect(document.cases.count >= 70 && same >= 500)
     }

@@ -113,11 +113,13 @@ struct LlamaCppGrammarTests {
         ("root ::= \"\\q\"", "line 1: unknown escape '\\q'"), ("root = \"a\"", "line 1: expected '::=', found '='"),
         ("root ::= \"a\"{3,2}", "line 1: a repetition of 3 to 2 times"), ("", "there is no rule 'root'"),
         ("root ::= \"a\"{999999}", "a repetition of more than 131072 times"),
-        ("root ::= (((\"a\"{1000}){1000}){100000}){9}", "more than 131072 symbols"),
+        ("root ::= ((\"a\"{70000}){70000}){9}", "more than 131072 symbols"),
+        ("root ::= \"a\"" + String(repeating: "*", count: 200_000), "more than 4 quantifiers"),
+        ("root ::= " + String(repeating: "()", count: 200_000), "more than 131072 symbols"),
         ("root ::= <think>", "line 1: <think> is no token of this model"),
         ("root ::= root \"a\" | \"b\"", "rule 'root' begins with itself"),
         (String(repeating: "(", count: 500), "expected a rule's name"),
-        ("root ::= " + String(repeating: "(", count: 500), "nested more than 128 deep"),
+        ("root ::= " + String(repeating: "(", count: 500), "nested more than 64 deep"),
     ])
     func errorsSayWhatAndWhere(text: String, problem: String) {
         let error = #expect(throws: GrammarError.self) { try Grammar(gbnf: text) }
@@ -132,7 +134,30 @@ struct LlamaCppGrammarTests {
         (#"{"minLength": 3, "maxLength": 2}"#, "maxLength 2 is less than minLength 3"),
         (#"{"allOf": [{"type": "string"}, {"type": "null"}]}"#, "two different values of 'type'"),
         (#"{"type": "string", "maxLength": 1000000}"#, "more than 131072"), ("3", "a schema is an object"),
-        ("false", "nothing is valid"),
+        ("false", "nothing is valid"), (#"{"const": 1, "minimum": 0}"#, "'minimum' beside 'const'"),
+        (#"{"prefixItems": [{}], "items": false, "minItems": 2}"#, "minItems 2 is more than the 1 items"),
+        (#"{"pattern": "\\ud83d\\ude00"}"#, "surrogates"),
+        // Two that merge into each other for ever, and chains that double at each link.
+        (
+            ##"{"$defs":{"A":{"properties":{"a":{"$ref":"#/$defs/A"}}},"B":{"properties":{"a":{"$ref":"#/$defs/B"}}}},"allOf":[{"$ref":"#/$defs/A"},{"$ref":"#/$defs/B"}]}"##,
+            "nested more than 64 deep"
+        ),
+        (
+            "{\"$defs\":{"
+                + (0..<40).map { n in
+                    ["A", "B"].map {
+                        "\"\($0)\(n)\":{\"properties\":{\"a\":{\"$ref\":\"#/$defs/\($0)\(n + 1)\"},\"b\":{\"$ref\":\"#/$defs/\($0)\(n + 1)\"}}}"
+                    }
+                    .joined(separator: ",")
+                }.joined(separator: ",")
+                + ",\"A40\":{},\"B40\":{}},\"allOf\":[{\"$ref\":\"#/$defs/A0\"},{\"$ref\":\"#/$defs/B0\"}]}",
+            "come to too much"
+        ),
+        (
+            "{\"$defs\":{\"e\":{\"const\":\"" + String(repeating: "x", count: 9999) + "\"}},\"anyOf\":["
+                + Array(repeating: "{\"title\":\"\",\"$ref\":\"#/$defs/e\",\"type\":\"string\"}", count: 99).joined(
+                    separator: ",") + "]}", "come to too much"
+        ),
     ])
     func schemaErrorsSayWhatAndWhere(schema: String, problem: String) {
         let error = #expect(throws: GrammarError.self) { try Grammar(jsonSchema: try JSONValue(schema.utf8)) }
@@ -162,6 +187,28 @@ struct LlamaCppGrammarTests {
         #expect(!accepts(grammar, #"{"v":1,"next":{"v":2,"next":3}}"#))
     }
 
+    /// What stands beside `$ref` counts; a name that is asked for twice comes once; lists are as long as they may be.
+    @Test(arguments: [
+        (##"{"$defs":{"s":{"type":"string"}},"$ref":"#/$defs/s","maxLength":3}"##, #""abc""#, #""abcd""#),
+        (#"{"type":"object","required":["a","a"]}"#, #"{"a":1}"#, #"{"a":1,"a":1}"#),
+        (#"{"prefixItems":[{"type":"null"},{"type":"null"}],"maxItems":1}"#, "[null]", "[null,null]"),
+        (#"{"prefixItems":[{"type":"null"}],"minItems":2}"#, "[null,[1]]", "[null]"),
+        (#"{"type":"number"}"#, "9999999999999999e289", "1e290"), (#"{"pattern":"^[a-cx\\d]$"}"#, #""7""#, #""d""#),
+        (#"{"anyOf":[{"required":["b"]}],"properties":{"a":{"const":1},"b":{"const":2}}}"#, #"{"b":2}"#, #"{"a":1}"#),
+    ])
+    func schemasMeanWhatTheySay(schema: String, good: String, bad: String) throws {
+        let grammar = try Grammar(jsonSchema: try JSONValue(schema.utf8))
+        #expect(accepts(grammar, good) && !accepts(grammar, bad))
+    }
+
+    /// Exhausted once, exhausted for ever: what is asked after does not look like an end.
+    @Test func tooManyBeginningsAreExhausted() throws {
+        let names = (0..<6000).map { "\"\\\"a\($0)\\\"\"" }.joined(separator: " | ")
+        let matcher = GrammarMatcher(try Grammar(gbnf: "root ::= " + names), TokenTrie([Array("a".utf8)]), ends: [1])
+        #expect(matcher.isExhausted && !matcher.goesOn)
+        #expect(!matcher.allows(0) && matcher.mask().isEmpty && matcher.isExhausted)
+    }
+
     @Test func allOfAsksForAll() throws {
         let schema = try JSONValue(
             #"""
@@ -184,7 +231,7 @@ struct LlamaCppGrammarTests {
         ]
         let trie = TokenTrie(broken)
         let matcher = GrammarMatcher(grammar, trie, ends: [])
-        for token in trie.text(of: 0)!.indices.map(Int32.init) + [1, 2, 3, 4, 5] { #expect(!matcher.allows(token)) }
+        for token in broken.indices { #expect(!matcher.allows(Int32(token))) }
     }
 
     /// Tokens may begin within a character and end within another.

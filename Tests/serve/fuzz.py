@@ -35,6 +35,22 @@ GBNF_PARTS = ["root ::= ", "x ::= ", "root", " x ", "\"a\"", "\"\\n\"", "[a-z]",
               " | ", "\n", "<[5]>", "!<[2]>", ".", "#c\n", "\\", "é", "[", "\""]
 
 
+CHAIN = {name + str(n): {"properties": {p: {"$ref": "#/$defs/%s%d" % (name, n + 1)} for p in "ab"}} for name in "AB" for n in range(30)}
+# Small bodies that would cost much.
+HOSTILE = [
+    {"grammar": "root ::= \"a\"" + "*" * 100000}, {"grammar": "root ::= " + "()" * 100000}, {"grammar": "root ::= x\nx ::= x"},
+    {"grammar": "root ::= " + "\"x\"? " * 3000 + "\"a\" root \"b\"", "n": 4},
+    {"grammar": "root ::= x\nx ::= \"a\" x \"b\" | \"a\" x \"c\" | \"a\" x x | [a-z] x | \"\""},
+    {"json_schema": {"enum": ["a%d" % i for i in range(6000)]}}, {"json_schema": {"$ref": "#"}},
+    {"json_schema": {"pattern": "^[" + "".join(chr(c) for c in range(0x800, 0x1800, 2)) + "]$"}},
+    {"json_schema": {"$defs": {**CHAIN, "A30": {}, "B30": {}}, "allOf": [{"$ref": "#/$defs/A0"}, {"$ref": "#/$defs/B0"}]}},
+    {"json_schema": {"allOf": [{"$ref": "#/$defs/A"}, {"$ref": "#/$defs/B"}],
+                     "$defs": {k: {"properties": {"a": {"$ref": "#/$defs/" + k}}} for k in "AB"}}},
+    {"json_schema": {"$defs": {"e": {"const": "x" * 20000}}, "anyOf": [{"$ref": "#/$defs/e"}] * 5000}},
+    {"json_schema": {"type": ["string"] * 5000, "pattern": "a" * 4000}},
+]
+
+
 def schema(random, depth=0):
     made = {}
     for _ in range(random.randrange(5)):
@@ -90,6 +106,8 @@ def body(random):
     data = bytearray(json.dumps(base).encode())
     for _ in range(random.choice([0, 0, 0, 1, 3])):
         data[random.randrange(len(data))] = random.randrange(256)
+    if random.random() < 0.01:
+        return json.dumps({"prompt": "a", "max_tokens": 3, **random.choice(HOSTILE)}).encode()
     if random.random() < 0.02:
         return b"[" * random.randrange(1, 100000)
     return bytes(data[: random.randrange(len(data))] if random.random() < 0.05 else data)

@@ -162,7 +162,7 @@ package enum OpenAPI {
                 seed: {type: integer}
             JobSpec:
               type: object
-              required: [kind, name, device, timeoutSeconds, context, isChat, maxTokens, sampling, workloads]
+              required: [kind, name, device, timeoutSeconds, isChat, maxTokens, sampling, workloads]
               properties:
                 kind: {type: string, enum: [generate, serve, bench, probe]}
                 name: {type: string}

@@ -3,11 +3,14 @@ import Foundation
 /// Filters, tests, functions and methods. What is not here is an error where the template is read, or, for methods, run.
 enum JinjaBuiltins {
     static let filters: Set<String> = [
-        "trim", "upper", "lower", "length", "count", "tojson", "join", "default", "d", "first", "last", "list", "string",
-        "int", "replace", "items", "map", "select", "reject", "selectattr", "rejectattr", "safe", "capitalize", "reverse",
+        "trim", "upper", "lower", "length", "count", "tojson", "join", "default", "d", "first", "last", "list",
+        "string",
+        "int", "replace", "items", "map", "select", "reject", "selectattr", "rejectattr", "safe", "capitalize",
+        "reverse",
     ]
     static let tests: Set<String> = [
-        "defined", "undefined", "none", "string", "mapping", "iterable", "sequence", "number", "integer", "boolean", "true",
+        "defined", "undefined", "none", "string", "mapping", "iterable", "sequence", "number", "integer", "boolean",
+        "true",
         "false", "eq", "equalto", "in",
     ]
     static let functions: Set<String> = ["namespace", "dict", "range", "raise_exception", "strftime_now"]
@@ -97,7 +100,8 @@ enum JinjaBuiltins {
         case ("trim", .string(let text)): return .string(strip(text, nil, .both))
         case ("upper", .string(let text)): return .string(text.uppercased())
         case ("lower", .string(let text)): return .string(text.lowercased())
-        case ("capitalize", .string(let text)): return .string(text.prefix(1).uppercased() + text.dropFirst().lowercased())
+        case ("capitalize", .string(let text)):
+            return .string(text.prefix(1).uppercased() + text.dropFirst().lowercased())
         case ("length", .string(let text)), ("count", .string(let text)): return .integer(text.unicodeScalars.count)
         case ("length", .list(let items)), ("count", .list(let items)): return .integer(items.count)
         case ("length", .map(let fields)), ("count", .map(let fields)): return .integer(fields.count)
@@ -129,7 +133,8 @@ enum JinjaBuiltins {
             var kept: [JinjaValue] = []
             for item in items {
                 let value = attribute.map { field($0, of: item) } ?? item
-                let holds = try test.map { test throws(Unsupported) in try self.test(test, value, rest) } ?? value.isTrue
+                let holds =
+                    try test.map { test throws(Unsupported) in try self.test(test, value, rest) } ?? value.isTrue
                 if holds == name.hasPrefix("select") { kept.append(item) }
             }
             return .list(kept)
@@ -187,7 +192,9 @@ enum JinjaBuiltins {
     /// Python's strip: of white space, or of the given characters.
     private static func strip(_ text: String, _ characters: String?, _ side: Side) -> String {
         let set = characters.map { Set($0.unicodeScalars) }
-        func goes(_ scalar: Unicode.Scalar) -> Bool { set.map { $0.contains(scalar) } ?? scalar.properties.isWhitespace }
+        func goes(_ scalar: Unicode.Scalar) -> Bool {
+            set.map { $0.contains(scalar) } ?? scalar.properties.isWhitespace
+        }
         var scalars = text.unicodeScalars[...]
         if side != .right { scalars = scalars.drop(while: goes) }
         if side != .left { while let last = scalars.last, goes(last) { scalars.removeLast() } }

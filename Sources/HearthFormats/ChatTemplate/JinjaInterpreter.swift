@@ -109,7 +109,9 @@ struct JinjaInterpreter {
         _ expression: JinjaExpression, _ scope: Scope, _ line: Int
     ) throws(ChatTemplateError) -> JinjaValue {
         steps += 1
-        guard steps <= Self.maximumSteps else { throw ChatTemplateError(line: line, message: "the template runs too long") }
+        guard steps <= Self.maximumSteps else {
+            throw ChatTemplateError(line: line, message: "the template runs too long")
+        }
         func problem(_ message: String) -> ChatTemplateError { ChatTemplateError(line: line, message: message) }
         switch expression {
         case .literal(let value): return value
@@ -121,7 +123,9 @@ struct JinjaInterpreter {
         case .map(let items):
             var fields: Scope = [:]
             for (key, value) in items {
-                guard case .string(let key) = try evaluate(key, scope, line) else { throw problem("a key is no string") }
+                guard case .string(let key) = try evaluate(key, scope, line) else {
+                    throw problem("a key is no string")
+                }
                 fields[key] = try evaluate(value, scope, line)
             }
             return .map(fields)
@@ -152,11 +156,14 @@ struct JinjaInterpreter {
             }
         case .not(let value): return .bool(!(try evaluate(value, scope, line).isTrue))
         case .negative(let value):
-            guard case .integer(let number) = try evaluate(value, scope, line) else { throw problem("- needs a number") }
+            guard case .integer(let number) = try evaluate(value, scope, line) else {
+                throw problem("- needs a number")
+            }
             return .integer(0 &- number)
         case .conditional(let value, let test, let otherwise):
             if try evaluate(test, scope, line).isTrue { return try evaluate(value, scope, line) }
-            return try otherwise.map { other throws(ChatTemplateError) in try evaluate(other, scope, line) } ?? .undefined
+            return try otherwise.map { other throws(ChatTemplateError) in try evaluate(other, scope, line) }
+                ?? .undefined
         case .joined(let a, let operation, let b): return try joined(a, operation, b, scope, line)
         case .filtered(let value, let name, let arguments):
             let (value, arguments) = (try evaluate(value, scope, line), try values(arguments, scope, line))
@@ -166,7 +173,9 @@ struct JinjaInterpreter {
         case .tested(let value, let name, let arguments):
             let (value, arguments) = (try evaluate(value, scope, line), try values(arguments, scope, line))
             return .bool(
-                try builtin(line) { () throws(JinjaBuiltins.Unsupported) in try JinjaBuiltins.test(name, value, arguments) })
+                try builtin(line) { () throws(JinjaBuiltins.Unsupported) in
+                    try JinjaBuiltins.test(name, value, arguments)
+                })
         case .call(let callee, let arguments): return try call(callee, arguments, scope, line)
         }
     }
@@ -196,13 +205,18 @@ struct JinjaInterpreter {
                 try JinjaBuiltins.method(name, of: value, values)
             }
         }
-        guard case .name(let name) = callee else { throw ChatTemplateError(line: line, message: "that cannot be called") }
+        guard case .name(let name) = callee else {
+            throw ChatTemplateError(line: line, message: "that cannot be called")
+        }
         guard case .macro(let macro)? = scope[name] else {
-            return try builtin(line) { () throws(JinjaBuiltins.Unsupported) in try JinjaBuiltins.function(name, values) }
+            return try builtin(line) { () throws(JinjaBuiltins.Unsupported) in try JinjaBuiltins.function(name, values)
+            }
         }
         depth += 1
         defer { depth -= 1 }
-        guard depth < Self.maximumDepth else { throw ChatTemplateError(line: line, message: "macros call each other too deep") }
+        guard depth < Self.maximumDepth else {
+            throw ChatTemplateError(line: line, message: "macros call each other too deep")
+        }
         var inner = scope
         for (index, parameter) in macro.parameters.enumerated() {
             if values.positional.indices.contains(index) {
@@ -210,9 +224,10 @@ struct JinjaInterpreter {
             } else if let value = values.named[parameter.name] {
                 inner[parameter.name] = value
             } else {
-                inner[parameter.name] = try parameter.fallback.map { fallback throws(ChatTemplateError) in
-                    try evaluate(fallback, scope, macro.line)
-                } ?? .undefined
+                inner[parameter.name] =
+                    try parameter.fallback.map { fallback throws(ChatTemplateError) in
+                        try evaluate(fallback, scope, macro.line)
+                    } ?? .undefined
             }
         }
         return .string(try captured(macro.body, &inner))

@@ -37,8 +37,12 @@ enum JSONRules {
     ])
     private static let fraction = Expression.sequence([.text("."), .repetition(digit, min: 1, max: 16)])
     private static let exponent = Expression.sequence([
-        .scalar(ScalarSet("eE")), .optional(.scalar(ScalarSet("+-"))), .optional(.scalar(ScalarSet("12"))),
-        .repetition(digit, min: 1, max: 2),
+        .scalar(ScalarSet("eE")), .optional(.scalar(ScalarSet("+-"))),
+        // At most 289: sixteen digits before it, and a Double holds the number.
+        .choice([
+            .repetition(digit, min: 1, max: 2), .sequence([.text("1"), digit, digit]),
+            .sequence([.text("2"), .scalar(ScalarSet([0x30...0x38])), digit]),
+        ]),
     ])
 
     /// After a backslash: a short escape, four hexadecimal digits of no surrogate, or a pair of surrogates.

@@ -6,6 +6,8 @@ struct Pattern {
     private var at = 0
     private var depth = 0
 
+    private static let maximumLength = 4096
+
     static func expression(_ pattern: String) throws(GrammarError) -> Expression {
         var parser = Pattern(pattern)
         return try parser.parse()
@@ -24,6 +26,9 @@ struct Pattern {
     }
 
     private mutating func parse() throws(GrammarError) -> Expression {
+        guard scalars.count <= Self.maximumLength else {
+            throw GrammarError("pattern: more than \(Self.maximumLength) characters")
+        }
         let anything = Expression.many(JSONRules.character)
         let before = take("^") ? Expression.empty : anything
         let inner = try alternatives()
@@ -104,18 +109,19 @@ struct Pattern {
 
     private mutating func set() throws(GrammarError) -> ScalarSet {
         let isNegated = take("^")
-        var set = ScalarSet([])
+        var ranges: [ClosedRange<UInt32>] = []
         while !take("]") {
             let low = try member()
             if peek == "-", at + 1 < scalars.count, scalars[at + 1] != "]" {
                 at += 1
                 let high = try member()
                 guard let from = low.single, let to = high.single, from <= to else { throw error("a malformed range") }
-                set = set.union(ScalarSet([from...to]))
+                ranges.append(from...to)
             } else {
-                set = set.union(low)
+                ranges += low.ranges
             }
         }
+        let set = ScalarSet(ranges)
         return isNegated ? set.inverted : set
     }
 
@@ -162,6 +168,7 @@ struct Pattern {
             value = value << 4 | UInt32(digit)
             at += 1
         }
+        guard Unicode.Scalar(value) != nil else { throw error("surrogates: write the character itself") }
         return ScalarSet([value...value])
     }
 
@@ -172,7 +179,7 @@ struct Pattern {
             let scalar = text.unicodeScalars.first!
             return set.contains(scalar.value) ? .text(JSONValue.escaped(scalar)) : nil
         }
-        let choices = (plain.isEmpty ? [] : [Expression.scalar(plain)]) + escaped
+        let choices: [Expression] = (plain.isEmpty ? [] : [Expression.scalar(plain)]) + escaped
         return choices.count == 1 ? choices[0] : .choice(choices)
     }
 }

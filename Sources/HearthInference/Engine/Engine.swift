@@ -92,19 +92,17 @@ public final class Engine: Sendable {
     /// - Throws: `EngineRejection` for what can never be served, a full queue, or an engine that stops.
     public func submit(_ request: EngineRequest) throws(EngineRejection) -> AsyncStream<EngineEvent> {
         if let problem = problem(of: request) { throw EngineRejection(reason: .invalid, description: problem) }
+        if let refusal = state.withLock({ refusal(&$0) }) { throw refusal }
         let matcher = request.grammar.map {
             GrammarMatcher($0, language.tokenTexts, ends: request.ignoresEnd ? [] : language.endIDs)
         }
+        if let matcher, !matcher.goesOn {
+            let reason = matcher.isExhausted ? "is too ambiguous where it begins" : "lets nothing begin"
+            throw EngineRejection(reason: .invalid, description: "the grammar \(reason)")
+        }
         let (stream, continuation) = AsyncStream.makeStream(of: EngineEvent.self, bufferingPolicy: .unbounded)
         let rejection: EngineRejection? = state.withLock { state in
-            if state.isStopping { return EngineRejection(reason: .stopping, description: "the server is stopping") }
-            guard state.queue.count < options.maxQueued else {
-                state.metrics.refused += 1
-                let wait = state.metrics.retryAfterSeconds(queued: state.queue.count)
-                return EngineRejection(
-                    reason: .busy(retryAfterSeconds: wait),
-                    description: "\(state.queue.count) requests are waiting: try again in \(wait) s")
-            }
+            if let refusal = refusal(&state) { return refusal }
             let id = state.nextID
             state.nextID += 1
             state.metrics.accepted += 1
@@ -117,6 +115,17 @@ public final class Engine: Sendable {
         if let rejection { throw rejection }
         wake.signal()
         return stream
+    }
+
+    /// Why nothing can be put in line now.
+    private func refusal(_ state: inout State) -> EngineRejection? {
+        if state.isStopping { return EngineRejection(reason: .stopping, description: "the server is stopping") }
+        guard state.queue.count >= options.maxQueued else { return nil }
+        state.metrics.refused += 1
+        let wait = state.metrics.retryAfterSeconds(queued: state.queue.count)
+        return EngineRejection(
+            reason: .busy(retryAfterSeconds: wait),
+            description: "\(state.queue.count) requests are waiting: try again in \(wait) s")
     }
 
     private func problem(of request: EngineRequest) -> String? {

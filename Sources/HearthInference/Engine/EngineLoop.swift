@@ -184,7 +184,7 @@ final class EngineLoop: @unchecked Sendable {
             metrics.bytes += usage.cost.bytesRead + usage.cost.bytesWritten
             metrics.completed += finished
             metrics.generatedTokens += receivers.count
-            for sequence in firsts {
+            for sequence in firsts where sequence.firstTokenSeconds != nil {
                 metrics.timeToFirstToken.add(sequence.firstTokenSeconds ?? 0)
                 metrics.promptTokens += sequence.promptCount
                 metrics.cachedTokens += sequence.cachedTokens

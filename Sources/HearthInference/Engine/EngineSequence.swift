@@ -66,10 +66,7 @@ final class EngineSequence: @unchecked Sendable {
     /// Takes the token that follows; true when the answer ends with it.
     func accept(_ answer: BatchRunner.Answer, _ language: LanguageModel) -> Bool {
         guard let id = sampler.next(answer, matcher), matcher?.isExhausted != true else {
-            let isExhausted = matcher?.isExhausted == true
-            finish(
-                isExhausted ? .refused : .stop,
-                problem: isExhausted ? "the grammar is too ambiguous: following it takes too long" : nil)
+            finishByGrammar()
             return true
         }
         let now = ContinuousClock.now
@@ -91,7 +88,7 @@ final class EngineSequence: @unchecked Sendable {
             return true
         }
         if let matcher, !matcher.goesOn {
-            finish(.stop)
+            finishByGrammar()
             return true
         }
         if completionCount == request.maxTokens {
@@ -99,6 +96,16 @@ final class EngineSequence: @unchecked Sendable {
             return true
         }
         return false
+    }
+
+    /// Where no token may follow: a good end only where the grammar is complete.
+    private func finishByGrammar() {
+        guard let matcher, matcher.isExhausted || !matcher.isComplete else { return finish(.stop) }
+        let problem =
+            matcher.isExhausted
+            ? "the grammar is too ambiguous: following it takes too long"
+            : "after \(completionCount) tokens the grammar lets none of the model's follow"
+        finish(.refused, problem: problem)
     }
 
     // MARK: Embeddings

@@ -56,6 +56,13 @@ final class BatchOutput {
             throw problem("cannot be read")
         }
         let whole = data.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
+        // What can be cut off is the beginning of an answer, not somebody's last line.
+        let tail = data[whole...]
+        let beginning = Data(#"{"custom_id":""#.utf8)
+        guard tail.starts(with: beginning) || beginning.starts(with: tail) else {
+            close(descriptor)
+            throw problem("its last line is no answer of a batch: the file is something else")
+        }
         var ids: [String] = []
         for (index, line) in data[..<whole].split(separator: UInt8(ascii: "\n")).enumerated() {
             guard let line = try? JSONDecoder().decode(Line.self, from: line) else {

@@ -128,7 +128,7 @@ public struct BatchRun: Sendable {
             if fields.isStreamed {
                 throw APIError(.badRequest, "stream: answers of a batch come whole", param: "stream")
             }
-            let answers = try model.submit(requests)
+            let answers = try await submit(requests)
             let response = try await CompletionWriter(form: form, model: model).whole(
                 answers, answersEach: fields.n ?? 1)
             let usage = response.usage ?? .init()
@@ -139,6 +139,19 @@ public struct BatchRun: Sendable {
             }
             let line = try Self.line(line, error.status.code, ["error": error.body])
             return Answer(line: line, isError: true, usage: .init())
+        }
+    }
+
+    /// Waits where the queue is full: that says nothing of the request.
+    private func submit(_ requests: [EngineRequest]) async throws -> [AsyncStream<EngineEvent>] {
+        guard requests.count <= model.engine.options.maxQueued else {
+            throw APIError(.badRequest, "\(requests.count) answers are more than may wait", param: "n")
+        }
+        while true {
+            do { return try model.submit(requests) } catch let error as APIError where error.status == .tooManyRequests
+            {
+                try await Task.sleep(for: .milliseconds(100))
+            }
         }
     }
 

@@ -21,13 +21,9 @@ struct CompletionRoutes: Sendable {
         let events = try server.model.submit(requests)
         let writer = CompletionWriter(form: form, model: server.model)
         if fields.isStreamed { return writer.streamed(events, answersEach: fields.n ?? 1, fields.reportsUsage) }
-        // Nothing is written before the end: that the client has gone is seen from what it sends, and who listens for that
-        // cannot take the connection's next request.
-        var response = try await request.body.consumeWithCancellationOnInboundClose { _ in
+        return try await InferenceServer.watching(request) {
             try JSONBody.response(try await writer.whole(events, answersEach: fields.n ?? 1))
         }
-        response.headers[.connection] = "close"
-        return response
     }
 }
 

@@ -55,11 +55,9 @@ struct EmbeddingRoutes: Sendable {
                 throw APIError(.badRequest, "dimensions: the model's own only", param: "dimensions")
             }
             let answers = try submit(body.input.tokens(server.language), client: context.client)
-            var response = try await request.body.consumeWithCancellationOnInboundClose { _ in
+            return try await InferenceServer.watching(request) {
                 try await respond(answers, isBase64: body.format == .base64)
             }
-            response.headers[.connection] = "close"
-            return response
         }
     }
 

@@ -78,7 +78,8 @@ struct TryPage: Sendable {
           return item
         }
         async function ask(text) {
-          messages.push({ role: 'user', content: text })
+          const talk = messages
+          talk.push({ role: 'user', content: text })
           line('user', text)
           const item = line('assistant', '')
           $('send').disabled = true
@@ -93,7 +94,7 @@ struct TryPage: Sendable {
             const response = await fetch('/v1/chat/completions', {
               method: 'POST', headers, signal: stopping.signal,
               body: JSON.stringify({
-                messages: [...system, ...messages], stream: true, stream_options: { include_usage: true },
+                messages: [...system, ...talk], stream: true, stream_options: { include_usage: true },
                 temperature: Number($('temperature').value), max_tokens: Number($('tokens').value) }) })
             if (!response.ok) throw new Error((await response.json()).error.message)
             const reader = response.body.pipeThrough(new TextDecoderStream()).getReader()
@@ -123,7 +124,7 @@ struct TryPage: Sendable {
               `${(usage.completion_tokens / Math.max(seconds, .001)).toFixed(1)} tokens/s`
             item.append(note)
           }
-          if (answer) messages.push({ role: 'assistant', content: answer }); else messages.pop()
+          if (answer) talk.push({ role: 'assistant', content: answer }); else talk.pop()
           $('send').disabled = false
           $('stop').disabled = true
           $('text').focus()
@@ -139,7 +140,7 @@ struct TryPage: Sendable {
           if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) { event.preventDefault(); $('ask').requestSubmit() }
         })
         $('stop').addEventListener('click', () => stopping?.abort())
-        $('clear').addEventListener('click', () => { messages = []; $('talk').replaceChildren(); $('text').focus() })
+        $('clear').addEventListener('click', () => { stopping?.abort(); messages = []; $('talk').replaceChildren(); $('text').focus() })
         </script>
         </body>
         </html>

@@ -54,11 +54,15 @@ struct Chat: AsyncParsableCommand {
             switch words.first {
             case nil: continue
             case "/exit", "/quit": return
-            case "/clear": try talk.begin(system: talk.system)
-            case "/system": try talk.begin(system: words.count > 1 ? String(words[1]) : nil)
+            case "/clear": talk.forget()
+            case "/system":
+                do { try talk.begin(system: words.count > 1 ? String(words[1]) : nil) } catch {
+                    Terminal.error("hearth: \(error)")
+                }
             case "/help": Terminal.error(Self.configuration.discussion)
             case let word? where word.hasPrefix("/"): Terminal.error("no command \(word); /help says what there is")
-            default: try await talk.say(line)
+            default:
+                do { try await talk.say(line) } catch { Terminal.error("hearth: \(error)") }
             }
         }
         if isTerminal { Terminal.out("") }
@@ -79,18 +83,19 @@ private struct Talk {
 
     /// - Throws: what the model's template says of such a conversation, where it has none or takes no instructions.
     mutating func begin(system: String?) throws {
-        self.system = system
-        messages = system.map { [.init(role: "system", content: $0)] } ?? []
-        _ = try engine.language.chatPrompt(messages + [.init(role: "user", content: "")])
+        let begun = system.map { [ChatTemplate.Message(role: "system", content: $0)] } ?? []
+        _ = try engine.language.chatPrompt(begun + [.init(role: "user", content: "")])
+        (self.system, messages) = (system, begun)
     }
 
-    /// Answers `text` on the terminal. What cannot be answered is said, and is no part of the conversation.
+    mutating func forget() { messages.removeAll { $0.role != "system" } }
+
+    /// Answers `text` on the terminal. What has no answer is no part of the conversation.
     mutating func say(_ text: String) async throws {
-        messages.append(.init(role: "user", content: text))
-        let prompt = try engine.language.chatPrompt(messages)
+        let asked = messages + [ChatTemplate.Message(role: "user", content: text)]
+        let prompt = try engine.language.chatPrompt(asked)
         let room = engine.language.contextLength - prompt.count
         guard room > 0 else {
-            messages.removeLast()
             return Terminal.error(
                 "the talk fills the context of \(engine.language.contextLength) tokens; /clear forgets it")
         }
@@ -114,9 +119,10 @@ private struct Talk {
             return (answer, nil)
         }
         let (answer, finish) = await Interrupts.ending(answering)
-        messages.append(.init(role: "assistant", content: answer))
-        guard let finish, Terminal.errorIsTerminal else { return }
+        if !answer.isEmpty { messages = asked + [.init(role: "assistant", content: answer)] }
+        guard let finish else { return }
         if let problem = finish.problem { return Terminal.error("hearth: \(problem)") }
+        guard Terminal.errorIsTerminal else { return }
         let seconds = (ContinuousClock.now - started).seconds
         let ending = finish.reason == .length ? ", cut off at its largest length" : ""
         let rate = Double(finish.completionTokens) / seconds

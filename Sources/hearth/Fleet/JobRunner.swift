@@ -55,7 +55,7 @@ struct JobRunner {
     }
 
     private func loading(_ device: Device) async throws -> ServedModel {
-        let loading = ServedModel.Loading(name: spec.modelName, context: spec.context)
+        let loading = ServedModel.Loading(name: spec.modelName, context: spec.context ?? JobSpec.defaultContext)
         return try await ServedModel.load(spec.model ?? "", on: device, loading, Log.make("job"))
     }
 
@@ -104,7 +104,10 @@ struct JobRunner {
         )
         let ceilings = try ceilings(of: device)
         let model = try await loading(device)
-        try await InferenceServer(model, config: config, ceilings: ceilings, logger: logger).run()
+        let server = try InferenceServer(model, config: config, ceilings: ceilings, logger: logger)
+        // From here on the server ends by itself when it is told to, after its last answer.
+        Watchdog.leaveSIGTERM()
+        try await server.run()
         let metrics = model.engine.metrics
         var outcome = JobOutcome(exitCode: 0, actualSeconds: 0)
         outcome.figures = [

@@ -16,8 +16,7 @@ struct RunCommand: AsyncParsableCommand {
     func run() async throws {
         let started = ContinuousClock.now
         let job = try SpecFile.read(spec)
-        // A server ends by itself when it is told to, after its last answer.
-        Watchdog.start(seconds: job.timeoutSeconds, handlesSIGTERM: job.kind != .serve) { status, message in
+        Watchdog.start(seconds: job.timeoutSeconds) { status, message in
             let elapsed = (ContinuousClock.now - started).seconds
             try? record(JobOutcome(exitCode: status.rawValue, message: message, actualSeconds: elapsed))
         }
@@ -62,19 +61,14 @@ enum SpecFile {
 
 /// Ends the process when time is up or SIGTERM comes, after writing down why.
 enum Watchdog {
-    static func start(
-        seconds: Double, handlesSIGTERM: Bool, onEnd: @escaping @Sendable (ExitStatus, String) -> Void
-    ) {
-        if handlesSIGTERM {
-            signal(SIGTERM, SIG_IGN)
-            let terminated = DispatchSource.makeSignalSource(signal: SIGTERM, queue: .global())
-            terminated.setEventHandler {
-                onEnd(.tryAgain, "ended on request (SIGTERM)")
-                exit(ExitStatus.tryAgain.rawValue)
-            }
-            terminated.resume()
-            sources.append(terminated)
+    static func start(seconds: Double, onEnd: @escaping @Sendable (ExitStatus, String) -> Void) {
+        signal(SIGTERM, SIG_IGN)
+        let terminated = DispatchSource.makeSignalSource(signal: SIGTERM, queue: .global())
+        terminated.setEventHandler {
+            onEnd(.tryAgain, "ended on request (SIGTERM)")
+            exit(ExitStatus.tryAgain.rawValue)
         }
+        terminated.resume()
         let timer = DispatchSource.makeTimerSource(queue: .global())
         timer.schedule(deadline: .now() + seconds)
         timer.setEventHandler {
@@ -83,9 +77,12 @@ enum Watchdog {
             exit(ExitStatus.timeout.rawValue)
         }
         timer.resume()
-        sources.append(timer)
+        (onTime, onTermination) = (timer, terminated)
     }
 
+    /// Leaves SIGTERM to what runs now.
+    static func leaveSIGTERM() { onTermination?.cancel() }
+
     /// Sources stop when they are released. Set before the job starts.
-    nonisolated(unsafe) private static var sources: [any DispatchSourceProtocol] = []
+    nonisolated(unsafe) private static var onTime, onTermination: (any DispatchSourceProtocol)?
 }
