@@ -1,4 +1,5 @@
 import HearthCompute
+import HearthGrammar
 import HearthInference
 import HearthModels
 import Support
@@ -91,6 +92,79 @@ struct EngineTests {
         for (stream, ids) in zip(streams, expected) { #expect(await answer(stream).ids == ids) }
         narrow.stop()
         #expect(narrow.metrics.preempted > 0)
+    }
+
+    /// Answers held to a grammar and embeddings, beside plain answers in eight pages, are put out and come out the same too.
+    @Test func grammarsAndEmbeddingsDoNotDependOnWhatRunsBeside() async throws {
+        let language = try language()
+        let grammar = try Grammar(gbnf: "root ::= [a-z]+ (\", \" [a-z]+){20} \".\"")
+        let prompts = (0..<4).map { language.tokenizer.encode("Words \($0): " + Self.passage) }
+        var requests = prompts.map {
+            EngineRequest(prompt: $0, maxTokens: 100, sampling: .init(temperature: 0.8, seed: 3))
+        }
+        for index in 0..<2 { requests[index].grammar = grammar }
+        for index in 1..<4 { requests[index].arrivesWhole = true }
+        requests += prompts.map { prompt in
+            var request = EngineRequest(prompt: prompt + prompt, maxTokens: 1)
+            request.embeds = true
+            return request
+        }
+        func run(_ pages: Int?) async throws -> (answers: [String], preempted: Int) {
+            var options = Engine.Options()
+            options.maxSequences = 8
+            if let pages { options.cacheByteCount = pages * KVPool.pageByteCount(language.config, options.cache) }
+            let engine = try Engine(language, options)
+            var answers: [String] = []
+            if pages == nil {
+                for request in requests { answers.append(await said(try engine.submit(request))) }
+            } else {
+                let streams = try requests.map { try engine.submit($0) }
+                for stream in streams { answers.append(await said(stream)) }
+            }
+            engine.stop()
+            return (answers, engine.metrics.preempted)
+        }
+        let alone = try await run(nil)
+        let together = try await run(8)
+        #expect(alone.answers == together.answers && together.preempted > 0)
+        for text in alone.answers[..<2] {
+            #expect(text.wholeMatch(of: #/[a-z]+(, [a-z]+)*(, |,|\.)?/#) != nil, "\(text)")
+        }
+        #expect(Set(alone.answers[4...]).count == 4)
+    }
+
+    /// The text of an answer, or the bits of an embedding.
+    private func said(_ stream: AsyncStream<EngineEvent>) async -> String {
+        var said = ""
+        for await event in stream {
+            switch event {
+            case .token(let token): said += token.text
+            case .embedding(let values): said += values.map { String($0.bitPattern, radix: 16) }.joined(separator: " ")
+            case .finished(let finish): said += finish.text + (finish.problem ?? "")
+            }
+        }
+        return said
+    }
+
+    /// A grammar that lets nothing begin, or comes to where no token leads on, does not end as an answer.
+    @Test func grammarsWithoutAnEndAreRefused() async throws {
+        let language = try language()
+        let engine = try Engine(language)
+        var request = EngineRequest(prompt: language.tokenizer.encode("A"), maxTokens: 20)
+        request.grammar = try Grammar(gbnf: "root ::= x\nx ::= x")
+        #expect(throws: EngineRejection.self) { try engine.submit(request) }
+        request.grammar = try Grammar(gbnf: "root ::= \"ab\" x\nx ::= x")
+        let end = await finish(try engine.submit(request))
+        #expect(end?.reason == .refused && end?.problem?.contains("lets none of the model's follow") == true)
+        request.grammar = try Grammar(gbnf: "root ::= \"ab\"")
+        let good = await finish(try engine.submit(request))
+        #expect(good?.reason == .stop)
+        engine.stop()
+    }
+
+    private func finish(_ stream: AsyncStream<EngineEvent>) async -> EngineEvent.Finish? {
+        for await event in stream { if case .finished(let finish) = event { return finish } }
+        return nil
     }
 
     @Test func aBeginningInCommonIsComputedOnce() async throws {
