@@ -37,6 +37,13 @@ struct BatchTests {
         return path
     }
 
+    /// A line that was being written when the power went.
+    private static func tear(_ path: String) throws {
+        guard let file = FileHandle(forUpdatingAtPath: path) else { return }
+        try file.seekToEnd()
+        try file.write(contentsOf: Data(#"{"custom_id":"ha"#.utf8))
+    }
+
     @Test func everyRequestIsAnsweredOnceThroughKills() throws {
         let folder = try TestPaths.temporaryFolder()
         defer { try? FileManager.default.removeItem(atPath: folder) }
@@ -62,14 +69,12 @@ struct BatchTests {
             let run = try Program.run(["run", job], deadline: 0.5 + 0.15 * Double(runs))
             if run.status == 0 { break }
             #expect(run.status == -1, "\(run)")
-            // A line that was being written when the power went.
-            let file = try #require(FileHandle(forUpdatingAtPath: folder + "/killed.jsonl"))
-            try file.seekToEnd()
-            try file.write(contentsOf: Data(#"{"custom_id":"ha"#.utf8))
+            try Self.tear(folder + "/killed.jsonl")
         }
         #expect(runs > 1)
         #expect(try answers(folder + "/killed.jsonl") == expected)
-        // Once more changes nothing.
+        // Once more changes nothing, not even after a run that was killed between its last answer and its end.
+        try Self.tear(folder + "/killed.jsonl")
         let again = try Program.run(["run", job])
         #expect(again.status == 0 && again.out.contains("33 answers (33 found from before, 0 refused)"))
         #expect(try answers(folder + "/killed.jsonl") == expected)

@@ -30,7 +30,7 @@ final class BatchOutput {
     private let descriptor: Int32
     /// What whole lines of an earlier run say of whose they are.
     let ids: [String]
-    /// Where a line begins that an earlier run did not finish; it is cut off before the next is written.
+    /// Where a line begins that an earlier run did not finish; it is cut off when the rest is known to be of this batch.
     private var unfinished: off_t?
 
     private struct Line: Decodable {
@@ -77,13 +77,15 @@ final class BatchOutput {
 
     deinit { close(descriptor) }
 
+    /// Cuts off what an earlier run did not finish. Called when what is there is known to belong to this batch.
+    func cutUnfinished() throws(FormatError) {
+        guard let end = unfinished else { return }
+        guard ftruncate(descriptor, end) == 0 else { throw FormatError(file: path, String(cString: strerror(errno))) }
+        unfinished = nil
+    }
+
     func append(_ line: Data) throws(FormatError) {
-        if let end = unfinished {
-            guard ftruncate(descriptor, end) == 0 else {
-                throw FormatError(file: path, String(cString: strerror(errno)))
-            }
-            unfinished = nil
-        }
+        try cutUnfinished()
         var rest = line[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }

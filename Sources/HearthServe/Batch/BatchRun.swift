@@ -71,6 +71,7 @@ public struct BatchRun: Sendable {
             throw FormatError(file: output, "has more answers than \(input) has requests")
         }
         while !waiting.isEmpty { try await writeFirst() }
+        try answers.cutUnfinished()
         return summary
     }
 
