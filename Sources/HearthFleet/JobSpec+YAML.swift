@@ -28,13 +28,12 @@ extension JobSpec {
             spec.model = try path("model")
             (spec.input, spec.output) = (try path("input"), try path("output"))
             spec.sampling.seed = UInt64(max(0, try fields.integer("seed", default: 0)))
+            spec.prompt = try optional("prompt")
             if spec.input != nil || spec.output != nil {
                 // Requests say the rest.
-                spec.prompt = try optional("prompt")
                 spec.context = try fields.integer("context", default: JobSpec.defaultContext)
                 break
             }
-            spec.prompt = try optional("prompt")
             spec.isChat = try fields.bool("chat", default: spec.isChat)
             spec.maxTokens = try fields.integer("maxTokens", default: spec.maxTokens)
             spec.sampling.temperature = try fields.double("temperature", default: 0)

@@ -135,19 +135,14 @@ package final class BatchRunner {
                         })
                 }
             }
-        case .hidden:
-            return { () throws(DeviceError) in
-                let all = try logits.read(as: Float.self)
-                let width = all.count / rows
-                return (0..<rows).map { .hidden(Array(all[$0 * width..<($0 + 1) * width])) }
-            }
-        case .likeliest, .logits:
-            let softcap = language.config.logitSoftcap
+        case .hidden, .likeliest, .logits:
+            let softcap = wanted == .hidden ? nil : language.config.logitSoftcap
             return { () throws(DeviceError) in
                 let all = try logits.read(as: Float.self)
                 let width = all.count / rows
                 return (0..<rows).map { row in
                     let values = all[row * width..<(row + 1) * width]
+                    if wanted == .hidden { return .hidden(Array(values)) }
                     return .logits(softcap.map { cap in values.map { cap * tanhf($0 / cap) } } ?? Array(values))
                 }
             }

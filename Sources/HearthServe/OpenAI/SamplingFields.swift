@@ -67,9 +67,9 @@ struct SamplingFields: Decodable {
                 param: "n")
         }
         return try prompts.flatMap { prompt in
-            var first = try request(
-                prompt: prompt, room: context - prompt.count, logProbabilities: logProbabilities, client: client)
-            if self.seed == nil { first.sampling.seed = seed ?? .random(in: 0 ... .max) }
+            let first = try request(
+                prompt: prompt, room: context - prompt.count, logProbabilities: logProbabilities, client: client,
+                seed: self.seed.map(UInt64.init(bitPattern:)) ?? seed ?? .random(in: 0 ... .max))
             return (0..<n).map { index in
                 var request = first
                 request.sampling.seed &+= UInt64(index)
@@ -80,7 +80,7 @@ struct SamplingFields: Decodable {
 
     /// - Parameter room: tokens that the context leaves after the prompt: the most, and what no number means.
     private func request(
-        prompt: [Int32], room: Int, logProbabilities: Int?, client: String
+        prompt: [Int32], room: Int, logProbabilities: Int?, client: String, seed: UInt64
     ) throws -> EngineRequest {
         let stops = stop?.values ?? []
         guard stops.count <= 16, stops.allSatisfy({ $0.utf8.count <= 1024 }) else {
@@ -88,7 +88,7 @@ struct SamplingFields: Decodable {
         }
         var sampling = SamplingOptions(
             temperature: temperature ?? 1, topK: topK ?? 0, topP: topP ?? 1, minP: minP ?? 0,
-            seed: seed.map(UInt64.init(bitPattern:)) ?? 0)
+            seed: seed)
         sampling.repetitionPenalty = repetitionPenalty ?? 1
         (sampling.presencePenalty, sampling.frequencyPenalty) = (presencePenalty ?? 0, frequencyPenalty ?? 0)
         for (key, bias) in logitBias ?? [:] {

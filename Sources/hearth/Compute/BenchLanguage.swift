@@ -43,10 +43,7 @@ struct BenchLanguage: ParsableCommand {
             bench.generatedTokens = try Self.numbers(generatedTokens, "n-gen").filter { $0 > 0 }
             bench.depths = try Self.numbers(depths, "n-depth")
             bench.repetitions = repetitions
-            guard let cache = Engine.Options.cacheTypes.first(where: { "\($0)" == cache }) else {
-                throw ValidationError("--cache \(cache) is not one of f16, q8_0, f32")
-            }
-            bench.cache = cache
+            bench.cache = try Engine.Options.cacheType(cache)
             return bench
         }
     }
@@ -62,10 +59,7 @@ struct BenchLanguage: ParsableCommand {
     func run() throws {
         let device = try options.open()
         let ceilings = try ceilings(of: device)
-        let language = try LanguageModel(path: model, device: device, activations: activations) { share in
-            if Terminal.errorIsTerminal { Terminal.progress("loading \(Int(share * 100))%") }
-        }
-        Terminal.endProgress()
+        let language = try LanguageModel.load(model, on: device, activations: activations)
         var results: [LanguageBench.Result] = []
         try LanguageBench(language, ceilings: ceilings, try benchOptions).run { test, repetition in
             Terminal.progress(repetition == 0 ? "\(test): warming up" : "\(test): \(repetition) of \(repetitions)")

@@ -34,10 +34,7 @@ struct Chat: AsyncParsableCommand {
 
     func run() async throws {
         let device = try options.open()
-        let language = try LanguageModel(path: model, device: device, contextLength: context) { share in
-            if Terminal.errorIsTerminal { Terminal.progress("loading \(Int(share * 100))%") }
-        }
-        Terminal.endProgress()
+        let language = try LanguageModel.load(model, on: device, context: context)
         var engineOptions = Engine.Options()
         // Two contexts: what is said next begins as what was said before.
         engineOptions.maxSequences = 2

@@ -32,10 +32,7 @@ struct Generate: ParsableCommand {
     func run() throws {
         let device = try options.open()
         let ceilings = try ceilings(of: device)
-        let language = try LanguageModel(path: model, device: device, activations: activations) { share in
-            if Terminal.errorIsTerminal { Terminal.progress("loading \(Int(share * 100))%") }
-        }
-        Terminal.endProgress()
+        let language = try LanguageModel.load(model, on: device, activations: activations)
         let request = GenerationRequest(prompt: prompt, isChat: chat, maxTokens: maxTokens, sampling: sampling)
         if !json && !chat { Terminal.out(prompt, terminator: "") }
         let report = try language.generate(request, ceilings: ceilings) { done, total in

@@ -1,7 +1,35 @@
+import ArgumentParser
 import HearthCompute
 import HearthInference
 import HearthServe
 import Logging
+
+extension LanguageModel {
+    /// Reads `path`, with its progress on a terminal.
+    ///
+    /// - Parameter context: tokens of prompt and answer at most; the model's own when nil.
+    static func load(
+        _ path: String, on device: Device, context: Int? = nil, activations: Activations = .int8
+    ) throws -> LanguageModel {
+        let language = try LanguageModel(
+            path: path, device: device, contextLength: context, activations: activations
+        ) { share in
+            if Terminal.errorIsTerminal { Terminal.progress("loading \(Int(share * 100))%") }
+        }
+        Terminal.endProgress()
+        return language
+    }
+}
+
+extension Engine.Options {
+    /// The element type of keys and values that `--cache` names.
+    static func cacheType(_ name: String) throws -> DType {
+        guard let type = cacheTypes.first(where: { "\($0)" == name }) else {
+            throw ValidationError("--cache \(name) is not one of f16, q8_0, f32")
+        }
+        return type
+    }
+}
 
 extension ServedModel {
     /// How a model is brought onto a device to be served.
@@ -22,12 +50,8 @@ extension ServedModel {
         async let tracing = Fingerprint.parts(
             model: path, device: device,
             settings: "cache=\(engine.cache) activations=\(loading.activations) invariant=\(engine.isInvariant)")
-        let language = try LanguageModel(
-            path: path, device: device, contextLength: loading.context, activations: loading.activations
-        ) { share in
-            if Terminal.errorIsTerminal { Terminal.progress("loading \(Int(share * 100))%") }
-        }
-        Terminal.endProgress()
+        let language = try LanguageModel.load(
+            path, on: device, context: loading.context, activations: loading.activations)
         let parts = try await tracing
         let model = ServedModel(
             engine: try Engine(language, engine), name: loading.name, fingerprint: Fingerprint.make(parts))

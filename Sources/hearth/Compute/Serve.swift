@@ -30,8 +30,6 @@ struct Serve: AsyncParsableCommand {
     var activations = LanguageModel.Activations.int8
     @OptionGroup var options: DeviceOptions
 
-    private var cacheType: DType? { Engine.Options.cacheTypes.first { "\($0)" == cache } }
-
     func validate() throws {
         for (name, value) in [
             ("max-sequences", maxSequences), ("max-queued", maxQueued), ("cache-memory", cacheMemory),
@@ -39,9 +37,7 @@ struct Serve: AsyncParsableCommand {
         ] where !(1...1 << 24).contains(value) {
             throw ValidationError("--\(name) \(value) is not in 1...2^24")
         }
-        if cacheType == nil {
-            throw ValidationError("--cache \(cache) is not one of f16, q8_0, f32")
-        }
+        _ = try Engine.Options.cacheType(cache)
     }
 
     func run() async throws {
@@ -52,7 +48,7 @@ struct Serve: AsyncParsableCommand {
         loading.engine.maxSequences = maxSequences
         loading.engine.maxQueued = maxQueued
         loading.engine.maxBatchTokens = max(256, maxSequences + 64)
-        loading.engine.cache = cacheType!
+        loading.engine.cache = try Engine.Options.cacheType(cache)
         loading.engine.cacheByteCount = cacheMemory << 20
         loading.engine.isInvariant = invariant
         var config = ServeConfig()
