@@ -47,7 +47,7 @@ let package = Package(
         .target(name: "HearthBLAS", dependencies: ["HearthKernels", "HearthCompute", "CBLAS"]),
         .target(
             name: "HearthFormats", dependencies: [.product(name: "HeapModule", package: "swift-collections")]),
-        .target(name: "HearthGrammar"),
+        .target(name: "HearthGrammar", dependencies: ["HearthFormats"]),
         .target(name: "HearthModels", dependencies: ["HearthKernels", "HearthFormats"]),
         .target(
             name: "HearthInference",
@@ -118,7 +118,7 @@ let package = Package(
         .testTarget(name: "HearthKernelsTests", dependencies: ["CKernels", "HearthKernels", "Support"]),
         .testTarget(name: "HearthBenchTests", dependencies: ["HearthBench", "HearthCompute", "HearthRoofline"]),
         .testTarget(name: "HearthFormatsTests", dependencies: ["HearthFormats", "Support"]),
-        .testTarget(name: "HearthGrammarTests", dependencies: ["HearthGrammar", "Support"]),
+        .testTarget(name: "HearthGrammarTests", dependencies: ["HearthFormats", "HearthGrammar", "Support"]),
         .testTarget(
             name: "HearthInferenceTests", dependencies: ["HearthGrammar", "HearthInference", "HearthModels", "Support"]),
         .testTarget(name: "HearthFleetTests", dependencies: ["HearthFleet", "Support"]),

@@ -1,4 +1,5 @@
 import Foundation
+import HearthFormats
 import HearthGrammar
 import Support
 import Testing
@@ -166,7 +167,7 @@ struct LlamaCppGrammarTests {
 
     @Test(arguments: ["{", "[1,]", "\"a", "{\"a\" 1}", "01x", "nul", "[1] 2", "\"\\ud800\"", "", "\u{1}"])
     func malformedJSONIsRefused(text: String) {
-        #expect(throws: GrammarError.self) { try JSONValue(text.utf8) }
+        #expect(throws: JSONError.self) { try JSONValue(text.utf8) }
     }
 
     @Test func objectsKeepTheirOrder() throws {

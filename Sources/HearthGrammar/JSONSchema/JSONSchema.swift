@@ -1,3 +1,5 @@
+import HearthFormats
+
 extension Grammar {
     /// JSON that is valid against a schema, as a model is to write it: properties in the schema's order, and those that the
     /// schema does not name only where `additionalProperties` asks for them.

@@ -1,3 +1,5 @@
+import HearthFormats
+
 /// A regular expression (ECMA-262, what JSON Schema uses) as the inside of a JSON string: what must be escaped there is.
 ///
 /// Anchors stand at the ends only; no look-around, back references or word boundaries. Without an anchor any text may stand there.

@@ -1,3 +1,5 @@
+import HearthFormats
+
 /// What each of JSON's types may be under a schema.
 extension SchemaCompiler {
     private func size(_ schema: JSONValue, _ key: String, _ path: String) throws(GrammarError) -> Int? {

@@ -1,3 +1,4 @@
+import HearthFormats
 import HearthGrammar
 import HearthInference
 import NIOCore
@@ -29,7 +30,7 @@ struct OutputFormat: Decodable {
             }
         }
         guard hasSchema else { return grammar }
-        let fields = try refusing("response_format") { () throws(GrammarError) in
+        let fields = try refusing("response_format") { () throws(JSONError) in
             try JSONValue(body.readableBytesView)
         }
         for key in [CodingKeys.schema, .format] {
@@ -64,7 +65,7 @@ struct OutputFormat: Decodable {
         }
     }
 
-    private func refusing<T>(_ field: String, _ body: () throws(GrammarError) -> T) throws -> T {
+    private func refusing<T, E: Error>(_ field: String, _ body: () throws(E) -> T) throws -> T {
         do {
             return try body()
         } catch {
