@@ -24,11 +24,12 @@ public final class MappedFile: @unchecked Sendable {
         bytes = UnsafeRawBufferPointer(start: start, count: count)
     }
 
-    /// Lets go of the memory behind whole pages of `part`, which stay readable: the next touch fetches them again.
+    /// Lets go of the memory behind whole pages of `part`, which stay readable: the next touch fetches them again. What is not
+    /// of this file, a copy for instance, stays as it is.
     public func release(_ part: UnsafeRawBufferPointer) {
         let page = Int(sysconf(Int32(_SC_PAGESIZE)))
         guard let base = part.baseAddress, let own = bytes.baseAddress else { return }
-        precondition(base >= own && base + part.count <= own + bytes.count, "not of this file")
+        guard base >= own, base + part.count <= own + bytes.count else { return }
         let start = (Int(bitPattern: base) + page - 1) / page * page
         let end = (Int(bitPattern: base) + part.count) / page * page
         if end > start { madvise(UnsafeMutableRawPointer(bitPattern: start), end - start, MADV_DONTNEED) }

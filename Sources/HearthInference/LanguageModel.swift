@@ -1,4 +1,3 @@
-import Foundation
 import HearthCompute
 import HearthFormats
 import HearthGrammar
@@ -6,17 +5,18 @@ import HearthKernels
 import HearthModels
 import Synchronization
 
-/// A model file ready to run on one device: weights, tokenizer, chat template.
+/// A model ready to run on one device: weights, tokenizer, chat template.
 public final class LanguageModel: Sendable {
     public typealias Activations = PackedWeights.Activations
 
+    /// A GGUF file, or a folder as Hugging Face publishes models.
     public let path: String
     public let name: String
     public let tokenizer: Tokenizer
     public let config: ModelConfig
     public let device: Device
     public let contextLength: Int
-    /// Of the file, and elements of all its tensors.
+    /// Of the files with tensors, and elements of all its tensors.
     public let byteCount, parameterCount: Int
     let model: Transformer
     let endIDs: Set<Int32>
@@ -25,7 +25,7 @@ public final class LanguageModel: Sendable {
 
     private let trie = Mutex<TokenTrie?>(nil)
 
-    /// Tokens that end a reply by their name, besides the file's own end-of-sequence.
+    /// Tokens that end a reply by their name, besides the model's own end-of-sequence.
     private static let endNames = ["<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end|>"]
 
     /// - Parameters:
@@ -36,24 +36,21 @@ public final class LanguageModel: Sendable {
         path: String, device: Device, contextLength: Int? = nil, activations: Activations = .int8,
         progress: @escaping (Double) -> Void = { _ in }
     ) throws {
-        let gguf = try GGUFFile(path: path)
-        self.path = path
-        self.device = device
-        byteCount = gguf.file.bytes.count
-        parameterCount = gguf.tensors.values.reduce(0) { $0 + $1.shape.reduce(1, *) }
-        tokenizer = try Tokenizer(gguf)
-        config = try ModelConfig(gguf, vocabularySize: tokenizer.vocabularySize)
+        let source = try ModelSource(path: path)
+        (self.path, self.device, name) = (path, device, source.name)
+        byteCount = source.byteCount
+        parameterCount = source.tensors.values.reduce(0) { $0 + $1.shape.reduce(1, *) }
+        tokenizer = source.tokenizer
+        config = try ModelConfig(source)
         self.contextLength = min(contextLength ?? config.contextLength, config.contextLength)
-        name =
-            (try? gguf.string("general.name")) ?? URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
         model = try Transformer(
-            gguf, config: config, device: device, positions: self.contextLength, activations: activations,
+            source, config: config, device: device, positions: self.contextLength, activations: activations,
             progress: progress)
-        template = (try? gguf.string("tokenizer.chat_template")).map { text in
+        template = source.chatTemplate.map { text in
             Result { () throws(ChatTemplateError) in try ChatTemplate(text) }
         }
-        endIDs = Set(
-            [tokenizer.eosID].compactMap { $0 } + Self.endNames.compactMap { [tokenizer] in tokenizer.id(ofToken: $0) })
+        let named = Self.endNames.compactMap { source.tokenizer.id(ofToken: $0) }
+        endIDs = Set([source.tokenizer.eosID].compactMap { $0 } + source.endIDs + named)
     }
 
     /// The texts of all tokens, for grammars; made when first needed.
@@ -75,6 +72,11 @@ public final class LanguageModel: Sendable {
         let guarded = messages.map {
             ChatTemplate.Message(role: tokenizer.disarmed($0.role), content: tokenizer.disarmed($0.content))
         }
-        return tokenizer.encode(try template.get().render(guarded, addGenerationPrompt: true), parsesControl: true)
+        // Where texts begin with the first token by themselves, a template that writes it too would double it.
+        let first = tokenizer.addsBOS ? nil : tokenizer.bosID.flatMap { tokenizer.text(of: $0) }
+        let text = try template.get().render(
+            guarded, addGenerationPrompt: true, bosToken: first ?? "",
+            eosToken: tokenizer.eosID.flatMap { tokenizer.text(of: $0) } ?? "")
+        return tokenizer.encode(text, parsesControl: true)
     }
 }

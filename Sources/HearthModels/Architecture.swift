@@ -41,5 +41,10 @@ public struct Architecture: Sendable, Hashable {
     public static let gpt2 = Self(
         name: "gpt2", norm: .layer, positions: .learned, feedForward: .plain(.gelu), hasFusedQKV: true)
 
+    /// Files do not say so, but gemma3's largest model scales scores by `width / heads`, which is not the width of its heads.
+    func scoreScale(layers: Int, width: Int, heads: Int) -> Float? {
+        name == "gemma3" && layers == 62 ? 1 / (Float(width) / Float(heads)).squareRoot() : nil
+    }
+
     public static let all = [llama, qwen2, qwen3, gemma3, gpt2]
 }

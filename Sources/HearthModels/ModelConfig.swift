@@ -17,6 +17,10 @@ public struct ModelConfig: Sendable, Hashable {
     public let ropeBase, windowRopeBase: Double
     /// Positions are divided by this in layers that see everything.
     public let ropeScale: Double
+    /// What each pair's angle is divided by, where that was stretched to longer contexts pair by pair.
+    public let ropeFactors: [Float]?
+    /// What scores are multiplied with; nil means `1 / sqrt(headDim)`.
+    public let scoreScale: Float?
     /// Keys that a layer with a window sees.
     public let window: Int?
     /// Logits become `cap * tanh(logit / cap)`; scores likewise.
@@ -32,35 +36,38 @@ public struct ModelConfig: Sendable, Hashable {
     var kvWidth: Int { kvHeadCount * headDim }
 
     /// - Throws: `FormatError` naming the key whose value does not describe a model that Hearth runs.
-    public init(_ gguf: GGUFFile, vocabularySize: Int) throws(FormatError) {
-        let name = try gguf.string("general.architecture")
-        guard let architecture = Architecture.all.first(where: { $0.name == name }) else {
+    public init(_ source: ModelSource) throws(FormatError) {
+        let metadata = source.metadata
+        let name = try metadata.string("general.architecture")
+        guard var architecture = Architecture.all.first(where: { $0.name == name }) else {
             let known = Architecture.all.map(\.name).joined(separator: ", ")
-            throw FormatError(file: gguf.file.path, "architecture '\(name)' is not supported; supported: \(known)")
+            throw FormatError(file: metadata.file, "architecture '\(name)' is not supported; supported: \(known)")
         }
+        if source.rotatesHalves, case .rotary = architecture.positions { architecture.positions = .rotary(.halfSplit) }
         self.architecture = architecture
         func key(_ part: String) -> String { "\(name).\(part)" }
-        func has(_ part: String) -> Bool { gguf.metadata[key(part)] != nil }
+        func has(_ part: String) -> Bool { metadata[key(part)] != nil }
         func refuse(_ part: String, _ reason: String) -> FormatError {
-            FormatError(file: gguf.file.path, "\(key(part)): \(reason)")
+            FormatError(file: metadata.file, "\(key(part)): \(reason)")
         }
         func number(_ part: String, else standard: Double) throws(FormatError) -> Double {
-            has(part) ? try gguf.float(key(part)) : standard
+            has(part) ? try metadata.float(key(part)) : standard
         }
-        layerCount = try gguf.integer(key("block_count"), minimum: 1)
-        width = try gguf.integer(key("embedding_length"), minimum: 1)
-        feedForwardWidth = try gguf.integer(key("feed_forward_length"), minimum: 1)
-        headCount = try gguf.integer(key("attention.head_count"), minimum: 1)
+        layerCount = try metadata.integer(key("block_count"), minimum: 1)
+        width = try metadata.integer(key("embedding_length"), minimum: 1)
+        feedForwardWidth = try metadata.integer(key("feed_forward_length"), minimum: 1)
+        headCount = try metadata.integer(key("attention.head_count"), minimum: 1)
         kvHeadCount =
-            has("attention.head_count_kv") ? try gguf.integer(key("attention.head_count_kv"), minimum: 1) : headCount
-        contextLength = try gguf.integer(key("context_length"), minimum: 1)
+            has("attention.head_count_kv")
+            ? try metadata.integer(key("attention.head_count_kv"), minimum: 1) : headCount
+        contextLength = try metadata.integer(key("context_length"), minimum: 1)
         let epsilon = architecture.norm == .rms ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon"
-        normEpsilon = Float(try gguf.float(key(epsilon)))
-        self.vocabularySize = vocabularySize
+        normEpsilon = Float(try metadata.float(key(epsilon)))
+        vocabularySize = source.tokenizer.vocabularySize
 
         if has("attention.key_length") {
-            headDim = try gguf.integer(key("attention.key_length"), minimum: 1)
-            if has("attention.value_length"), try gguf.integer(key("attention.value_length")) != headDim {
+            headDim = try metadata.integer(key("attention.key_length"), minimum: 1)
+            if has("attention.value_length"), try metadata.integer(key("attention.value_length")) != headDim {
                 throw refuse("attention.value_length", "values as wide as keys (\(headDim)) are supported only")
             }
         } else {
@@ -75,20 +82,30 @@ public struct ModelConfig: Sendable, Hashable {
         guard headCount % kvHeadCount == 0 else {
             throw refuse("attention.head_count_kv", "\(kvHeadCount) does not divide \(headCount) heads")
         }
-        if has("rope.dimension_count"), try gguf.integer(key("rope.dimension_count")) != headDim {
+        if has("rope.dimension_count"), try metadata.integer(key("rope.dimension_count")) != headDim {
             throw refuse("rope.dimension_count", "only rotation of whole heads (\(headDim)) is supported")
         }
         ropeBase = try number("rope.freq_base", else: 10000)
         windowRopeBase = try number("rope.freq_base_swa", else: 10000)
-        switch gguf.metadata[key("rope.scaling.type")] {
+        switch metadata[key("rope.scaling.type")] {
         case .string("linear"): ropeScale = try number("rope.scaling.factor", else: 1)
         case .string("none"), nil: ropeScale = 1
         case .string(let scaling): throw refuse("rope.scaling.type", "'\(scaling)' is not supported")
         default: throw refuse("rope.scaling.type", "is not a string")
         }
+        if case .floats(let factors)? = metadata[key("rope.scaling.factors")] {
+            ropeFactors = factors.map { Float($0) }
+        } else {
+            ropeFactors = nil
+        }
+        if has("attention.scale") {
+            scoreScale = Float(try metadata.float(key("attention.scale")))
+        } else {
+            scoreScale = architecture.scoreScale(layers: layerCount, width: width, heads: headCount)
+        }
         window =
             architecture.windowPeriod != nil && has("attention.sliding_window")
-            ? try gguf.integer(key("attention.sliding_window"), minimum: 1) : nil
+            ? try metadata.integer(key("attention.sliding_window"), minimum: 1) : nil
         func cap(_ part: String) throws(FormatError) -> Float? {
             let value = try number(part, else: 0)
             return value > 0 ? Float(value) : nil

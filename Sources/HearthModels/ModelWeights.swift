@@ -25,24 +25,24 @@ struct ModelWeights: Sendable {
     let ropeFactors: [Float]?
 
     init(
-        _ gguf: GGUFFile, _ config: ModelConfig, device: Device, activations: PackedWeights.Activations,
+        _ source: ModelSource, _ config: ModelConfig, device: Device, activations: PackedWeights.Activations,
         progress: @escaping (Double) -> Void
     ) throws {
         let kind = config.architecture
-        var loader = TensorLoader(gguf: gguf, device: device, activations: activations, progress: progress)
+        var loader = TensorLoader(source: source, device: device, activations: activations, progress: progress)
         let (width, vocabulary) = (config.width, config.vocabularySize)
         embedding = try loader.load("token_embd.weight", [vocabulary, width])
         positions =
             kind.positions == .learned ? try loader.load("position_embd.weight", [config.contextLength, width]) : nil
         ropeFactors =
             loader.has("rope_freqs.weight")
-            ? try loader.load("rope_freqs.weight", [config.headDim / 2]).read(as: Float.self) : nil
+            ? try loader.load("rope_freqs.weight", [config.headDim / 2]).read(as: Float.self) : config.ropeFactors
         layers = try (0..<config.layerCount).map { try Self.layer($0, config, &loader) }
         outputNorm = try loader.norm("output_norm", width, kind.norm)
         output =
             loader.has("output.weight")
             ? try loader.linear("output", [vocabulary, width]).weights
-            : try loader.pack(embedding)
+            : try loader.pack(embedding, of: source.tensors["token_embd.weight"]?.file)
         try loader.checkAllRead()
     }
 

@@ -2,19 +2,20 @@ import HearthCompute
 import HearthFormats
 import HearthKernels
 
-/// Brings tensors of a model file to a device, checking name, shape and type: views of the mapped file on the CPU, copies on
+/// Brings tensors of a model to a device, checking name, shape and type: views of the mapped file on the CPU, copies on
 /// a GPU.
 struct TensorLoader {
-    let gguf: GGUFFile
+    let source: ModelSource
     let device: Device
     let activations: PackedWeights.Activations
     let progress: (Double) -> Void
     private var read: Set<String> = []
 
     init(
-        gguf: GGUFFile, device: Device, activations: PackedWeights.Activations, progress: @escaping (Double) -> Void
+        source: ModelSource, device: Device, activations: PackedWeights.Activations,
+        progress: @escaping (Double) -> Void
     ) {
-        self.gguf = gguf
+        self.source = source
         self.device = device
         self.activations = activations
         self.progress = progress
@@ -25,22 +26,25 @@ struct TensorLoader {
         .q5_k: .q5_k, .q6_k: .q6_k,
     ]
 
-    func has(_ name: String) -> Bool { gguf.tensors[name] != nil }
+    func has(_ name: String) -> Bool { source.tensors[name] != nil }
 
     /// A linear layer of `name.weight` and, where the file has it, `name.bias`; of a tensor with several parts `rows` alone.
     mutating func linear(_ name: String, _ shape: [Int], rows: Range<Int>? = nil) throws -> Linear {
         let weights = try load(name + ".weight", shape, rows: rows)
+        let file = source.tensors[name + ".weight"]?.file
         var bias: Tensor?
         if has(name + ".bias") { bias = try load(name + ".bias", [shape[0]], rows: rows) }
-        return Linear(weights: try pack(weights), bias: bias)
+        return Linear(weights: try pack(weights, of: file), bias: bias)
     }
 
     /// Lays a matrix out for its kernel. What it was read from need not stay in memory when the layout is a copy.
-    func pack(_ weights: Tensor) throws(DeviceError) -> PackedWeights {
+    ///
+    /// - Parameter file: what `weights` may be a view of.
+    func pack(_ weights: Tensor, of file: MappedFile?) throws(DeviceError) -> PackedWeights {
         let packed = try PackedWeights(weights, activations: activations)
         if case .cpu = device.backend, !packed.keepsSource {
             let bytes = weights.hostPointer(as: UInt8.self)
-            gguf.file.release(UnsafeRawBufferPointer(start: bytes, count: weights.byteCount))
+            file?.release(UnsafeRawBufferPointer(start: bytes, count: weights.byteCount))
         }
         return packed
     }
@@ -51,42 +55,50 @@ struct TensorLoader {
     }
 
     mutating func load(_ name: String, _ shape: [Int], rows: Range<Int>? = nil) throws -> Tensor {
-        let path = gguf.file.path
-        guard let entry = gguf.tensors[name] else { throw FormatError(file: path, "the file has no tensor \(name)") }
-        guard entry.shape == shape else {
-            throw FormatError(
-                file: path, byteOffset: entry.entryOffset, "tensor \(name) is \(entry.shape), expected \(shape)")
-        }
-        guard let dtype = Self.types[entry.type] else {
-            let known = Self.types.keys.map(\.description).sorted().joined(separator: ", ")
-            throw FormatError(
-                file: path, byteOffset: entry.entryOffset, "tensor \(name) is \(entry.type); supported: \(known)")
-        }
-        guard shape.count > 1 || dtype == .f32 else {
-            throw FormatError(
-                file: path, byteOffset: entry.entryOffset, "tensor \(name) is \(entry.type), expected F32")
-        }
-        if read.insert(name).inserted { progress(Double(read.count) / Double(gguf.tensors.count)) }
-        let rowByteCount = dtype.byteCount(of: shape.dropFirst().reduce(1, *))
+        let (stored, dtype) = try find(name, shape)
         let part = rows ?? 0..<shape[0]
-        let bytes = UnsafeRawBufferPointer(
-            rebasing: gguf.bytes(of: entry)[part.lowerBound * rowByteCount..<part.upperBound * rowByteCount])
         let partShape = [part.count] + shape.dropFirst()
-        if case .cpu = device.backend {
-            let buffer = DeviceBuffer(device: device, borrowing: bytes, owner: gguf.file)
+        // Vectors are few, and kernels want them in f32.
+        if shape.count == 1 { return try device.makeTensor(try stored.widened(part), partShape) }
+        if stored.layout == .transposed {
+            let tensor = try device.makeTensor(dtype, partShape)
+            let values = stored.transposed(part)
+            try values.withUnsafeBytes { try tensor.buffer.write($0) }
+            return tensor
+        }
+        let rowByteCount = dtype.byteCount(of: shape.dropFirst().reduce(1, *))
+        let bytes = UnsafeRawBufferPointer(
+            rebasing: stored.bytes[part.lowerBound * rowByteCount..<part.upperBound * rowByteCount])
+        // Where a format begins tensors anywhere, elements may lie across the places that kernels read from.
+        if case .cpu = device.backend, Int(bitPattern: bytes.baseAddress) % 4 == 0 {
+            let buffer = DeviceBuffer(device: device, borrowing: bytes, owner: stored.file)
             return Tensor(buffer, dtype: dtype, shape: partShape)
         }
         let tensor = try device.makeTensor(dtype, partShape)
         try tensor.buffer.write(bytes)
-        gguf.file.release(bytes)
+        stored.file.release(bytes)
         return tensor
+    }
+
+    private mutating func find(_ name: String, _ shape: [Int]) throws(FormatError) -> (StoredTensor, DType) {
+        guard let stored = source.tensors[name] else {
+            throw FormatError(file: source.path, "the model has no tensor \(name)")
+        }
+        guard stored.shape == shape else {
+            throw stored.error("tensor \(name) is \(stored.shape), expected \(shape)")
+        }
+        guard let dtype = Self.types[stored.type] else {
+            let known = Self.types.keys.map(\.description).sorted().joined(separator: ", ")
+            throw stored.error("tensor \(name) is \(stored.type); supported: \(known)")
+        }
+        if read.insert(name).inserted { progress(Double(read.count) / Double(source.tensors.count)) }
+        return (stored, dtype)
     }
 
     /// A tensor that nothing has read means that the model computes something that this code does not.
     func checkAllRead() throws(FormatError) {
-        if let (name, entry) = gguf.tensors.filter({ !read.contains($0.key) }).min(by: { $0.key < $1.key }) {
-            throw FormatError(
-                file: gguf.file.path, byteOffset: entry.entryOffset, "tensor \(name) has no place in this architecture")
+        if let (name, stored) = source.tensors.filter({ !read.contains($0.key) }).min(by: { $0.key < $1.key }) {
+            throw stored.error("tensor \(name) has no place in this architecture")
         }
     }
 }

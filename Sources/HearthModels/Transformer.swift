@@ -16,7 +16,7 @@ public final class Transformer: Sendable {
 
     /// - Parameter positions: the longest sequence that will be run.
     public init(
-        _ gguf: GGUFFile, config: ModelConfig, device: Device, positions: Int,
+        _ source: ModelSource, config: ModelConfig, device: Device, positions: Int,
         activations: PackedWeights.Activations = .int8, progress: @escaping (Double) -> Void = { _ in }
     ) throws {
         precondition(
@@ -24,7 +24,7 @@ public final class Transformer: Sendable {
             "a scaled embedding needs post-norms")
         self.config = config
         self.device = device
-        let weights = try ModelWeights(gguf, config, device: device, activations: activations, progress: progress)
+        let weights = try ModelWeights(source, config, device: device, activations: activations, progress: progress)
         func table(_ base: Double, scale: Double) throws(DeviceError) -> Tensor {
             let values = RoPE.table(
                 positions: positions, headDim: config.headDim, base: base, scale: scale, factors: weights.ropeFactors)
@@ -138,7 +138,7 @@ public final class Transformer: Sendable {
             try Scatter.encode(new, rows: pass.rows(w.slots), into: rows, &encoder)
         }
         var options = Attention.Options()
-        (options.isCausal, options.softcap) = (true, config.scoreSoftcap)
+        (options.isCausal, options.scale, options.softcap) = (true, config.scoreScale, config.scoreSoftcap)
         if hasWindow { options.window = config.window }
         func attend(_ sequences: Int, rows: Range<Int>, keyCount: Int) throws(DeviceError) {
             let shape = [sequences, rows.count / sequences, hq]

@@ -7,7 +7,7 @@ import HearthFormats
 public enum Fingerprint {
     public static func parts(model path: String, device: Device, settings: String) throws -> [String] {
         [
-            try digest(ofFile: path), ProcessInfo.processInfo.hostName, device.selector, device.description.name,
+            try digest(ofModel: path), ProcessInfo.processInfo.hostName, device.selector, device.description.name,
             settings,
         ]
     }
@@ -15,6 +15,19 @@ public enum Fingerprint {
     /// `fp_` and 16 hexadecimal digits of a SHA-256 over `parts`, which are logged where the server starts.
     public static func make(_ parts: [String]) -> String {
         "fp_" + hex(SHA256.hash(data: Data(parts.joined(separator: "\n").utf8))).prefix(16)
+    }
+
+    /// SHA-256 of a model's file; of a folder, over a line `digest  name` for each file that a model can be read from.
+    public static func digest(ofModel path: String) throws -> String {
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else {
+            return try digest(ofFile: path)
+        }
+        let names = try FileManager.default.contentsOfDirectory(atPath: path).filter { name in
+            [".json", ".jinja", ".safetensors"].contains(where: name.hasSuffix)
+        }
+        let lines = try names.sorted().map { try digest(ofFile: path + "/" + $0) + "  " + $0 + "\n" }
+        return hex(SHA256.hash(data: Data(lines.joined().utf8)))
     }
 
     /// SHA-256 of a file, read through a mapping.

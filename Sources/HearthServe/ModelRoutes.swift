@@ -21,7 +21,16 @@ struct ModelRoutes: Sendable {
         let object = "list"
         let data: [Model]
     }
-    private struct TokenizeRequest: Decodable { let content: String }
+    private struct TokenizeRequest: Decodable {
+        let content: String
+        /// Read control tokens such as `<|im_start|>` as themselves; false when nil.
+        let parsesControl: Bool?
+
+        enum CodingKeys: String, CodingKey {
+            case content
+            case parsesControl = "parse_special"
+        }
+    }
     private struct Tokens: Codable { let tokens: [Int32] }
     private struct Content: Encodable { let content: String }
 
@@ -36,7 +45,8 @@ struct ModelRoutes: Sendable {
         }
         router.post("/tokenize") { request, _ in
             let body = try JSONBody.decode(TokenizeRequest.self, from: try await server.body(of: request))
-            return try JSONBody.response(Tokens(tokens: server.language.tokenizer.encode(body.content)))
+            let ids = server.language.tokenizer.encode(body.content, parsesControl: body.parsesControl ?? false)
+            return try JSONBody.response(Tokens(tokens: ids))
         }
         router.post("/detokenize") { request, _ in
             let body = try JSONBody.decode(Tokens.self, from: try await server.body(of: request))

@@ -27,9 +27,9 @@ import Testing
         let folder = try TestPaths.temporaryFolder()
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let gguf = try GGUFFile(path: try Self.sample().write(to: folder))
-        #expect(try gguf.string("general.architecture") == "llama")
-        #expect(try gguf.integer("llama.block_count") == 2)
-        #expect(try gguf.strings("tokenizer.ggml.merges") == ["h e", "l l", "he ll"])
+        #expect(try gguf.metadata.string("general.architecture") == "llama")
+        #expect(try gguf.metadata.integer("llama.block_count") == 2)
+        #expect(try gguf.metadata.strings("tokenizer.ggml.merges") == ["h e", "l l", "he ll"])
         let b = try #require(gguf.tensors["b"])
         #expect(b.shape == [2, 64] && b.type == .q4_1 && gguf.bytes(of: b).allSatisfy { $0 == 7 })
     }
@@ -38,8 +38,8 @@ import Testing
         let folder = try TestPaths.temporaryFolder()
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let gguf = try GGUFFile(path: try Self.sample().write(to: folder))
-        do { _ = try gguf.integer("llama.nothing") } catch { #expect("\(error)".contains("llama.nothing")) }
-        do { _ = try gguf.integer("general.architecture") } catch {
+        do { _ = try gguf.metadata.integer("llama.nothing") } catch { #expect("\(error)".contains("llama.nothing")) }
+        do { _ = try gguf.metadata.integer("general.architecture") } catch {
             #expect(error.byteOffset != nil && "\(error)".contains("whole number"))
         }
     }
@@ -118,7 +118,7 @@ import Testing
             do {
                 let gguf = try GGUFFile(path: path)
                 for tensor in gguf.tensors.values { #expect(tensor.byteRange.upperBound <= bytes.count) }
-                _ = try Tokenizer(gguf)
+                _ = try Tokenizer(gguf.metadata)
             } catch let error as FormatError {
                 refused += 1
                 if let offset = error.byteOffset { #expect(offset >= 0 && offset <= bytes.count) }

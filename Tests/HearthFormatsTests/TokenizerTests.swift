@@ -14,7 +14,7 @@ import Testing
         ])
     func idsEqualLlamaCpp(name: String) throws {
         let base = try #require(TestPaths.vocabularies) + "/" + name + ".gguf"
-        let tokenizer = try Tokenizer(try GGUFFile(path: base))
+        let tokenizer = try Tokenizer(try GGUFFile(path: base).metadata)
         let texts = try String(contentsOfFile: base + ".inp", encoding: .utf8).components(
             separatedBy: "\n__ggml_vocab_test__\n")
         var lines = try String(contentsOfFile: base + ".out", encoding: .utf8).components(separatedBy: "\n")
@@ -35,7 +35,7 @@ import Testing
         change(&writer)
         let folder = try TestPaths.temporaryFolder()
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        return try Tokenizer(try GGUFFile(path: try writer.write(to: folder)))
+        return try Tokenizer(try GGUFFile(path: try writer.write(to: folder)).metadata)
     }
 
     @Test func mergesInOrderAndDecodesBack() throws {

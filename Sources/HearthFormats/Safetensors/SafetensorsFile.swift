@@ -45,6 +45,8 @@ public struct SafetensorsFile: Sendable {
         var metadata: [String: String] = [:]
         for (name, value) in parsed {
             if name == "__metadata__" {
+                // As mlx writes that there is none.
+                if value is NSNull { continue }
                 guard let pairs = value as? [String: String] else {
                     throw reader.error("__metadata__ is not an object of strings")
                 }

@@ -12,40 +12,50 @@ struct MergeTable: Sendable {
     private let byteSymbols: [Int32]
     private let byteTokens: [Int32?]
     private let texts: [String]
-    private let wholeWords: [String: Int32]
+    private let symbols: [ExactString: Int32]
+    private let wholeWords: [ExactString: Int32]
 
     /// - Parameter lines: "left right", in order of precedence.
     /// - Throws: the index and reason of a line that is no merge.
-    init(tokens: [String: Int32], lines: [String]) throws(MergeError) {
-        var symbols: [String: Int32] = [:]
-        var texts: [String] = []
-        func symbol(_ text: String) -> Int32 {
-            if let known = symbols[text] { return known }
-            let number = Int32(texts.count)
-            symbols[text] = number
-            texts.append(text)
-            return number
-        }
-        let bytes = ByteAlphabet.scalars.map { String(Character($0)) }
-        byteSymbols = bytes.map(symbol)
-        byteTokens = bytes.map { tokens[$0] }
-        var merges: [UInt64: Merge] = [:]
-        merges.reserveCapacity(lines.count)
+    init(tokens: [ExactString: Int32], lines: [String]) throws(MergeError) {
+        var pairs: [(String, String)] = []
+        pairs.reserveCapacity(lines.count)
         for (rank, line) in lines.enumerated() {
             // The second part may itself hold no blank, the first neither: the alphabet has none.
             let parts = line.split(separator: " ", omittingEmptySubsequences: false)
             guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else {
                 throw MergeError(index: rank, reason: "'\(line.prefix(40))' is not two parts with a blank between")
             }
-            let key = Self.key(symbol(String(parts[0])), symbol(String(parts[1])))
-            if merges[key] == nil {
-                merges[key] = Merge(rank: rank, result: symbol(String(parts[0]) + String(parts[1])))
-            }
+            pairs.append((String(parts[0]), String(parts[1])))
+        }
+        self.init(tokens: tokens, pairs: pairs)
+    }
+
+    /// - Parameter pairs: in order of precedence.
+    init(tokens: [ExactString: Int32], pairs: [(String, String)]) {
+        var symbols: [ExactString: Int32] = [:]
+        var texts: [String] = []
+        func symbol(_ text: String) -> Int32 {
+            if let known = symbols[ExactString(text)] { return known }
+            let number = Int32(texts.count)
+            symbols[ExactString(text)] = number
+            texts.append(text)
+            return number
+        }
+        let bytes = ByteAlphabet.scalars.map { String(Character($0)) }
+        byteSymbols = bytes.map(symbol)
+        byteTokens = bytes.map { tokens[ExactString($0)] }
+        var merges: [UInt64: Merge] = [:]
+        merges.reserveCapacity(pairs.count)
+        for (rank, (left, right)) in pairs.enumerated() {
+            let key = Self.key(symbol(left), symbol(right))
+            if merges[key] == nil { merges[key] = Merge(rank: rank, result: symbol(left + right)) }
         }
         self.merges = merges
         self.texts = texts
+        self.symbols = symbols
         wholeWords = tokens
-        tokenIDs = texts.map { tokens[$0] }
+        tokenIDs = texts.map { tokens[ExactString($0)] }
     }
 
     struct MergeError: Error {
@@ -72,14 +82,48 @@ struct MergeTable: Sendable {
     ///
     /// - Parameter takesWhole: a word that is a token is that token, whatever the merges make of it.
     func encode(_ word: [UInt8], takesWhole: Bool = false, into ids: inout [Int32]) {
-        if takesWhole, let id = wholeWords[String(word.map { Character(ByteAlphabet.scalars[Int($0)]) })] {
-            ids.append(id)
-            return
+        if takesWhole {
+            let text = String(word.map { Character(ByteAlphabet.scalars[Int($0)]) })
+            if let id = wholeWords[ExactString(text)] { return ids.append(id) }
         }
-        var symbols = word.map { byteSymbols[Int($0)] }
-        var previous = Array(-1..<word.count - 1)
-        var next = Array(1..<word.count + 1)
-        var isAlive = [Bool](repeating: true, count: word.count)
+        for symbol in joined(word.map { byteSymbols[Int($0)] }) { append(symbol, into: &ids) }
+    }
+
+    /// Appends the tokens of `text`, whose symbols are characters; those that are none are written byte by byte.
+    func encode(characters text: String, bytes: [Int32?], unknownID: Int32?, into ids: inout [Int32]) {
+        var run: [Int32] = []
+        func endRun() {
+            ids += joined(run).compactMap { tokenIDs[Int($0)] }
+            run = []
+        }
+        var isUnknown = false
+        for scalar in text.unicodeScalars {
+            let character = ExactString(String(scalar))
+            if let symbol = symbols[character], tokenIDs[Int(symbol)] != nil {
+                run.append(symbol)
+                isUnknown = false
+                continue
+            }
+            endRun()
+            if let id = wholeWords[character] {
+                ids.append(id)
+                isUnknown = false
+                continue
+            }
+            let spelt = character.text.utf8.compactMap { bytes[Int($0)] }
+            if spelt.isEmpty, let unknownID, !isUnknown { ids.append(unknownID) }
+            isUnknown = spelt.isEmpty
+            ids += spelt
+        }
+        endRun()
+    }
+
+    /// What remains of `symbols` when all merges are done.
+    private func joined(_ symbols: [Int32]) -> [Int32] {
+        var symbols = symbols
+        var previous = Array(-1..<symbols.count - 1)
+        var next = Array(1..<symbols.count + 1)
+        var isAlive = [Bool](repeating: true, count: symbols.count)
         var heap = Heap<Candidate>()
         func consider(_ left: Int, _ right: Int) {
             guard left >= 0, right < symbols.count else { return }
@@ -99,7 +143,7 @@ struct MergeTable: Sendable {
             consider(previous[best.left], best.left)
             consider(best.left, next[best.left])
         }
-        for index in symbols.indices where isAlive[index] { append(symbols[index], into: &ids) }
+        return symbols.indices.filter { isAlive[$0] }.map { symbols[$0] }
     }
 
     /// A symbol that is no token is written byte by byte; bytes that are no token are left out, as in llama.cpp.

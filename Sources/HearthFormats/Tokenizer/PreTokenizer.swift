@@ -2,9 +2,9 @@
 /// ones before it left whole.
 ///
 /// - Source: the expressions in the families' tokenizer.json files, as llama.cpp adapts them.
-public struct PreTokenizer: Sendable, Hashable {
+public struct PreTokenizer: Sendable {
     /// One expression. What it does not match stays together between the matches.
-    enum Stage: Sendable, Hashable {
+    enum Stage: Sendable {
         /// `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
         case gpt2
         /// `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,digits}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
@@ -15,6 +15,8 @@ public struct PreTokenizer: Sendable, Hashable {
         case runs(CharacterSet, afterSpace: Bool)
         /// `[0-9][0-9][0-9]`
         case threeDigits
+        /// Any other.
+        case expression(SplitExpression)
     }
 
     /// `\p{N}`, `[\r\n]`, `\p{L}`, `\p{P}`, `[\p{P}$+<=>^~|\x60]`, `[\u4e00-\u9fa5\u0800-\u4e00\uac00-\ud7ff]`
@@ -43,6 +45,8 @@ public struct PreTokenizer: Sendable, Hashable {
         ),
     ]
 
+    init(stages: [Stage], takesWholeWords: Bool) { (self.stages, self.takesWholeWords) = (stages, takesWholeWords) }
+
     public init?(name: String) {
         guard let rule = Self.rules.first(where: { $0.names.contains(name) }) else { return nil }
         stages = rule.stages
@@ -56,11 +60,7 @@ public struct PreTokenizer: Sendable, Hashable {
         let scalars = Array(text.unicodeScalars)
         var pieces = scalars.isEmpty ? [] : [scalars[...]]
         for stage in stages { pieces = pieces.flatMap { stage.pieces(of: $0) } }
-        return pieces.map { piece in
-            var view = String.UnicodeScalarView()
-            view.append(contentsOf: piece)
-            return String(view)
-        }
+        return pieces.map(String.init(scalars:))
     }
 }
 
@@ -69,6 +69,7 @@ extension PreTokenizer.Stage {
 
     /// Matches and what lies between them.
     fileprivate func pieces(of text: Text) -> [Text] {
+        if case .expression(let expression) = self { return expression.pieces(of: text) }
         var pieces: [Text] = []
         var (start, at) = (text.startIndex, text.startIndex)
         while at < text.endIndex {
@@ -97,6 +98,7 @@ extension PreTokenizer.Stage {
         case .threeDigits:
             let end = at + 3
             return end <= text.endIndex && text[at..<end].allSatisfy { ("0"..."9").contains($0) } ? end : nil
+        case .expression: return nil
         }
     }
 
@@ -147,6 +149,14 @@ extension PreTokenizer.Stage {
         var end = start
         while end < text.endIndex, belongs(text[end]) { end += 1 }
         return end
+    }
+}
+
+extension String {
+    init(scalars: some Sequence<Unicode.Scalar>) {
+        var view = UnicodeScalarView()
+        view.append(contentsOf: scalars)
+        self.init(view)
     }
 }
 

@@ -1,71 +1,62 @@
-import HeapModule
-
-/// SentencePiece's byte-pair encoding: characters are joined to the neighbours with which they make the best token, and what is
-/// no token is written byte by byte.
-///
-/// Blanks are written `U+2581`, and text begins with one where the vocabulary says so.
-///
-/// - Source: Kudo and Richardson, arXiv 1808.06226.
+/// SentencePiece's way with text: blanks are written `U+2581`, a model splits it into pieces, and what is no piece is written byte
+/// by byte.
 struct SentencePiece: Sendable {
-    private let tokens: [[UInt8]: Int32]
-    private let scores: [Double]
-    private let bytes: [Int32?]
-    let addsSpacePrefix: Bool
+    /// What splits text.
+    enum Model: Sendable {
+        case scoredPairs(ScoredPairs)
+        /// The merges of a tokenizer.json.
+        case merges(MergeTable)
+        case unigram(Unigram)
+    }
+    /// Where a blank is put in front: of every stretch between special tokens, of the text, nowhere.
+    enum Prefix: Sendable { case every, first, none }
 
-    static let blank = Array("\u{2581}".utf8)
+    let model: Model
+    /// The tokens that stand for single bytes.
+    var bytes = [Int32?](repeating: nil, count: 256)
+    /// What stands for characters that nothing else stands for; nil: nothing does.
+    var unknownID: Int32?
+    var prefix = Prefix.every
+    /// A text that begins with a blank gets none.
+    var prefixesOnlyWords = false
+    /// No piece reaches over a blank.
+    var splitsAtBlanks = false
 
-    /// - Parameter bytes: the tokens that stand for single bytes.
-    init(tokens: [String], scores: [Double], bytes: [Int32?], addsSpacePrefix: Bool) {
-        self.tokens = Dictionary(
-            zip(tokens.map { Array($0.utf8) }, Int32(0)...), uniquingKeysWith: { first, _ in first })
-        (self.scores, self.bytes, self.addsSpacePrefix) = (scores, bytes, addsSpacePrefix)
+    private static let blank: Unicode.Scalar = "\u{2581}"
+
+    /// Appends the tokens of a stretch of text between special tokens, each of which begins anew.
+    func encode(_ text: String, isFirst: Bool, into ids: inout [Int32]) {
+        var marked = String.UnicodeScalarView()
+        let hasOwn = text.unicodeScalars.first.map { $0 == " " || $0 == Self.blank } ?? false
+        if prefix == .every || prefix == .first && isFirst, !(prefixesOnlyWords && hasOwn) { marked.append(Self.blank) }
+        for scalar in text.unicodeScalars { marked.append(scalar == " " ? Self.blank : scalar) }
+        for word in words(marked) { encodeWord(word, into: &ids) }
     }
 
-    private struct Pair: Comparable {
-        let score: Double
-        let left, right: Int
-        /// Bytes of both: the pair is stale once either has grown.
-        let count: Int
-        static func < (a: Pair, b: Pair) -> Bool { (-a.score, a.left) < (-b.score, b.left) }
-        static func == (a: Pair, b: Pair) -> Bool { (a.score, a.left) == (b.score, b.left) }
+    private func words(_ text: String.UnicodeScalarView) -> [String] {
+        guard splitsAtBlanks else { return [String(text)] }
+        var words: [String] = []
+        for scalar in text {
+            if words.isEmpty || scalar == Self.blank { words.append("") }
+            words[words.count - 1].unicodeScalars.append(scalar)
+        }
+        return words
     }
 
-    /// Appends the tokens of a stretch of text between special tokens, each of which begins anew. Time grows as n log n with its
-    /// length.
-    func encode(_ text: String, into ids: inout [Int32]) {
-        var all: [UInt8] = []
-        if addsSpacePrefix { all += Self.blank }
-        for byte in text.utf8 { if byte == UInt8(ascii: " ") { all += Self.blank } else { all.append(byte) } }
-        // Where each symbol begins and how long it is; a length of 0 has been joined to the one before.
-        let starts = all.indices.filter { all[$0] & 0xC0 != 0x80 }
-        var counts = starts.indices.map { ($0 + 1 < starts.count ? starts[$0 + 1] : all.count) - starts[$0] }
-        var previous = Array(-1..<starts.count - 1)
-        var next = Array(1..<starts.count + 1)
-        var heap = Heap<Pair>()
-        func consider(_ left: Int, _ right: Int) {
-            guard left >= 0, right < starts.count else { return }
-            let count = counts[left] + counts[right]
-            guard let id = tokens[Array(all[starts[left]..<starts[left] + count])] else { return }
-            heap.insert(Pair(score: scores[Int(id)], left: left, right: right, count: count))
+    private func encodeWord(_ text: String, into ids: inout [Int32]) {
+        switch model {
+        case .scoredPairs(let pairs): for piece in pairs.split(text) { append(piece, into: &ids) }
+        case .unigram(let unigram): for piece in unigram.split(text) { append(piece, into: &ids) }
+        case .merges(let table): table.encode(characters: text, bytes: bytes, unknownID: unknownID, into: &ids)
         }
-        for index in starts.indices.dropLast() { consider(index, index + 1) }
-        while let best = heap.popMin() {
-            guard counts[best.left] > 0, counts[best.right] > 0, counts[best.left] + counts[best.right] == best.count
-            else { continue }
-            counts[best.left] = best.count
-            counts[best.right] = 0
-            next[best.left] = next[best.right]
-            if next[best.left] < starts.count { previous[next[best.left]] = best.left }
-            consider(previous[best.left], best.left)
-            consider(best.left, next[best.left])
-        }
-        for index in starts.indices where counts[index] > 0 {
-            let symbol = all[starts[index]..<starts[index] + counts[index]]
-            if let id = tokens[Array(symbol)] {
-                ids.append(id)
-            } else {
-                ids += symbol.compactMap { bytes[Int($0)] }
-            }
+    }
+
+    private func append(_ piece: (id: Int32?, text: Substring), into ids: inout [Int32]) {
+        if let id = piece.id {
+            ids.append(id)
+        } else {
+            let spelt = piece.text.utf8.compactMap { bytes[Int($0)] }
+            if spelt.isEmpty, let unknownID { ids.append(unknownID) } else { ids += spelt }
         }
     }
 }

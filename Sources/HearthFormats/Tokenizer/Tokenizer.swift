@@ -19,12 +19,16 @@ public struct Tokenizer: Sendable {
     private let kinds: [TokenKind]
     /// Control and user-defined tokens, longest first.
     private let special: [SpecialToken]
-    private let idsByText: [String: Int32]
+    private let idsByText: [ExactString: Int32]
+    private let normalisation: Normalisation
 
     enum Method: Sendable {
         case bytePairs(PreTokenizer, MergeTable)
         case sentencePiece(SentencePiece)
     }
+
+    /// What is done to text first.
+    enum Normalisation: Sendable { case none, nfc, nfkc }
 
     private struct SpecialToken {
         let text: [UInt8]
@@ -33,8 +37,8 @@ public struct Tokenizer: Sendable {
     }
 
     init(
-        tokens: [String], ids: [String: Int32], kinds: [TokenKind], method: Method, bosID: Int32?, eosID: Int32?,
-        addsBOS: Bool
+        tokens: [String], ids: [ExactString: Int32], kinds: [TokenKind], method: Method, bosID: Int32?,
+        eosID: Int32?, addsBOS: Bool, normalisation: Normalisation = .none
     ) {
         self.tokens = tokens
         idsByText = ids
@@ -43,6 +47,7 @@ public struct Tokenizer: Sendable {
         self.bosID = bosID
         self.eosID = eosID
         self.addsBOS = addsBOS
+        self.normalisation = normalisation
         vocabularySize = tokens.count
         var special: [SpecialToken] = []
         for (id, kind) in kinds.enumerated() where kind == .control || kind == .userDefined {
@@ -52,7 +57,10 @@ public struct Tokenizer: Sendable {
         self.special = special.sorted { ($0.text.count, $1.id) > ($1.text.count, $0.id) }
     }
 
-    public func id(ofToken text: String) -> Int32? { idsByText[text] }
+    public func id(ofToken text: String) -> Int32? { idsByText[ExactString(text)] }
+
+    /// How the vocabulary writes token `id`.
+    public func text(of id: Int32) -> String? { tokens.indices.contains(Int(id)) ? tokens[Int(id)] : nil }
 
     // MARK: Encoding
 
@@ -69,7 +77,7 @@ public struct Tokenizer: Sendable {
         var at = 0
         while at < bytes.count {
             if firstBytes.contains(bytes[at]), let match = known.first(where: { bytes[at...].starts(with: $0.text) }) {
-                encodePlain(bytes[start..<at], into: &ids)
+                encodePlain(bytes[start..<at], isFirst: start == 0, into: &ids)
                 ids.append(match.id)
                 at += match.text.count
                 start = at
@@ -77,7 +85,7 @@ public struct Tokenizer: Sendable {
                 at += 1
             }
         }
-        encodePlain(bytes[start...], into: &ids)
+        encodePlain(bytes[start...], isFirst: start == 0, into: &ids)
         return ids
     }
 
@@ -106,14 +114,19 @@ public struct Tokenizer: Sendable {
 
     private static let breaker = Unicode.Scalar(0xFDD0 as UInt32)!
 
-    private func encodePlain(_ bytes: ArraySlice<UInt8>, into ids: inout [Int32]) {
+    private func encodePlain(_ bytes: ArraySlice<UInt8>, isFirst: Bool, into ids: inout [Int32]) {
         if bytes.isEmpty { return }
         var text = String(decoding: bytes, as: UTF8.self)
         if text.unicodeScalars.contains(Self.breaker) {
             text.unicodeScalars.removeAll { $0 == Self.breaker }
         }
+        switch normalisation {
+        case .none: break
+        case .nfc: text = text.precomposedStringWithCanonicalMapping
+        case .nfkc: text = text.precomposedStringWithCompatibilityMapping
+        }
         switch method {
-        case .sentencePiece(let pieces): pieces.encode(text, into: &ids)
+        case .sentencePiece(let pieces): pieces.encode(text, isFirst: isFirst, into: &ids)
         case .bytePairs(let preTokenizer, let merges):
             for word in preTokenizer.words(of: text) {
                 merges.encode(Array(word.utf8), takesWhole: preTokenizer.takesWholeWords, into: &ids)
@@ -129,7 +142,7 @@ public struct Tokenizer: Sendable {
         let token = tokens[Int(id)]
         switch kinds[Int(id)] {
         case .control, .unused, .unknown: return []
-        case .userDefined: return Array(token.utf8)
+        case .userDefined: if case .bytePairs = method { return Array(token.utf8) }
         case .normal, .byte: break
         }
         switch method {
@@ -149,7 +162,7 @@ public struct Tokenizer: Sendable {
     /// The text that ids stand for, without the blank that SentencePiece puts in front.
     public func decode(_ ids: some Sequence<Int32>) -> String {
         let text = String(decoding: ids.flatMap { bytes(of: $0) }, as: UTF8.self)
-        if case .sentencePiece(let pieces) = method, pieces.addsSpacePrefix, text.first == " " {
+        if case .sentencePiece(let pieces) = method, pieces.prefix != .none, text.first == " " {
             return String(text.dropFirst())
         }
         return text

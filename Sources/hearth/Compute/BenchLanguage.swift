@@ -8,7 +8,8 @@ struct BenchLanguage: ParsableCommand {
         commandName: "llm",
         abstract: "Time a language model as llama-bench does: prompts read (pp) and tokens generated (tg).")
 
-    @Option(name: .shortAndLong, help: "Model file (GGUF).") var model: String
+    @Option(name: .shortAndLong, help: "A GGUF file, or a folder with config.json, tokenizer.json and safetensors.")
+    var model: String
     @Option(
         name: [.customShort("p"), .customLong("n-prompt")], help: "Tokens of prompts, with commas between; 0 for none.")
     var promptTokens = "512"

@@ -11,7 +11,7 @@ struct Chat: AsyncParsableCommand {
             "A line is a message; Ctrl-C ends an answer, Ctrl-D or /exit the talk. /clear forgets it, /system TEXT begins anew under that instruction."
     )
 
-    @Option(help: "Model file (GGUF).") var model: String
+    @Option(help: "A GGUF file, or a folder with config.json, tokenizer.json and safetensors.") var model: String
     @Option(help: "Instruction that the talk stands under.") var system: String?
     @Option(help: "Tokens of an answer at most.") var maxTokens = 1024
     @Option(help: "0 is greedy.") var temperature = 0.7

@@ -6,7 +6,7 @@ struct Generate: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Continue a prompt with a language model, streaming to the terminal.")
 
-    @Option(help: "Model file (GGUF).") var model: String
+    @Option(help: "A GGUF file, or a folder with config.json, tokenizer.json and safetensors.") var model: String
     @Option(help: "Text to continue.") var prompt: String
     @Option(help: "Tokens to generate at most.") var maxTokens = 128
     @Option(help: "0 is greedy.") var temperature = 0.0

@@ -9,7 +9,7 @@ struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Serve a language model over HTTP, as OpenAI's API.")
 
-    @Option(help: "Model file (GGUF).") var model: String
+    @Option(help: "A GGUF file, or a folder with config.json, tokenizer.json and safetensors.") var model: String
     @Option(help: "HOST:PORT; port 0 takes a free one. Beyond loopback, keys and TLS are needed.")
     var listen = "127.0.0.1:8080"
     @Option(help: "The name clients ask for; the file's own when left out.") var modelName: String?
