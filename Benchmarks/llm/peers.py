@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import random
+import shutil
 import statistics
 import subprocess
 import sys
@@ -46,12 +47,16 @@ class Engine:
 class Hearth(Engine):
     name, path = "hearth", "/v1/completions"
 
-    def __init__(self, program, model, threads):
+    def __init__(self, program, model, threads, packed=None):
         folder = tempfile.mkdtemp()
+        options = []
+        if packed:
+            self.name, options = "hearth, kept", ["--packed", packed]
         start = time.perf_counter()
         self.process = subprocess.Popen(
             [program, "serve", "--model", model, "--device", "cpu", "--threads", str(threads), "--context", "2048",
-             "--max-sequences", "8", "--cache-memory", "1024", "--listen", "127.0.0.1:0", "--state", folder],
+             "--max-sequences", "8", "--cache-memory", "1024", "--listen", "127.0.0.1:0", "--state", folder,
+             *options],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while not os.path.exists(folder + "/address"):
             assert self.process.poll() is None, "hearth ended"
@@ -140,16 +145,27 @@ def main():
         memory = {e.name: (peak(e.process.pid) - e.before) / size for e in engines}
         for engine in engines:
             engine.stop()
-        for number in range(4):
+        # As after the first run with --packed.
+        packed = tempfile.mkdtemp()
+        makers.append(lambda: Hearth(options.program, options.model, threads, packed))
+        engine = makers[-1]()
+        while not any(name.endswith(".packed") for name in os.listdir(packed)):
+            time.sleep(0.1)
+        engine.stop()
+        loads[engine.name] = []
+        for number in range(5):
             for make in makers if number % 2 else makers[::-1]:
                 engine = make()
                 loads[engine.name].append(engine.load_seconds)
                 engine.stop()
+        shutil.rmtree(packed)
         for measure, values in results.items():
             a, b = (statistics.median(values[n]) for n in ("hearth", "llama.cpp"))
             print("| %d | %s, tokens/s | %.1f | %.1f | %.2f |" % (threads, measure, a, b, a / b))
-        a, b = (statistics.median(loads[n]) for n in ("hearth", "llama.cpp"))
-        print("| %d | load to first token, s | %.3f | %.3f | %.2f |" % (threads, a, b, a / b))
+        b = statistics.median(loads["llama.cpp"])
+        for name, how in (("hearth", ""), ("hearth, kept", " with weights packed before")):
+            a = statistics.median(loads[name])
+            print("| %d | load to first token%s, s | %.3f | %.3f | %.2f |" % (threads, how, a, b, a / b))
         print("| %d | peak memory / file | %.2f | %.2f | %.2f |" % (
             threads, memory["hearth"], memory["llama.cpp"], memory["hearth"] / memory["llama.cpp"]), flush=True)
 

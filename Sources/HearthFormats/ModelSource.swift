@@ -29,7 +29,8 @@ public struct ModelSource: Sendable {
     private init(_ gguf: GGUFFile) throws(FormatError) {
         (path, metadata) = (gguf.file.path, gguf.metadata)
         name =
-            (try? metadata.string("general.name")) ?? URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
+            (try? metadata.string("general.name"))
+            ?? URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
         tensors = gguf.tensors.mapValues {
             StoredTensor(
                 type: $0.type, shape: $0.shape, file: gguf.file, byteRange: $0.byteRange, entryOffset: $0.entryOffset)

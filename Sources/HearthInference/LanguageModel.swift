@@ -19,6 +19,10 @@ public final class LanguageModel: Sendable {
     /// Of the files with tensors, and elements of all its tensors.
     public let byteCount, parameterCount: Int
     let model: Transformer
+    /// Of the model that the weights were packed from, where they were kept from an earlier run.
+    public let packedDigest: String?
+    /// Whether weights were packed in this run, not all kept from an earlier one.
+    public var hasPacked: Bool { model.hasPacked }
     let endIDs: Set<Int32>
     /// As it was read; an error comes when it is needed: text completions do without.
     private let template: Result<ChatTemplate, ChatTemplateError>?
@@ -31,10 +35,11 @@ public final class LanguageModel: Sendable {
     /// - Parameters:
     ///   - contextLength: at most the model's own; nil means that.
     ///   - activations: how activations meet quantised weights on the CPU.
+    ///   - packedCache: where packed weights are kept; what it has is used.
     ///   - progress: share of the weights that is on the device.
     public init(
         path: String, device: Device, contextLength: Int? = nil, activations: Activations = .int8,
-        progress: @escaping (Double) -> Void = { _ in }
+        packedCache: PackedCache? = nil, progress: @escaping (Double) -> Void = { _ in }
     ) throws {
         let source = try ModelSource(path: path)
         (self.path, self.device, name) = (path, device, source.name)
@@ -43,9 +48,11 @@ public final class LanguageModel: Sendable {
         tokenizer = source.tokenizer
         config = try ModelConfig(source)
         self.contextLength = min(contextLength ?? config.contextLength, config.contextLength)
+        let kept = packedCache?.open()
+        packedDigest = kept?.modelDigest
         model = try Transformer(
             source, config: config, device: device, positions: self.contextLength, activations: activations,
-            progress: progress)
+            kept: kept, progress: progress)
         template = source.chatTemplate.map { text in
             Result { () throws(ChatTemplateError) in try ChatTemplate(text) }
         }

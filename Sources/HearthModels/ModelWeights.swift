@@ -21,15 +21,19 @@ struct ModelWeights: Sendable {
     let outputNorm: Norm
     /// The embedding again where the file ties them.
     let output: PackedWeights
+    /// Every matrix that was packed.
+    let packed: [(PackedFile.Part, PackedWeights)]
+    let hasPacked: Bool
     /// What each pair's angle is divided by, where the model was stretched to longer contexts.
     let ropeFactors: [Float]?
 
     init(
         _ source: ModelSource, _ config: ModelConfig, device: Device, activations: PackedWeights.Activations,
-        progress: @escaping (Double) -> Void
+        kept: PackedFile?, progress: @escaping (Double) -> Void
     ) throws {
         let kind = config.architecture
-        var loader = TensorLoader(source: source, device: device, activations: activations, progress: progress)
+        var loader = TensorLoader(
+            source: source, device: device, activations: activations, kept: kept, progress: progress)
         let (width, vocabulary) = (config.width, config.vocabularySize)
         embedding = try loader.load("token_embd.weight", [vocabulary, width])
         positions =
@@ -42,7 +46,8 @@ struct ModelWeights: Sendable {
         output =
             loader.has("output.weight")
             ? try loader.linear("output", [vocabulary, width]).weights
-            : try loader.pack(embedding, of: source.tensors["token_embd.weight"]?.file)
+            : try loader.pack(embedding, "token_embd.weight")
+        (packed, hasPacked) = (loader.packed, loader.hasPacked)
         try loader.checkAllRead()
     }
 

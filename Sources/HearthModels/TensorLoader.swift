@@ -9,13 +9,19 @@ struct TensorLoader {
     let device: Device
     let activations: PackedWeights.Activations
     let progress: (Double) -> Void
+    /// Packed in an earlier run.
+    let kept: PackedFile?
+    /// Everything that was packed.
+    private(set) var packed: [(PackedFile.Part, PackedWeights)] = []
+    /// Whether something was packed that is not in `kept`.
+    private(set) var hasPacked = false
     private var read: Set<String> = []
 
     init(
-        source: ModelSource, device: Device, activations: PackedWeights.Activations,
+        source: ModelSource, device: Device, activations: PackedWeights.Activations, kept: PackedFile?,
         progress: @escaping (Double) -> Void
     ) {
-        self.source = source
+        (self.source, self.kept) = (source, kept)
         self.device = device
         self.activations = activations
         self.progress = progress
@@ -31,22 +37,30 @@ struct TensorLoader {
     /// A linear layer of `name.weight` and, where the file has it, `name.bias`; of a tensor with several parts `rows` alone.
     mutating func linear(_ name: String, _ shape: [Int], rows: Range<Int>? = nil) throws -> Linear {
         let weights = try load(name + ".weight", shape, rows: rows)
-        let file = source.tensors[name + ".weight"]?.file
         var bias: Tensor?
         if has(name + ".bias") { bias = try load(name + ".bias", [shape[0]], rows: rows) }
-        return Linear(weights: try pack(weights, of: file), bias: bias)
+        return Linear(
+            weights: try pack(weights, name + ".weight", firstRow: rows?.lowerBound ?? 0), bias: bias)
     }
 
-    /// Lays a matrix out for its kernel. What it was read from need not stay in memory when the layout is a copy.
-    ///
-    /// - Parameter file: what `weights` may be a view of.
-    func pack(_ weights: Tensor, of file: MappedFile?) throws(DeviceError) -> PackedWeights {
-        let packed = try PackedWeights(weights, activations: activations)
-        if case .cpu = device.backend, !packed.keepsSource {
-            let bytes = weights.hostPointer(as: UInt8.self)
-            file?.release(UnsafeRawBufferPointer(start: bytes, count: weights.byteCount))
+    /// Lays a matrix out for its kernel, or takes what was kept of an earlier run. What it was read from need not stay in memory
+    /// when the layout is a copy.
+    mutating func pack(_ weights: Tensor, _ name: String, firstRow: Int = 0) throws(DeviceError) -> PackedWeights {
+        let part = PackedFile.Part(name: name, firstRow: firstRow)
+        if let kept, let bytes = kept.bytes(of: part),
+            let restored = PackedWeights(weights, packed: bytes, owner: kept.file)
+        {
+            packed.append((part, restored))
+            return restored
         }
-        return packed
+        let made = try PackedWeights(weights, activations: activations)
+        packed.append((part, made))
+        hasPacked = hasPacked || !made.keepsSource
+        if case .cpu = device.backend, !made.keepsSource {
+            let bytes = weights.hostPointer(as: UInt8.self)
+            source.tensors[name]?.file.release(UnsafeRawBufferPointer(start: bytes, count: weights.byteCount))
+        }
+        return made
     }
 
     mutating func norm(_ name: String, _ width: Int, _ kind: Architecture.Norm) throws -> Norm {

@@ -14,17 +14,21 @@ public final class Transformer: Sendable {
     private let weights: ModelWeights
     private let ropeTable, windowRopeTable: Tensor?
 
-    /// - Parameter positions: the longest sequence that will be run.
+    /// - Parameters:
+    ///   - positions: the longest sequence that will be run.
+    ///   - kept: weights packed in an earlier run from the same files.
     public init(
         _ source: ModelSource, config: ModelConfig, device: Device, positions: Int,
-        activations: PackedWeights.Activations = .int8, progress: @escaping (Double) -> Void = { _ in }
+        activations: PackedWeights.Activations = .int8, kept: PackedFile? = nil,
+        progress: @escaping (Double) -> Void = { _ in }
     ) throws {
         precondition(
             !config.architecture.scalesEmbedding || config.architecture.hasPostNorms,
             "a scaled embedding needs post-norms")
         self.config = config
         self.device = device
-        let weights = try ModelWeights(source, config, device: device, activations: activations, progress: progress)
+        let weights = try ModelWeights(
+            source, config, device: device, activations: activations, kept: kept, progress: progress)
         func table(_ base: Double, scale: Double) throws(DeviceError) -> Tensor {
             let values = RoPE.table(
                 positions: positions, headDim: config.headDim, base: base, scale: scale, factors: weights.ropeFactors)
@@ -38,6 +42,11 @@ public final class Transformer: Sendable {
         }
         self.weights = weights
     }
+
+    /// Every matrix in the layout of its kernel.
+    var packed: [(PackedFile.Part, PackedWeights)] { weights.packed }
+    /// Whether something was packed in this run.
+    public var hasPacked: Bool { weights.hasPacked }
 
     /// One pass as it is being encoded: the first rows of the workspace, and where keys and values are.
     private struct Pass {

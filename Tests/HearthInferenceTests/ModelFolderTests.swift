@@ -18,7 +18,9 @@ import Testing
     }
 
     private func problem(_ change: (inout HuggingFaceWriter) -> Void) -> String {
-        do { _ = try load(change) } catch let error as FormatError { return "\(error)" } catch { return "not ours: \(error)" }
+        do { _ = try load(change) } catch let error as FormatError { return "\(error)" } catch {
+            return "not ours: \(error)"
+        }
         return "accepted"
     }
 
@@ -57,7 +59,10 @@ import Testing
             ("added_tokens", [["id": 4, "content": "x", "lstrip": true]], "added_tokens[0].lstrip"),
             (
                 "post_processor",
-                ["type": "TemplateProcessing", "single": [["Sequence": ["id": "A"]], ["SpecialToken": ["id": "</s>"]]]],
+                [
+                    "type": "TemplateProcessing",
+                    "single": [["Sequence": ["id": "A"]], ["SpecialToken": ["id": "</s>"]]],
+                ],
                 "post_processor"
             ),
         ] as [(String, Any, String)] {
@@ -72,7 +77,8 @@ import Testing
         #expect(problem { $0.tensors.append(("odd", [1], "F16")) }.contains("odd has no place"))
         #expect(problem { $0.tensors.append(("odd", [1], "I16")) }.contains("odd is I16; supported: F32, F16, BF16"))
         #expect(
-            problem { $0.tensors.append(("embed_tokens.weight", [6, 64], "F16")) }.contains("embed_tokens.weight occurs twice"))
+            problem { $0.tensors.append(("embed_tokens.weight", [6, 64], "F16")) }.contains(
+                "embed_tokens.weight occurs twice"))
     }
 
     @Test func filesThatAreMissingOrElsewhereAreNamed() throws {
@@ -81,7 +87,8 @@ import Testing
             (index, #"{"weight_map": {"a": "../x.safetensors"}}"#, "weight_map.a"),
             (index, #"{"weight_map": {"a": "b.safetensors"}}"#, "b.safetensors: No such file"),
             (index, #"{}"#, "weight_map"), ("config.json", "[]", "config.json: byte 0: is not"),
-            ("config.json", "{", "config.json: byte 1"), ("tokenizer.json", #"{"model": 1, }"#, "tokenizer.json: byte 13"),
+            ("config.json", "{", "config.json: byte 1"),
+            ("tokenizer.json", #"{"model": 1, }"#, "tokenizer.json: byte 13"),
         ] {
             let text = problem { $0.files[name] = Data(text.utf8) }
             #expect(text.contains(named), "\(text)")
@@ -110,7 +117,8 @@ import Testing
             do {
                 _ = try LanguageModel(path: folder, device: try Device.open(.cpu)).tokenizer.encode("abc <end> b")
             } catch {
-                #expect(error is FormatError, "\(name): \(error) of \(String(decoding: data.prefix(1500), as: UTF8.self))")
+                #expect(
+                    error is FormatError, "\(name): \(error) of \(String(decoding: data.prefix(1500), as: UTF8.self))")
             }
             try original.write(to: file)
         }

@@ -46,7 +46,8 @@ public struct HuggingFaceWriter {
         for tensor in tensors {
             let next = end + 2 * tensor.shape.reduce(1, *)
             entries.append(
-                #""\#(tensor.name)":{"dtype":"\#(tensor.type)","shape":\#(tensor.shape),"data_offsets":[\#(end),\#(next)]}"#)
+                #""\#(tensor.name)":{"dtype":"\#(tensor.type)","shape":\#(tensor.shape),"data_offsets":[\#(end),\#(next)]}"#
+            )
             end = next
         }
         let header = Data("{\(entries.joined(separator: ","))}".utf8)

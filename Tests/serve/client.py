@@ -4,8 +4,10 @@
 """
 import hashlib
 import json
+import os
 import sys
 import tempfile
+import time
 
 import openai
 
@@ -145,8 +147,6 @@ with Server(program, model, "--api-keys", keys.name, "--model-name", "smol") as 
     next(iter(stream))
     stream.close()
     client.completions.create(**greedy)
-    import time
-
     for _ in range(200):
         authorised = client._client.get(server.url + "/metrics", headers={"Authorization": "Bearer sk-test"}).text
         if 'outcome="cancelled"} 1' in authorised:
@@ -154,4 +154,26 @@ with Server(program, model, "--api-keys", keys.name, "--model-name", "smol") as 
         time.sleep(0.05)
     check('outcome="cancelled"} 1' in authorised, "a dropped stream is cancelled")
     check("hearth_serve_active_requests 0" in authorised, "and gives its place back")
+
+# Packed weights kept by one run are another's, and answers and their fingerprint stay.
+with tempfile.TemporaryDirectory() as folder:
+    answers = set()
+    for run in range(3):
+        # The second run finds weights that claim to be of another model.
+        for name in os.listdir(folder) if run == 1 else []:
+            data = open(folder + "/" + name, "rb").read()
+            at = data.index(b'"modelDigest":"') + 15
+            open(folder + "/" + name, "wb").write(data[:at] + b"0" * 64 + data[at + 64:])
+        with Server(program, model, "--packed", folder) as server:
+            client = openai.OpenAI(base_url=server.url + "/v1", api_key="none")
+            answer = client.completions.create(**{**greedy, "model": client.models.list().data[0].id})
+            answers.add((answer.choices[0].text, answer.system_fingerprint))
+            for _ in range(100):
+                log = open(server.folder + "/log").read()
+                if os.listdir(folder) and (run == 2 or "kept for the next run" in log):
+                    break
+                time.sleep(0.1)
+            check(("of another model" in log) == (run == 1) and ("kept for the next run" in log) == (run < 2),
+                  "packed weights, run %d: %s" % (run, log))
+    check(len(answers) == 1, "answers from packed weights: %s" % answers)
 print("openai %s: %d checks" % (openai.__version__, checks))

@@ -103,6 +103,8 @@ typedef struct {
 void ck_gemm_i8_block(const ck_gemm_i8_block_t *block);
 // Weights [n][k] as panels of ceil(k / 4) * 4 * columns bytes.
 void ck_gemm_i8_pack_b(const int8_t *w, int64_t n, int64_t k, uint8_t *out);
+// Of packed weights that were kept in a file: finds damage, not malice.
+uint64_t ck_checksum(const void *bytes, int64_t size);
 
 // ---- quantised weights with int8 activations -----------------------------------------------------------------------
 typedef enum { CK_Q4_0, CK_Q4_1, CK_Q5_0, CK_Q8_0, CK_Q4_K, CK_Q5_K, CK_Q6_K } ck_quant_format_t;

@@ -26,7 +26,9 @@ extension HuggingFaceConfig {
         if family.windowPeriod != nil { set("attention.sliding_window", try integer("sliding_window")) }
         set("final_logit_softcapping", try number("final_logit_softcapping"))
         set("attn_logit_softcapping", try number("attn_logit_softcapping"))
-        for (key, value) in try rotation(family, width: width ?? 0, heads: heads ?? 1) { values["\(name).\(key)"] = value }
+        for (key, value) in try rotation(family, width: width ?? 0, heads: heads ?? 1) {
+            values["\(name).\(key)"] = value
+        }
         return ModelMetadata(file: file, values: values)
     }
 

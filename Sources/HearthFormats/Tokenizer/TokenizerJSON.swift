@@ -73,7 +73,8 @@ struct TokenizerJSON {
             if step["add_prefix_space"] == .bool(true) { throw refusal }
             if step["use_regex"] != .bool(false) { pipeline.stages.append(.gpt2) }
             pipeline.isByteLevel = true
-        case "Digits": pipeline.stages.append(try stage(step["individual_digits"] == .bool(true) ? #"\p{N}"# : #"\p{N}+"#))
+        case "Digits":
+            pipeline.stages.append(try stage(step["individual_digits"] == .bool(true) ? #"\p{N}"# : #"\p{N}+"#))
         case "Split":
             // Blanks are marked already, or what lies between the matches is nothing.
             if pipeline.marksBlanks, step["pattern"]?["String"]?.string == " " { return }
@@ -127,7 +128,8 @@ struct TokenizerJSON {
             let text = parts.firstIndex { $0["Sequence"] != nil } ?? parts.count
             let added = parts.compactMap { $0["SpecialToken"]?["id"]?.string }
             guard text <= 1, added.count == text else {
-                throw error("post_processor", "a text with \(added) around it is not supported, only with one before it")
+                throw error(
+                    "post_processor", "a text with \(added) around it is not supported, only with one before it")
             }
             return added.first
         }

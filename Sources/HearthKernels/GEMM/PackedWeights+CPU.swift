@@ -7,35 +7,35 @@ extension PackedWeights {
     static func pack(_ weights: Tensor, _ activations: Activations, _ cpu: CPUDevice) throws(DeviceError) -> Storage {
         let (n, k, dtype) = (weights.shape[0], weights.shape[1], weights.dtype)
         if n == 0 || k == 0 { return .tensor(weights, mayRound: false) }
-        let device = weights.buffer.device
+        if dtype.isQuantised, activations != .int8 { return .tensor(weights, mayRound: false) }
+        let buffer = try weights.buffer.device.makeBuffer(byteCount: packedByteCount(n, k, dtype))
+        nonisolated(unsafe) let out = buffer.hostPointer(as: UInt8.self)
         nonisolated(unsafe) let source = UnsafeRawPointer(weights.hostPointer(as: UInt8.self))
         if let format = dtype.quantFormat {
-            if activations != .int8 { return .tensor(weights, mayRound: false) }
             let columns = Int(ck_quant_panel_columns())
-            let (panels, panelBytes) = ((n + columns - 1) / columns, Int(ck_quant_panel_bytes(format, Int64(k))))
-            let buffer = try device.makeBuffer(byteCount: panels * panelBytes)
-            nonisolated(unsafe) let out = buffer.hostPointer(as: UInt8.self)
-            let rowBytes = dtype.byteCount(of: k)
+            let panels = (n + columns - 1) / columns
+            let (panelBytes, rowBytes) = (buffer.byteCount / panels, dtype.byteCount(of: k))
             cpu.run(panels) { panel in
                 ck_quant_pack(
                     format, source.assumingMemoryBound(to: UInt8.self) + panel * columns * rowBytes,
                     Int64(min(columns, n - panel * columns)), Int64(k), out + panel * panelBytes)
             }
-            return .quantised(buffer)
+        } else if dtype == .i8 {
+            ck_gemm_i8_pack_b(source.assumingMemoryBound(to: Int8.self), Int64(n), Int64(k), out)
+        } else {
+            packPlain(source, n, k, dtype, into: UnsafeMutableRawPointer(out), cpu)
         }
-        let columns = Int(ck_gemm_panel_columns())
-        if dtype == .i8 {
-            let panels = (n + columns - 1) / columns
-            let buffer = try device.makeBuffer(byteCount: panels * columns * (k + 3) / 4 * 4)
-            ck_gemm_i8_pack_b(
-                source.assumingMemoryBound(to: Int8.self), Int64(n), Int64(k), buffer.hostPointer(as: UInt8.self))
-            return .bytes(buffer)
-        }
-        let (panels, elementBytes) = ((n + columns - 1) / columns, dtype.blockByteCount)
+        return storage(buffer, dtype)
+    }
+
+    private static func packPlain(
+        _ rows: UnsafeRawPointer, _ n: Int, _ k: Int, _ dtype: DType, into packed: UnsafeMutableRawPointer,
+        _ cpu: CPUDevice
+    ) {
+        nonisolated(unsafe) let (source, out) = (rows, packed)
+        let (columns, elementBytes) = (Int(ck_gemm_panel_columns()), dtype.blockByteCount)
         let size = GEMM.panelSize(dtype, k: k)
-        let buffer = try device.makeBuffer(byteCount: panels * size * elementBytes)
-        nonisolated(unsafe) let out = UnsafeMutableRawPointer(buffer.hostPointer(as: UInt8.self))
-        cpu.run(panels) { panel in
+        cpu.run((n + columns - 1) / columns) { panel in
             let from = source + panel * columns * k * elementBytes
             let to = out + panel * size * elementBytes
             let count = Int64(min(columns, n - panel * columns))
@@ -50,7 +50,50 @@ extension PackedWeights {
                     to.assumingMemoryBound(to: UInt16.self))
             }
         }
-        return .panels(buffer)
+    }
+
+    private static func storage(_ buffer: DeviceBuffer, _ dtype: DType) -> Storage {
+        dtype.isQuantised ? .quantised(buffer) : dtype == .i8 ? .bytes(buffer) : .panels(buffer)
+    }
+
+    private static func packedByteCount(_ n: Int, _ k: Int, _ dtype: DType) -> Int {
+        if let format = dtype.quantFormat {
+            let columns = Int(ck_quant_panel_columns())
+            return (n + columns - 1) / columns * Int(ck_quant_panel_bytes(format, Int64(k)))
+        }
+        let columns = Int(ck_gemm_panel_columns())
+        let panels = (n + columns - 1) / columns
+        return dtype == .i8
+            ? panels * columns * (k + 3) / 4 * 4 : panels * GEMM.panelSize(dtype, k: k) * dtype.blockByteCount
+    }
+}
+
+extension PackedWeights {
+    // MARK: Kept between runs
+
+    /// What the packed bytes depend on besides the weights. Raise the number when a layout changes.
+    package static var layout: String {
+        "layout 1, \(String(cString: ck_level_name())), \(ck_gemm_panel_columns()) and \(ck_quant_panel_columns()) columns"
+    }
+
+    /// The packed copy; nil where products read the tensor.
+    package var bytes: UnsafeRawBufferPointer? {
+        switch storage {
+        case .tensor: nil
+        case .panels(let buffer), .bytes(let buffer), .quantised(let buffer):
+            UnsafeRawBufferPointer(start: buffer.hostPointer(as: UInt8.self), count: buffer.byteCount)
+        }
+    }
+
+    /// What `init(_:activations:)` would make of `weights`, from the bytes it once made; nil when these cannot be they.
+    ///
+    /// - Parameter owner: keeps `bytes` in memory.
+    package init?(_ weights: Tensor, packed bytes: UnsafeRawBufferPointer, owner: any Sendable) {
+        (n, k, dtype) = (weights.shape[0], weights.shape[1], weights.dtype)
+        guard case .cpu = weights.buffer.device.backend, n > 0, k > 0,
+            bytes.count == Self.packedByteCount(n, k, dtype)
+        else { return nil }
+        storage = Self.storage(DeviceBuffer(device: weights.buffer.device, borrowing: bytes, owner: owner), dtype)
     }
 }
 

@@ -9,10 +9,11 @@ extension LanguageModel {
     ///
     /// - Parameter context: tokens of prompt and answer at most; the model's own when nil.
     static func load(
-        _ path: String, on device: Device, context: Int? = nil, activations: Activations = .int8
+        _ path: String, on device: Device, context: Int? = nil, activations: Activations = .int8,
+        packedCache: PackedCache? = nil
     ) throws -> LanguageModel {
         let language = try LanguageModel(
-            path: path, device: device, contextLength: context, activations: activations
+            path: path, device: device, contextLength: context, activations: activations, packedCache: packedCache
         ) { share in
             if Terminal.errorIsTerminal { Terminal.progress("loading \(Int(share * 100))%") }
         }
@@ -39,6 +40,8 @@ extension ServedModel {
         var context: Int?
         var activations = LanguageModel.Activations.int8
         var engine = Engine.Options()
+        /// Folder where packed weights are kept between runs.
+        var packedFolder: String?
     }
 
     /// Reads `path`, with its digest beside, starts an engine, and logs what answers can be traced by.
@@ -50,9 +53,20 @@ extension ServedModel {
         async let tracing = Fingerprint.parts(
             model: path, device: device,
             settings: "cache=\(engine.cache) activations=\(loading.activations) invariant=\(engine.isInvariant)")
-        let language = try LanguageModel.load(
-            path, on: device, context: loading.context, activations: loading.activations)
+        let cache = try packedCache(path, device, loading)
+        func load(_ cache: PackedCache?) throws -> LanguageModel {
+            try .load(
+                path, on: device, context: loading.context, activations: loading.activations, packedCache: cache)
+        }
+        var language = try load(cache)
         let parts = try await tracing
+        if let digest = language.packedDigest, digest != parts[0] {
+            // The file was changed and its times were set back.
+            logger.warning("packed weights are of another model: packing anew", metadata: ["model_sha256": "\(digest)"])
+            cache?.remove()
+            language = try load(nil)
+        }
+        if let cache, language.hasPacked { keep(language, cache, modelDigest: parts[0], logger) }
         let model = ServedModel(
             engine: try Engine(language, engine), name: loading.name, fingerprint: Fingerprint.make(parts))
         logger.info(
@@ -62,5 +76,22 @@ extension ServedModel {
                 "device": "\(parts[2]) (\(parts[3]))", "settings": "\(parts[4])", "fingerprint": "\(model.fingerprint)",
             ])
         return model
+    }
+
+    private static func packedCache(_ path: String, _ device: Device, _ loading: Loading) throws -> PackedCache? {
+        guard let folder = loading.packedFolder, case .cpu = device.description.kind else { return nil }
+        return try PackedCache(folder: folder, model: path, activations: loading.activations)
+    }
+
+    /// While the first requests are answered already: the next run gains from it, not this one.
+    private static func keep(_ language: LanguageModel, _ cache: PackedCache, modelDigest: String, _ logger: Logger) {
+        Task.detached(priority: .background) {
+            do {
+                try cache.keep(language, modelDigest: modelDigest)
+                logger.info("packed weights are kept for the next run")
+            } catch {
+                logger.warning("packed weights could not be kept: \(error)")
+            }
+        }
     }
 }

@@ -28,6 +28,11 @@ struct Serve: AsyncParsableCommand {
     @Option(help: "Folder where the address in use is written (file address).") var state: String?
     @Option(help: "Activations beside quantised weights on the CPU: int8 (fast) or f32 (exact).")
     var activations = LanguageModel.Activations.int8
+    @Option(
+        help:
+            "Folder that keeps the CPU's packed weights between runs, as large as the model: loading takes a third of the time."
+    )
+    var packed: String?
     @OptionGroup var options: DeviceOptions
 
     func validate() throws {
@@ -45,6 +50,7 @@ struct Serve: AsyncParsableCommand {
         let device = try options.open()
         let ceilings = try ceilings(of: device)
         var loading = ServedModel.Loading(name: modelName, context: context, activations: activations)
+        loading.packedFolder = packed
         loading.engine.maxSequences = maxSequences
         loading.engine.maxQueued = maxQueued
         loading.engine.maxBatchTokens = max(256, maxSequences + 64)
