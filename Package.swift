@@ -86,10 +86,14 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
 
+        // What the machine says of itself.
+        .target(name: "HearthTelemetry"),
+
         .target(
             name: "HearthServe",
             dependencies: [
                 "HearthCompute", "HearthFleet", "HearthFormats", "HearthGrammar", "HearthInference", "HearthRoofline",
+                "HearthTelemetry",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -118,6 +122,7 @@ let package = Package(
         .testTarget(name: "HearthKernelsTests", dependencies: ["CKernels", "HearthKernels", "Support"]),
         .testTarget(name: "HearthBenchTests", dependencies: ["HearthBench", "HearthCompute", "HearthRoofline"]),
         .testTarget(name: "HearthFormatsTests", dependencies: ["HearthFormats", "Support"]),
+        .testTarget(name: "HearthTelemetryTests", dependencies: ["HearthTelemetry", "Support"]),
         .testTarget(name: "HearthGrammarTests", dependencies: ["HearthFormats", "HearthGrammar", "Support"]),
         .testTarget(
             name: "HearthInferenceTests", dependencies: ["HearthGrammar", "HearthInference", "HearthModels", "Support"]),

@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-// Sums and sums of sums over eight lanes of 64 bits: what is changed, lost or out of order shows, and it runs at memory speed.
+// Sums and sums of sums over eight lanes of 64 bits: what is changed, lost or out of order shows, and it runs at memory
+// speed.
 uint64_t ck_checksum(const void *bytes, int64_t size) {
     uint64_t sums[8] = {0}, places[8] = {0};
     const uint8_t *at = bytes;

@@ -1,4 +1,3 @@
-import CKernels
 import Foundation
 import HearthFormats
 import HearthKernels
@@ -53,7 +52,7 @@ public struct PackedFile: Sendable {
             entry.byteCount <= file.bytes.count - entry.start
         else { return nil }
         let bytes = UnsafeRawBufferPointer(rebasing: file.bytes[entry.start..<entry.start + entry.byteCount])
-        return ck_checksum(bytes.baseAddress, Int64(bytes.count)) == entry.checksum ? bytes : nil
+        return PackedWeights.checksum(bytes) == entry.checksum ? bytes : nil
     }
 
     /// Writes what `model` packed: all or nothing, as a file that only its owner reads.
@@ -68,7 +67,7 @@ public struct PackedFile: Sendable {
             entries.append(
                 Entry(
                     part: part, start: end, byteCount: bytes.count,
-                    checksum: ck_checksum(bytes.baseAddress, Int64(bytes.count))))
+                    checksum: PackedWeights.checksum(bytes)))
             parts.append(bytes)
             end += (bytes.count + pageByteCount - 1) / pageByteCount * pageByteCount
         }

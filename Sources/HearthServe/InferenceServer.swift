@@ -3,6 +3,7 @@ import HTTPTypes
 import HearthFleet
 import HearthInference
 import HearthRoofline
+import HearthTelemetry
 import Hummingbird
 import HummingbirdCore
 import HummingbirdTLS
@@ -28,6 +29,7 @@ public struct InferenceServer: Sendable {
     private let address: ListenAddress
     private let keys: APIKeys?
     private let ceilings: Ceilings?
+    private let energy = EnergyMeter()
     private let logger: Logger
 
     var engine: Engine { model.engine }
@@ -94,7 +96,7 @@ public struct InferenceServer: Sendable {
         ModelRoutes(server: self).add(to: router)
         TryPage(model: model).add(to: router)
         router.get("/metrics") { [self] _, _ in
-            let text = ServeMetrics.text(engine.metrics, ceilings: ceilings)
+            let text = ServeMetrics.text(engine.metrics, ceilings: ceilings, energy: energy.read())
             return Response(
                 status: .ok, headers: [.contentType: "text/plain; version=0.0.4"],
                 body: .init(byteBuffer: ByteBuffer(string: text)))

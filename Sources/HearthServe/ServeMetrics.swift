@@ -1,10 +1,11 @@
 import HearthFleet
 import HearthInference
 import HearthRoofline
+import HearthTelemetry
 
 /// `/metrics` of the inference server.
 enum ServeMetrics {
-    static func text(_ m: EngineMetrics, ceilings: Ceilings?) -> String {
+    static func text(_ m: EngineMetrics, ceilings: Ceilings?, energy: [EnergyMeter.Reading]) -> String {
         var out = PrometheusText()
         func counter(_ name: String, _ help: String, _ value: Double) {
             out.add(name, .counter, help: help, [([], value)])
@@ -37,6 +38,11 @@ enum ServeMetrics {
                 "hearth_serve_flops_ratio", "Share of the device's measured f32 ceiling while busy, since the start.",
                 m.flops / m.busySeconds / ceilings.f32FlopsPerSecond.median)
         }
+        // None where the machine has no counters.
+        out.add(
+            "hearth_energy_joules_total", .counter,
+            help: "Energy of parts of this machine since the server's start, whoever used it.",
+            energy.map { ([("domain", $0.domain)], $0.joules) })
         out.add(
             "hearth_serve_time_to_first_token_seconds", histogram: EngineMetrics.Histogram.bounds,
             m.timeToFirstToken.counts, sum: m.timeToFirstToken.sum, help: "From submission to the first token.")

@@ -7,7 +7,7 @@ import Testing
 @Suite struct ArchitectureTests {
     /// What each target may import of this package.
     static let layers: [String: Set<String>] = [
-        "HearthRoofline": [], "HearthFormats": [], "HearthGrammar": ["HearthFormats"],
+        "HearthRoofline": [], "HearthTelemetry": [], "HearthFormats": [], "HearthGrammar": ["HearthFormats"],
         "HearthCompute": ["HearthRoofline", "CVulkan", "CKernels"],
         "HearthKernels": ["HearthCompute", "HearthRoofline", "CKernels", "CShaders", "COpenBLAS"],
         "HearthBLAS": ["HearthKernels", "HearthCompute", "CBLAS"],
@@ -17,6 +17,7 @@ import Testing
         ],
         "HearthServe": [
             "HearthInference", "HearthCompute", "HearthFormats", "HearthGrammar", "HearthFleet", "HearthRoofline",
+            "HearthTelemetry",
         ],
         "HearthBench": ["HearthKernels", "HearthCompute", "HearthRoofline"], "HearthFleet": ["HearthRoofline"],
         "HearthStore": ["HearthFleet"], "HearthAgent": ["HearthFleet", "HearthStore", "HearthRoofline", "CProcess"],

@@ -85,6 +85,11 @@ extension PackedWeights {
         }
     }
 
+    /// Finds damage, not malice.
+    package static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
+        ck_checksum(bytes.baseAddress, Int64(bytes.count))
+    }
+
     /// What `init(_:activations:)` would make of `weights`, from the bytes it once made; nil when these cannot be they.
     ///
     /// - Parameter owner: keeps `bytes` in memory.

@@ -1,0 +1,80 @@
+import Foundation
+import Synchronization
+
+/// What parts of this machine have used since the meter was made, from the kernel's counters: RAPL (packages and memory; root reads them)
+/// and hwmon's (GPUs, boards). Machines and virtual machines without counters have no domains.
+///
+/// - Source: the kernel's documentation of powercap and of hwmon's sysfs interface: microjoules, RAPL's wrap around.
+public final class EnergyMeter: Sendable {
+    public struct Reading: Sendable, Hashable {
+        /// `package-0`, `dram-0`, `amdgpu-1`.
+        public let domain: String
+        public let joules: Double
+    }
+
+    private struct Counter {
+        let domain: String
+        let file: String
+        /// Where it wraps; nil: never.
+        let range: UInt64?
+        var last: UInt64
+        var microjoules: UInt64 = 0
+    }
+
+    private let counters: Mutex<[Counter]>
+
+    /// - Parameter sys: where sysfs is.
+    public init(sys: String = "/sys") {
+        counters = Mutex(Self.rapl("\(sys)/class/powercap") + Self.sensors("\(sys)/class/hwmon"))
+    }
+
+    /// Each domain's energy so far. A counter that wraps does so in about an hour under load: read more often than that.
+    public func read() -> [Reading] {
+        counters.withLock { counters in
+            for index in counters.indices {
+                guard let now = Self.number(counters[index].file) else { continue }
+                let last = counters[index].last
+                if now >= last {
+                    counters[index].microjoules += now - last
+                } else if let range = counters[index].range, range >= last {
+                    counters[index].microjoules += range - last + now
+                }
+                counters[index].last = now
+            }
+            return counters.map { Reading(domain: $0.domain, joules: Double($0.microjoules) / 1e6) }
+        }
+    }
+
+    /// `intel-rapl:0` is a package, `intel-rapl:0:0` a part of it; memory alone is not in its package's sum.
+    private static func rapl(_ folder: String) -> [Counter] {
+        entries(folder, prefix: "intel-rapl:").compactMap { entry in
+            let indices = entry.dropFirst("intel-rapl:".count).split(separator: ":")
+            guard let name = text("\(folder)/\(entry)/name"), indices.count == 1 || name == "dram",
+                let last = number("\(folder)/\(entry)/energy_uj")
+            else { return nil }
+            return Counter(
+                domain: name == "dram" ? "dram-\(indices[0])" : name, file: "\(folder)/\(entry)/energy_uj",
+                range: number("\(folder)/\(entry)/max_energy_range_uj"), last: last)
+        }
+    }
+
+    private static func sensors(_ folder: String) -> [Counter] {
+        entries(folder, prefix: "hwmon").compactMap { entry in
+            let file = "\(folder)/\(entry)/energy1_input"
+            guard let last = number(file) else { return nil }
+            let name = text("\(folder)/\(entry)/name") ?? "hwmon"
+            return Counter(domain: "\(name)-\(entry.dropFirst("hwmon".count))", file: file, range: nil, last: last)
+        }
+    }
+
+    private static func entries(_ folder: String, prefix: String) -> [String] {
+        let all = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        return all.filter { $0.hasPrefix(prefix) }.sorted()
+    }
+
+    private static func text(_ file: String) -> String? {
+        (try? String(contentsOfFile: file, encoding: .utf8))?.trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    private static func number(_ file: String) -> UInt64? { text(file).flatMap { UInt64($0) } }
+}
