@@ -37,7 +37,13 @@ struct ModelRoutes: Sendable {
     func add(to router: Router<ServeContext>) {
         let model = Model(
             id: server.model.name, created: server.startedAt, contextLength: server.language.contextLength)
-        router.get("/health") { _, _ in try JSONBody.response(["status": "ok"]) }
+        router.get("/health") { _, _ in
+            let failures = server.engine.metrics.failedPasses
+            return failures == 0
+                ? try JSONBody.response(["status": "ok"])
+                : try JSONBody.response(
+                    ["status": "failing", "reason": "the last \(failures) passes failed"], status: .serviceUnavailable)
+        }
         router.get("/v1/models") { _, _ in try JSONBody.response(ModelList(data: [model])) }
         router.get("/v1/models/:model") { _, context in
             try server.model.check(try context.parameters.require("model"))

@@ -227,6 +227,23 @@ struct EngineTests {
         #expect(throws: EngineRejection.self) { _ = try engine.submit(long) }
     }
 
+    @Test func oneClientLeavesRoomForOthers() throws {
+        let language = try language()
+        var options = Engine.Options()
+        (options.maxSequences, options.maxQueued) = (1, 8)
+        let engine = try Engine(language, options)
+        func ask(_ client: String) -> AsyncStream<EngineEvent>? {
+            try? engine.submit(EngineRequest(prompt: [1, 2], maxTokens: 400, client: client))
+        }
+        // One of them may be under way already.
+        let greedy = (0..<8).compactMap { _ in ask("greedy") }
+        #expect((4...5).contains(greedy.count))
+        let others = (0..<3).compactMap { _ in ask("other") }
+        #expect(others.count == 3)
+        _ = (greedy + others).map { stream in Task { for await _ in stream {} } }.map { $0.cancel() }
+        engine.stop()
+    }
+
     @Test func impossibleRequestsAreRefused() throws {
         let engine = try Engine(try language())
         defer { engine.stop() }

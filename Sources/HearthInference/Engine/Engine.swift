@@ -15,7 +15,7 @@ public final class Engine: Sendable {
     public struct Options: Sendable {
         /// Answers under way at once.
         public var maxSequences = 64
-        /// Requests that may wait; more are refused.
+        /// Requests that may wait; more are refused. Of one named client half as many, so that none keeps all others out.
         public var maxQueued = 256
         /// Tokens of one pass.
         public var maxBatchTokens = 256
@@ -92,7 +92,7 @@ public final class Engine: Sendable {
     /// - Throws: `EngineRejection` for what can never be served, a full queue, or an engine that stops.
     public func submit(_ request: EngineRequest) throws(EngineRejection) -> AsyncStream<EngineEvent> {
         if let problem = problem(of: request) { throw EngineRejection(reason: .invalid, description: problem) }
-        if let refusal = state.withLock({ refusal(&$0) }) { throw refusal }
+        if let refusal = state.withLock({ refusal(&$0, request.client) }) { throw refusal }
         let matcher = request.grammar.map {
             GrammarMatcher($0, language.tokenTexts, ends: request.ignoresEnd ? [] : language.endIDs)
         }
@@ -102,7 +102,7 @@ public final class Engine: Sendable {
         }
         let (stream, continuation) = AsyncStream.makeStream(of: EngineEvent.self, bufferingPolicy: .unbounded)
         let rejection: EngineRejection? = state.withLock { state in
-            if let refusal = refusal(&state) { return refusal }
+            if let refusal = refusal(&state, request.client) { return refusal }
             let id = state.nextID
             state.nextID += 1
             state.metrics.accepted += 1
@@ -118,14 +118,16 @@ public final class Engine: Sendable {
     }
 
     /// Why nothing can be put in line now.
-    private func refusal(_ state: inout State) -> EngineRejection? {
+    private func refusal(_ state: inout State, _ client: String) -> EngineRejection? {
         if state.isStopping { return EngineRejection(reason: .stopping, description: "the server is stopping") }
-        guard state.queue.count >= options.maxQueued else { return nil }
+        let own = state.queue.count(of: client)
+        let hasItsShare = !client.isEmpty && own >= max(1, options.maxQueued / 2)
+        guard state.queue.count >= options.maxQueued || hasItsShare else { return nil }
         state.metrics.refused += 1
         let wait = state.metrics.retryAfterSeconds(queued: state.queue.count)
+        let waiting = hasItsShare ? "\(own) requests of \(client)" : "\(state.queue.count) requests"
         return EngineRejection(
-            reason: .busy(retryAfterSeconds: wait),
-            description: "\(state.queue.count) requests are waiting: try again in \(wait) s")
+            reason: .busy(retryAfterSeconds: wait), description: "\(waiting) are waiting: try again in \(wait) s")
     }
 
     private func problem(of request: EngineRequest) -> String? {

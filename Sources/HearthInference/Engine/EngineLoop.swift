@@ -179,6 +179,7 @@ final class EngineLoop: @unchecked Sendable {
         }
         update { metrics in
             metrics.passes += 1
+            metrics.failedPasses = 0
             metrics.busySeconds += usage.seconds
             metrics.flops += usage.cost.flops
             metrics.bytes += usage.cost.bytesRead + usage.cost.bytesWritten
@@ -212,6 +213,9 @@ final class EngineLoop: @unchecked Sendable {
             leave(sequence)
             sequence.finish(.failed, problem: "\(error)")
         }
-        update { $0.failed += sequences.count }
+        update { metrics in
+            metrics.failed += sequences.count
+            metrics.failedPasses += 1
+        }
     }
 }

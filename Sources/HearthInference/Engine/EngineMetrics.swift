@@ -18,6 +18,8 @@ public struct EngineMetrics: Sendable {
     public internal(set) var cachedTokens = 0
     public internal(set) var generatedTokens = 0
     public internal(set) var passes = 0
+    /// Passes that failed since the last one that did not.
+    public internal(set) var failedPasses = 0
     public internal(set) var busySeconds = 0.0
     /// Modelled work of all passes.
     public internal(set) var flops = 0.0

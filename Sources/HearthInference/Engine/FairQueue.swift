@@ -33,6 +33,8 @@ struct FairQueue {
         if lines[client]!.isEmpty { lines[client] = nil } else { turns.append(client) }
     }
 
+    func count(of client: String) -> Int { lines[client]?.count ?? 0 }
+
     /// Takes out those that `shouldRemove` names.
     mutating func remove(where shouldRemove: (EngineSequence) -> Bool) -> [EngineSequence] {
         var removed: [EngineSequence] = []
