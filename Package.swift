@@ -38,6 +38,9 @@ let package = Package(
 
         .target(name: "CProcess", path: "CModules/CProcess"),
 
+        // For both planes.
+        .target(name: "HearthJSON"),
+
         // Compute plane.
         .target(name: "HearthRoofline"),
         .target(name: "HearthCompute", dependencies: ["CVulkan", "CKernels", "HearthRoofline"]),
@@ -46,8 +49,9 @@ let package = Package(
             dependencies: ["HearthCompute", "HearthRoofline", "CKernels", "CShaders", "COpenBLAS"]),
         .target(name: "HearthBLAS", dependencies: ["HearthKernels", "HearthCompute", "CBLAS"]),
         .target(
-            name: "HearthFormats", dependencies: [.product(name: "HeapModule", package: "swift-collections")]),
-        .target(name: "HearthGrammar", dependencies: ["HearthFormats"]),
+            name: "HearthFormats",
+            dependencies: ["HearthJSON", .product(name: "HeapModule", package: "swift-collections")]),
+        .target(name: "HearthGrammar", dependencies: ["HearthJSON"]),
         .target(name: "HearthModels", dependencies: ["HearthKernels", "HearthFormats"]),
         .target(
             name: "HearthInference",
@@ -58,6 +62,8 @@ let package = Package(
         .target(name: "HearthBench", dependencies: ["HearthKernels"]),
 
         // Control plane.
+        .target(
+            name: "HearthLedger", dependencies: ["HearthJSON", .product(name: "Crypto", package: "swift-crypto")]),
         .target(
             name: "HearthFleet",
             dependencies: ["HearthRoofline", .product(name: "Yams", package: "Yams")]),
@@ -92,8 +98,8 @@ let package = Package(
         .target(
             name: "HearthServe",
             dependencies: [
-                "HearthCompute", "HearthFleet", "HearthFormats", "HearthGrammar", "HearthInference", "HearthRoofline",
-                "HearthTelemetry",
+                "HearthCompute", "HearthFleet", "HearthFormats", "HearthGrammar", "HearthInference", "HearthJSON",
+                "HearthRoofline", "HearthTelemetry",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -122,8 +128,10 @@ let package = Package(
         .testTarget(name: "HearthKernelsTests", dependencies: ["CKernels", "HearthKernels", "Support"]),
         .testTarget(name: "HearthBenchTests", dependencies: ["HearthBench", "HearthCompute", "HearthRoofline"]),
         .testTarget(name: "HearthFormatsTests", dependencies: ["HearthFormats", "Support"]),
+        .testTarget(name: "HearthJSONTests", dependencies: ["HearthJSON"]),
+        .testTarget(name: "HearthLedgerTests", dependencies: ["HearthLedger", "Support"]),
         .testTarget(name: "HearthTelemetryTests", dependencies: ["HearthTelemetry", "Support"]),
-        .testTarget(name: "HearthGrammarTests", dependencies: ["HearthFormats", "HearthGrammar", "Support"]),
+        .testTarget(name: "HearthGrammarTests", dependencies: ["HearthGrammar", "HearthJSON", "Support"]),
         .testTarget(
             name: "HearthInferenceTests", dependencies: ["HearthGrammar", "HearthInference", "HearthModels", "Support"]),
         .testTarget(name: "HearthFleetTests", dependencies: ["HearthFleet", "Support"]),

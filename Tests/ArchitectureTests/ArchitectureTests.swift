@@ -7,7 +7,8 @@ import Testing
 @Suite struct ArchitectureTests {
     /// What each target may import of this package.
     static let layers: [String: Set<String>] = [
-        "HearthRoofline": [], "HearthTelemetry": [], "HearthFormats": [], "HearthGrammar": ["HearthFormats"],
+        "HearthRoofline": [], "HearthTelemetry": [], "HearthJSON": [],
+        "HearthFormats": ["HearthJSON"], "HearthGrammar": ["HearthJSON"], "HearthLedger": ["HearthJSON"],
         "HearthCompute": ["HearthRoofline", "CVulkan", "CKernels"],
         "HearthKernels": ["HearthCompute", "HearthRoofline", "CKernels", "CShaders", "COpenBLAS"],
         "HearthBLAS": ["HearthKernels", "HearthCompute", "CBLAS"],
@@ -16,8 +17,8 @@ import Testing
             "HearthModels", "HearthKernels", "HearthCompute", "HearthFormats", "HearthGrammar", "HearthRoofline",
         ],
         "HearthServe": [
-            "HearthInference", "HearthCompute", "HearthFormats", "HearthGrammar", "HearthFleet", "HearthRoofline",
-            "HearthTelemetry",
+            "HearthInference", "HearthCompute", "HearthFormats", "HearthGrammar", "HearthFleet", "HearthJSON",
+            "HearthRoofline", "HearthTelemetry",
         ],
         "HearthBench": ["HearthKernels", "HearthCompute", "HearthRoofline"], "HearthFleet": ["HearthRoofline"],
         "HearthStore": ["HearthFleet"], "HearthAgent": ["HearthFleet", "HearthStore", "HearthRoofline", "CProcess"],

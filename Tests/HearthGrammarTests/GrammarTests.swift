@@ -1,6 +1,6 @@
 import Foundation
-import HearthFormats
 import HearthGrammar
+import HearthJSON
 import Support
 import Testing
 

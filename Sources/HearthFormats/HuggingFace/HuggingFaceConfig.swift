@@ -1,4 +1,5 @@
 import Foundation
+import HearthJSON
 
 /// A JSON file of such a folder, with errors that name the field.
 struct HuggingFaceConfig {

@@ -1,4 +1,5 @@
 import Foundation
+import HearthJSON
 
 /// A folder as Hugging Face publishes models: config.json, tokenizer.json and safetensors, in one file or in shards.
 ///

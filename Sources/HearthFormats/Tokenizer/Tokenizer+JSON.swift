@@ -1,3 +1,5 @@
+import HearthJSON
+
 extension Tokenizer {
     /// The tokenizer of a tokenizer.json: byte-level BPE, BPE over characters or unigram.
     ///

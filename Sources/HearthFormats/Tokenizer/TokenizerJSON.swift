@@ -1,3 +1,5 @@
+import HearthJSON
+
 /// A tokenizer.json as Hugging Face's tokenizers library writes it.
 ///
 /// - Source: that library's serialisation, version 1.0.

@@ -1,4 +1,4 @@
-import HearthFormats
+import HearthJSON
 
 extension Grammar {
     /// JSON that is valid against a schema, as a model is to write it: properties in the schema's order, and those that the

@@ -1,4 +1,4 @@
-import HearthFormats
+import HearthJSON
 
 /// A regular expression (ECMA-262, what JSON Schema uses) as the inside of a JSON string: what must be escaped there is.
 ///

@@ -1,4 +1,4 @@
-import HearthFormats
+import HearthJSON
 
 /// What each of JSON's types may be under a schema.
 extension SchemaCompiler {

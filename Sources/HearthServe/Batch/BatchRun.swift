@@ -2,6 +2,7 @@ import Foundation
 import HearthFormats
 import HearthGrammar
 import HearthInference
+import HearthJSON
 import NIOCore
 
 /// Answers a file of requests, one line for each, in their order. Begun again, it goes on after the last whole answer.

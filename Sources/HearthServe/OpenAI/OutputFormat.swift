@@ -1,6 +1,6 @@
-import HearthFormats
 import HearthGrammar
 import HearthInference
+import HearthJSON
 import NIOCore
 
 /// What an answer must be: OpenAI's `response_format`, and llama.cpp's `json_schema` and `grammar` (GBNF).
