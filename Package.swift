@@ -62,6 +62,7 @@ let package = Package(
         .target(name: "HearthBench", dependencies: ["HearthKernels"]),
 
         // Control plane.
+        .target(name: "HearthPolicy", dependencies: ["HearthJSON", "HearthLedger"]),
         .target(
             name: "HearthLedger", dependencies: ["HearthJSON", .product(name: "Crypto", package: "swift-crypto")]),
         .target(
@@ -130,6 +131,7 @@ let package = Package(
         .testTarget(name: "HearthFormatsTests", dependencies: ["HearthFormats", "Support"]),
         .testTarget(name: "HearthJSONTests", dependencies: ["HearthJSON"]),
         .testTarget(name: "HearthLedgerTests", dependencies: ["HearthLedger", "Support"]),
+        .testTarget(name: "HearthPolicyTests", dependencies: ["HearthLedger", "HearthPolicy"]),
         .testTarget(name: "HearthTelemetryTests", dependencies: ["HearthTelemetry", "Support"]),
         .testTarget(name: "HearthGrammarTests", dependencies: ["HearthGrammar", "HearthJSON", "Support"]),
         .testTarget(

@@ -42,7 +42,8 @@ public struct SignedNote: Sendable, Hashable {
 
     private static func signature(_ line: String) throws(Problem) -> Signature {
         let parts = line.split(separator: " ", omittingEmptySubsequences: false)
-        guard parts.count == 3, parts[0] == "\u{2014}", isName(parts[1]), let data = Data(base64Encoded: String(parts[2])),
+        guard parts.count == 3, parts[0] == "\u{2014}", isName(parts[1]),
+            let data = Data(base64Encoded: String(parts[2])),
             data.count > 4
         else { throw Problem("'\(line.prefix(80))' is not a signature line") }
         return Signature(name: String(parts[1]), keyID: Array(data.prefix(4)), bytes: Array(data.dropFirst(4)))

@@ -9,6 +9,7 @@ import Testing
     static let layers: [String: Set<String>] = [
         "HearthRoofline": [], "HearthTelemetry": [], "HearthJSON": [],
         "HearthFormats": ["HearthJSON"], "HearthGrammar": ["HearthJSON"], "HearthLedger": ["HearthJSON"],
+        "HearthPolicy": ["HearthJSON", "HearthLedger"],
         "HearthCompute": ["HearthRoofline", "CVulkan", "CKernels"],
         "HearthKernels": ["HearthCompute", "HearthRoofline", "CKernels", "CShaders", "COpenBLAS"],
         "HearthBLAS": ["HearthKernels", "HearthCompute", "CBLAS"],

@@ -87,7 +87,8 @@ import Testing
             var (index, claimed, root, oldRoot) = (old, size, tree.root(size: size), tree.root(size: old))
             let isInclusion = round % 2 == 0
             var proof =
-                isInclusion ? tree.inclusionProof(index: index, size: size) : tree.consistencyProof(old: old, size: size)
+                isInclusion
+                ? tree.inclusionProof(index: index, size: size) : tree.consistencyProof(old: old, size: size)
             let original = proof
             var leaf = leaf(index)
             switch Int.random(in: 0..<7, using: &random) {
@@ -96,12 +97,17 @@ import Testing
             case 2: proof.insert(self.leaf(-1), at: Int.random(in: 0...proof.count, using: &random))
             case 3: root = self.leaf(-1)
             case 4:
-                if isInclusion { index = (index + Int.random(in: 1..<size, using: &random)) % size } else { oldRoot = root }
+                if isInclusion {
+                    index = (index + Int.random(in: 1..<size, using: &random)) % size
+                } else {
+                    oldRoot = root
+                }
             case 5: if isInclusion { leaf = self.leaf(-1) } else { oldRoot = .empty }
             default: proof.swapAt(0, proof.count - 1)
             }
             // A proof of one node, or of two equal ones, is itself when reversed.
-            let isUnchanged = proof == original && (index, claimed) == (old, size)
+            let isUnchanged =
+                proof == original && (index, claimed) == (old, size)
                 && root == tree.root(size: size) && oldRoot == tree.root(size: old) && leaf == self.leaf(old)
             if isUnchanged { claimed += size + 1 }
             let holds =

@@ -31,7 +31,8 @@ import Testing
 
     @Test func changedNotesAreNotSigned() throws {
         let key = try #require(VerifierKey(Self.peter))
-        let changed = try SignedNote(parsing: Self.note.replacingOccurrences(of: "your problem is", with: "the answer is"))
+        let changed = try SignedNote(
+            parsing: Self.note.replacingOccurrences(of: "your problem is", with: "the answer is"))
         #expect(!changed.isSigned(by: key))
         let renamed = try SignedNote(parsing: Self.note.replacingOccurrences(of: "PeterNeumann", with: "PeterNewmann"))
         #expect(!renamed.isSigned(by: key))
@@ -39,7 +40,8 @@ import Testing
 
     @Test func malformedNotesAndKeysAreRefused() {
         for text in [
-            "", "a\n", "a\n\n", "a\n\nb\n", "a\n\n\u{2014} n AAAA\n", "a\n\n\u{2014} n \u{2014}\n", "a\r\n\n\u{2014} n AAAAAAAA\n",
+            "", "a\n", "a\n\n", "a\n\nb\n", "a\n\n\u{2014} n AAAA\n", "a\n\n\u{2014} n \u{2014}\n",
+            "a\r\n\n\u{2014} n AAAAAAAA\n",
             "a\n\n\u{2014} a+b AAAAAAAA\n", "a\n\n\u{2014} n AAAAAAAA", "\n\u{2014} n AAAAAAAA\n",
         ] {
             #expect(throws: SignedNote.Problem.self, "\(text.debugDescription)") { try SignedNote(parsing: text) }
@@ -72,7 +74,9 @@ import Testing
 
     @Test func malformedCheckpointsAreRefused() throws {
         let root = MerkleHash.empty.data.base64EncodedString()
-        for text in ["a\n", "a\n1\n", "a\n-1\n\(root)\n", "a\n01\n\(root)\n", "a\n+1\n\(root)\n", "a\n1\nAAAA\n", "a\n1\nx\n"] {
+        for text in [
+            "a\n", "a\n1\n", "a\n-1\n\(root)\n", "a\n01\n\(root)\n", "a\n+1\n\(root)\n", "a\n1\nAAAA\n", "a\n1\nx\n",
+        ] {
             #expect(throws: SignedNote.Problem.self) { try Checkpoint(try SignedNote(text: text)) }
         }
         #expect(try Checkpoint(try SignedNote(text: "a\n1\n\(root)\nextension\n")).size == 1)
