@@ -149,7 +149,9 @@ def main():
         packed = tempfile.mkdtemp()
         makers.append(lambda: Hearth(options.program, options.model, threads, packed))
         engine = makers[-1]()
+        end = time.time() + 120
         while not any(name.endswith(".packed") for name in os.listdir(packed)):
+            assert time.time() < end and engine.process.poll() is None, "packed weights were not kept"
             time.sleep(0.1)
         engine.stop()
         loads[engine.name] = []

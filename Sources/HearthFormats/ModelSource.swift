@@ -26,6 +26,20 @@ public struct ModelSource: Sendable {
         }
     }
 
+    /// The files that a model at `path` is read from, in order: it, or those of a folder that are there.
+    public static func files(at path: String) throws -> [String] {
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else {
+            return [path]
+        }
+        let small = [
+            "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja",
+            "model.safetensors.index.json",
+        ]
+        return try FileManager.default.contentsOfDirectory(atPath: path).sorted()
+            .filter { small.contains($0) || $0.hasSuffix(".safetensors") }.map { "\(path)/\($0)" }
+    }
+
     private init(_ gguf: GGUFFile) throws(FormatError) {
         (path, metadata) = (gguf.file.path, gguf.metadata)
         name =
@@ -72,7 +86,7 @@ public struct StoredTensor: Sendable {
     public internal(set) var shape: [Int]
     public let file: MappedFile
     public let byteRange: Range<Int>
-    /// Where its entry in the file's table begins.
+    /// Where its entry in the file's table begins; nil where that is text.
     public let entryOffset: Int?
     public var layout = Layout.asIs
 

@@ -1,4 +1,5 @@
 import Foundation
+import HearthFormats
 import HearthKernels
 import HearthModels
 
@@ -14,8 +15,24 @@ public struct PackedCache: Sendable {
         try FileManager.default.createDirectory(
             atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         let model = URL(fileURLWithPath: model).standardizedFileURL.resolvingSymlinksInPath().path
-        origin = "\(PackedWeights.layout), \(activations), \(try Self.identity(model))"
-        path = "\(folder)/\(URL(fileURLWithPath: model).lastPathComponent).packed"
+        let files = try ModelSource.files(at: model).map(Self.identity).joined(separator: "\n")
+        origin = "\(PackedWeights.layout), \(activations), \(files)"
+        // One file a model and way of packing it: models of one name in two folders are two.
+        let key = Data("\(model) \(activations)".utf8).withUnsafeBytes { PackedWeights.checksum($0) }
+        path = "\(folder)/\(URL(fileURLWithPath: model).lastPathComponent)-\(String(key, radix: 16)).packed"
+        removeLeftOvers(of: folder)
+    }
+
+    /// What processes left that were ended while they wrote.
+    private func removeLeftOvers(of folder: String) {
+        let own = URL(fileURLWithPath: path).lastPathComponent
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
+            guard name.hasPrefix("\(own)."), name.hasSuffix(".part"),
+                let process = pid_t(name.dropFirst(own.count + 1).dropLast(".part".count)),
+                kill(process, 0) != 0, errno == ESRCH
+            else { continue }
+            unlink("\(folder)/\(name)")
+        }
     }
 
     /// What was kept of the model; nil when there is nothing, or when it is of other files or another layout.
@@ -30,21 +47,12 @@ public struct PackedCache: Sendable {
 
     public func remove() { try? FileManager.default.removeItem(atPath: path) }
 
-    /// Each file's name, size, inode and times: a file that was replaced or written to is another.
-    private static func identity(_ model: String) throws -> String {
-        var isFolder: ObjCBool = false
-        _ = FileManager.default.fileExists(atPath: model, isDirectory: &isFolder)
-        let files =
-            isFolder.boolValue
-            ? try FileManager.default.contentsOfDirectory(atPath: model).sorted().map { "\(model)/\($0)" } : [model]
-        return try files.map { file in
-            var status = stat()
-            guard stat(file, &status) == 0 else {
-                throw CocoaError(.fileReadNoSuchFile, userInfo: [NSFilePathErrorKey: file])
-            }
-            let (written, changed) = (status.st_mtim, status.st_ctim)
-            return
-                "\(file) \(status.st_dev):\(status.st_ino) \(status.st_size) \(written.tv_sec).\(written.tv_nsec) \(changed.tv_sec).\(changed.tv_nsec)"
-        }.joined(separator: "\n")
+    /// Name, size, inode and times: a file that was replaced or written to is another.
+    private static func identity(_ file: String) throws -> String {
+        var status = stat()
+        guard stat(file, &status) == 0 else { throw FormatError(file: file, String(cString: strerror(errno))) }
+        let (written, changed) = (status.st_mtim, status.st_ctim)
+        return
+            "\(file) \(status.st_dev):\(status.st_ino) \(status.st_size) \(written.tv_sec).\(written.tv_nsec) \(changed.tv_sec).\(changed.tv_nsec)"
     }
 }

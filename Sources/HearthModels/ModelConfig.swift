@@ -94,6 +94,9 @@ public struct ModelConfig: Sendable, Hashable {
         default: throw refuse("rope.scaling.type", "is not a string")
         }
         if case .floats(let factors)? = metadata[key("rope.scaling.factors")] {
+            guard factors.count == headDim / 2 else {
+                throw refuse("rope.scaling.factors", "\(factors.count) factors for heads of \(headDim)")
+            }
             ropeFactors = factors.map { Float($0) }
         } else {
             ropeFactors = nil

@@ -4,8 +4,8 @@ import HearthKernels
 
 /// Packed weights of one model as they were kept in a file: what takes most of a large model's load is then a mapping.
 ///
-/// 16 bytes of magic and header length, a JSON header, and the parts, each at a whole page with its checksum. What the bytes depend
-/// on is in the header: a file that was made of other weights or for another layout is no file.
+/// Magic, the header's length and its checksum, 8 bytes each; a JSON header; and the parts, each at a whole page with its checksum.
+/// What the bytes depend on is in the header: a file that was made of other weights or for another layout is no file.
 public struct PackedFile: Sendable {
     /// A matrix, or consecutive rows of one.
     struct Part: Hashable, Codable {
@@ -30,20 +30,31 @@ public struct PackedFile: Sendable {
     public let modelDigest: String
     private let entries: [Part: Entry]
 
-    private static let magic = UInt64(0x314B_4350_4854_5248)
+    private static let magic = UInt64(0x324B_4350_4854_5248)
+    private static let prefixByteCount = 24
     private static let pageByteCount = 4096
 
     /// The file at `path` if it was made of `origin`; nil if not, or if it is damaged.
     public init?(path: String, origin: String) {
-        guard let file = try? MappedFile(path: path), file.bytes.count > 16,
+        let prefix = Self.prefixByteCount
+        guard Self.isOwn(path), let file = try? MappedFile(path: path), file.bytes.count > prefix,
             file.bytes.loadUnaligned(as: UInt64.self) == Self.magic,
             let length = Int(exactly: file.bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)),
-            length > 0, length <= file.bytes.count - 16,
-            let header = try? JSONDecoder().decode(Header.self, from: Data(file.bytes[16..<16 + length])),
-            header.origin == origin
+            length > 0, length <= file.bytes.count - prefix
+        else { return nil }
+        let text = UnsafeRawBufferPointer(rebasing: file.bytes[prefix..<prefix + length])
+        guard PackedWeights.checksum(text) == file.bytes.loadUnaligned(fromByteOffset: 16, as: UInt64.self),
+            let header = try? JSONDecoder().decode(Header.self, from: Data(text)), header.origin == origin
         else { return nil }
         (self.file, modelDigest) = (file, header.modelDigest)
         entries = Dictionary(header.entries.map { ($0.part, $0) }) { first, _ in first }
+    }
+
+    /// Whether nobody but this user may have written the file.
+    private static func isOwn(_ path: String) -> Bool {
+        var status = stat()
+        return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG && status.st_uid == geteuid()
+            && status.st_mode & 0o022 == 0
     }
 
     /// What was kept of `part`, as it was written.
@@ -79,18 +90,22 @@ public struct PackedFile: Sendable {
             }
             return try JSONEncoder().encode(Header(origin: origin, modelDigest: modelDigest, entries: moved))
         }
-        let room = try (header(1 << 40).count + 16 + pageByteCount - 1) / pageByteCount * pageByteCount
+        let room = try (header(1 << 40).count + prefixByteCount + pageByteCount - 1) / pageByteCount * pageByteCount
         let text = try header(room)
-        let temporary = path + ".part"
-        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        let sum = text.withUnsafeBytes { PackedWeights.checksum($0) }
+        // A name that no other process writes to, and that nobody has put there before.
+        let temporary = "\(path).\(getpid()).part"
+        unlink(temporary)
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw FormatError(file: temporary, String(cString: strerror(errno))) }
         let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
         do {
-            try handle.write(contentsOf: withUnsafeBytes(of: (magic, UInt64(text.count))) { Data($0) } + text)
+            try handle.write(contentsOf: withUnsafeBytes(of: (magic, UInt64(text.count), sum)) { Data($0) } + text)
             for (entry, bytes) in zip(entries, parts) {
                 try handle.seek(toOffset: UInt64(entry.start + room))
                 // In pieces, so that no second copy of the weights is in memory.
                 for start in stride(from: 0, to: bytes.count, by: 1 << 22) {
+                    try Task.checkCancellation()
                     try handle.write(contentsOf: Data(bytes[start..<min(start + 1 << 22, bytes.count)]))
                 }
             }

@@ -51,7 +51,9 @@ public struct DatasetLabel: Sendable, Codable, Hashable {
     public var problem: String? {
         if !Self.isName(name) { return "name: 1 to 128 letters, digits, '.', '_' or '-', no dot first" }
         if version < 1 { return "version: at least 1" }
-        if let sites, let bad = sites.first(where: { !Self.isName($0) }) { return "sites: '\(bad.prefix(40))' is no name" }
+        if let sites, let bad = sites.first(where: { !Self.isName($0) }) {
+            return "sites: '\(bad.prefix(40))' is no name"
+        }
         if shards.count > 100_000 { return "shards: at most 100000" }
         var seen: Set<String> = []
         for shard in shards {

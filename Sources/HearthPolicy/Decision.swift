@@ -69,7 +69,8 @@ public enum Policy {
         }
         let sources = data.sources.filter { label.derivedFrom.contains($0.name) }
         // A label may name a cloud where its source's names none: the sources are asked too.
-        let elsewhere = sources.lazy.compactMap { source in problem(of: source, at: site).map { "\(source.name) \($0)" } }
+        let elsewhere = sources.lazy.compactMap { source in problem(of: source, at: site).map { "\(source.name) \($0)" }
+        }
         guard let excess = label.excess(over: sources) ?? elsewhere.first else {
             return .allow("the label of \(label.name) allows it")
         }

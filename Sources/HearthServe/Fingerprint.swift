@@ -17,16 +17,11 @@ public enum Fingerprint {
         "fp_" + hex(SHA256.hash(data: Data(parts.joined(separator: "\n").utf8))).prefix(16)
     }
 
-    /// SHA-256 of a model's file; of a folder, over a line `digest  name` for each file that a model can be read from.
+    /// SHA-256 of a model's file; of a folder, over a line `digest  name` for each file that the model is read from.
     public static func digest(ofModel path: String) throws -> String {
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else {
-            return try digest(ofFile: path)
-        }
-        let names = try FileManager.default.contentsOfDirectory(atPath: path).filter { name in
-            [".json", ".jinja", ".safetensors"].contains(where: name.hasSuffix)
-        }
-        let lines = try names.sorted().map { try digest(ofFile: path + "/" + $0) + "  " + $0 + "\n" }
+        let files = try ModelSource.files(at: path)
+        if files == [path] { return try digest(ofFile: path) }
+        let lines = try files.map { try digest(ofFile: $0) + "  " + URL(fileURLWithPath: $0).lastPathComponent + "\n" }
         return hex(SHA256.hash(data: Data(lines.joined().utf8)))
     }
 

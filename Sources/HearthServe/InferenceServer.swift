@@ -63,6 +63,7 @@ public struct InferenceServer: Sendable {
         let group = ServiceGroup(
             configuration: .init(
                 services: [.init(service: application)], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        defer { model.keeping?.cancel() }
         do {
             try await group.run()
         } catch let error as IOError {
@@ -70,6 +71,8 @@ public struct InferenceServer: Sendable {
             throw error
         }
         engine.stop()
+        model.keeping?.cancel()
+        await model.keeping?.value
     }
 
     private func serverBuilder() throws -> HTTPServerBuilder {

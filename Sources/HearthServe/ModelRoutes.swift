@@ -38,11 +38,10 @@ struct ModelRoutes: Sendable {
         let model = Model(
             id: server.model.name, created: server.startedAt, contextLength: server.language.contextLength)
         router.get("/health") { _, _ in
-            let failures = server.engine.metrics.failedPasses
-            return failures == 0
-                ? try JSONBody.response(["status": "ok"])
-                : try JSONBody.response(
-                    ["status": "failing", "reason": "the last \(failures) passes failed"], status: .serviceUnavailable)
+            let metrics = server.engine.metrics
+            guard metrics.isFailing else { return try JSONBody.response(["status": "ok"]) }
+            let reason = "the last \(metrics.failedPasses) passes of the model failed"
+            return try JSONBody.response(["status": "failing", "reason": reason], status: .serviceUnavailable)
         }
         router.get("/v1/models") { _, _ in try JSONBody.response(ModelList(data: [model])) }
         router.get("/v1/models/:model") { _, context in

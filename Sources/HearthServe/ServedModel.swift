@@ -7,6 +7,8 @@ public struct ServedModel: Sendable {
     public let name: String
     /// Of `Fingerprint`: model, node, device and settings.
     public let fingerprint: String
+    /// What is still being written for the next run; the server ends it, and waits for its end.
+    public var keeping: Task<Void, Never>?
 
     var language: LanguageModel { engine.language }
 
@@ -24,6 +26,11 @@ public struct ServedModel: Sendable {
 
     /// Puts requests in line, all of them or none.
     func submit(_ requests: [EngineRequest]) throws -> [AsyncStream<EngineEvent>] {
+        let share = engine.options.queueShare(of: requests.first?.client ?? "")
+        guard requests.count <= share else {
+            throw APIError(
+                .badRequest, "asks for \(requests.count) answers at once; this server lets a client wait for \(share)")
+        }
         do throws(EngineRejection) {
             return try requests.map { request throws(EngineRejection) in try engine.submit(request) }
         } catch {

@@ -37,6 +37,16 @@ import Testing
         #expect(try problem { config(&$0, heads: 7) }.contains("llama.attention.head_count"))
     }
 
+    @Test func factorsThatDoNotFitAreNamed() throws {
+        let text = try problem {
+            config(&$0)
+            $0.add(
+                "llama.rope.scaling.factors", type: 9,
+                GGUFWriter.little(UInt32(6)) + GGUFWriter.little(UInt64(1)) + Data(count: 4))
+        }
+        #expect(text.contains("llama.rope.scaling.factors: 1 factors for heads of 32"))
+    }
+
     @Test func missingAndMisshapenTensorsAreNamed() throws {
         #expect(try problem { config(&$0) }.contains("no tensor token_embd.weight"))
         let text = try problem {

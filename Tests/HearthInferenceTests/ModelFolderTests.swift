@@ -31,7 +31,8 @@ import Testing
         }
         #expect(language.tokenizer.encode("abc") == [2, 3] && language.tokenizer.vocabularySize == 6)
         #expect(language.parameterCount == 6 * 64 + 3 * 64 + 7 * 64 * 64 && language.contextLength == 128)
-        #expect(try language.chatPrompt([.init(role: "user", content: "ab<end>")]).contains(4) == false)
+        // What a user writes is no end; what the template writes is one.
+        #expect(try language.chatPrompt([.init(role: "user", content: "ab<end>c")]) == [2, 3, 4])
     }
 
     @Test func fieldsThatAskForMoreAreNamed() throws {
@@ -39,6 +40,8 @@ import Testing
             ("model_type", "mamba"), ("hidden_act", "relu"), ("quantization_config", ["bits": 4]),
             ("rope_scaling", ["type": "yarn", "factor": 4]), ("sliding_window", 64), ("hidden_size", "wide"),
             ("partial_rotary_factor", 0.5), ("tie_word_embeddings", 1.5), ("num_hidden_layers", -1),
+            ("eos_token_id", -1), ("eos_token_id", 6), ("eos_token_id", "</s>"), ("use_bidirectional_attention", true),
+            ("tie_word_embeddings", false), ("max_position_embeddings", NSNull()),
         ] as [(String, Any)] {
             let text = problem { $0.config[field] = value }
             let named = field == "rope_scaling" ? "rope_scaling.type" : field
@@ -56,6 +59,25 @@ import Testing
             ("model", ["type": "BPE", "vocab": ["a": "b"], "merges": []], "model.vocab: 'a'"),
             ("model", ["type": "BPE", "vocab": ["a": 1], "merges": ["a"]], "model.merges[0]"),
             ("model", ["type": "Unigram", "vocab": [["a"]]], "model.vocab[0]"),
+            (
+                "pre_tokenizer",
+                ["type": "Split", "pattern": ["Regex": "[\u{F900}-\u{FAFF}]"], "behavior": "Isolated"], "canonical"
+            ),
+            (
+                "pre_tokenizer", ["type": "Split", "pattern": ["Regex": #"[\uF900-\uFAFF]"#], "behavior": "Isolated"],
+                "canonical"
+            ),
+            (
+                "pre_tokenizer",
+                ["type": "Split", "pattern": ["Regex": String(repeating: "(", count: 3000)], "behavior": "Isolated"],
+                "64 deep"
+            ), ("pre_tokenizer", NSNull(), "only text in bytes"),
+            ("normalizer", ["type": "Sequence", "normalizers": [["type": "NFC"], ["type": "NFKC"]]], "normalizer: {"),
+            ("post_processor", ["type": "BertProcessing"], "'BertProcessing'"),
+            (
+                "post_processor", ["type": "TemplateProcessing", "single": [["SpecialToken": ["id": "<s>"]]]],
+                "'<s>' is not"
+            ),
             ("added_tokens", [["id": 4, "content": "x", "lstrip": true]], "added_tokens[0].lstrip"),
             (
                 "post_processor",
@@ -74,6 +96,7 @@ import Testing
     @Test func tensorsThatDoNotFitAreNamed() throws {
         #expect(problem { $0.tensors.removeLast() }.contains("no tensor blk.0.ffn_norm.weight"))
         #expect(problem { $0.tensors[0].shape = [6, 32] }.contains("token_embd.weight is [6, 32], expected [6, 64]"))
+        #expect(problem { $0.tensors[0].shape = [1 << 50, 0] }.contains("has the embedding of tokens"))
         #expect(problem { $0.tensors.append(("odd", [1], "F16")) }.contains("odd has no place"))
         #expect(problem { $0.tensors.append(("odd", [1], "I16")) }.contains("odd is I16; supported: F32, F16, BF16"))
         #expect(

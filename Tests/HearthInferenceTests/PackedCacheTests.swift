@@ -9,7 +9,15 @@ import Testing
 struct PackedCacheTests {
     private let folder: String
     private let model: String
-    private var kept: String { "\(folder)/packed/model.gguf.packed" }
+    private var kept: String {
+        get throws {
+            let names = try FileManager.default.contentsOfDirectory(atPath: "\(folder)/packed").filter {
+                $0.hasSuffix(".packed")
+            }
+            #expect(names.count == 1)
+            return "\(folder)/packed/\(try #require(names.first))"
+        }
+    }
 
     init() throws {
         folder = try TestPaths.temporaryFolder()
@@ -34,23 +42,34 @@ struct PackedCacheTests {
         let (fresh, expected) = try load()
         #expect(fresh.packedDigest == nil && fresh.hasPacked)
         try cache().keep(fresh, modelDigest: "d")
-        #expect(try FileManager.default.contentsOfDirectory(atPath: "\(folder)/packed") == ["model.gguf.packed"])
+        let file = URL(fileURLWithPath: try kept)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: "\(folder)/packed") == [file.lastPathComponent])
         let (kept, again) = try load()
         #expect(kept.packedDigest == "d" && !kept.hasPacked && again == expected)
         // Other activations want another layout.
         #expect(try load(.f32).0.packedDigest == nil)
 
         // A damaged part is packed anew; a damaged header or a short file is no file.
-        var data = try Data(contentsOf: URL(fileURLWithPath: self.kept))
+        var data = try Data(contentsOf: file)
         let middle = data.count / 2
         data[middle] ^= 4
-        try data.write(to: URL(fileURLWithPath: self.kept))
+        try data.write(to: file)
         let (damaged, repaired) = try load()
         #expect(damaged.packedDigest == "d" && damaged.hasPacked && repaired == expected)
-        for bytes in [data.prefix(17), data.prefix(5000), Data("x".utf8), Data(repeating: 0xFF, count: 100) + data] {
-            try bytes.write(to: URL(fileURLWithPath: self.kept))
-            #expect(try load().1 == expected)
+        var renamed = data
+        renamed[try #require(data.range(of: Data("blk.1.".utf8))).lowerBound + 4] = UInt8(ascii: "3")
+        for bytes in [
+            data.prefix(17), data.prefix(5000), Data("x".utf8), Data(repeating: 0xFF, count: 100) + data, renamed,
+        ] {
+            try bytes.write(to: file)
+            let (language, answer) = try load()
+            #expect(answer == expected && language.packedDigest == nil)
         }
+        // Of a file that others may write to nothing is believed.
+        try cache().keep(fresh, modelDigest: "d")
+        #expect(try load().0.packedDigest == "d")
+        try FileManager.default.setAttributes([.posixPermissions: 0o666], ofItemAtPath: file.path)
+        #expect(try load().0.packedDigest == nil)
     }
 
     @Test func anotherModelIsNotTaken() throws {

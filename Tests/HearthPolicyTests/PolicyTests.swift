@@ -56,7 +56,8 @@ import Testing
     }
 
     @Test func theStrictestIsInherited() {
-        let a = DatasetLabel(name: "a", tier: .internal, sites: ["home", "branch"], purposes: [.training, .evaluation])
+        let a = DatasetLabel(
+            name: "a", tier: .internal, sites: ["home", "branch"], purposes: [.training, .evaluation])
         let b = DatasetLabel(
             name: "b", tier: .personal, sites: ["branch", "x"], purposes: [.training, .inference], expiresAt: 500)
         let both = DatasetLabel.derived("c", from: [a, b])
@@ -165,12 +166,16 @@ import Testing
         func refused(_ text: String, _ key: SignerKey) throws -> String {
             var note = try SignedNote(text: text)
             note.add(try key.sign(text, at: 0))
-            do { _ = try SignedRecord.open(DatasetLabel.self, "\(note)", signedBy: [key.verifier]) } catch { return "\(error)" }
+            do { _ = try SignedRecord.open(DatasetLabel.self, "\(note)", signedBy: [key.verifier]) } catch {
+                return "\(error)"
+            }
             return "taken"
         }
         let text = try SignedRecord.sign(label, with: key).text
         #expect(try refused(text, key) == "taken")
-        #expect(try refused(text.replacing("{\"derivedFrom\"", with: "{\"alsoNever\":1,\"derivedFrom\""), key).contains("more than"))
+        #expect(
+            try refused(text.replacing("{\"derivedFrom\"", with: "{\"alsoNever\":1,\"derivedFrom\""), key).contains(
+                "more than"))
         #expect(try refused(text.replacing("[\"a\",\"b\"]", with: "[\"b\",\"a\"]"), key).contains("more than"))
         #expect(try refused(text.replacing("personal", with: "harmless"), key).contains("is no DatasetLabel"))
         #expect(try refused(text, SignerKey(name: "k", kind: .witness)).contains("no trusted key"))
@@ -178,7 +183,8 @@ import Testing
 
     @Test func malformedLabelsAreNamed() {
         for (change, field) in [
-            ({ $0.version = 0 }, "version"), ({ $0.sites = ["../x"] }, "sites"), ({ $0.derivedFrom = ["letters"] }, "derivedFrom"),
+            ({ $0.version = 0 }, "version"), ({ $0.sites = ["../x"] }, "sites"),
+            ({ $0.derivedFrom = ["letters"] }, "derivedFrom"),
             ({ $0.shards.append($0.shards[0]) }, "shards"),
             ({ $0.shards = [.init(name: "../a", sha256: String(repeating: "0", count: 64), byteCount: 1)] }, "shards"),
             ({ $0.shards = [.init(name: "a", sha256: "00", byteCount: 1)] }, "shards"),

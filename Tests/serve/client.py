@@ -35,6 +35,20 @@ def refused(kind, what, call):
     raise SystemExit("FAILED: %s was not refused" % what)
 
 
+def checksum(data):
+    """Of packed weights, as Hearth works it out."""
+    sums, places, mask = [0] * 8, [0] * 8, (1 << 64) - 1
+    padded = data + bytes(-len(data) % 64)
+    for at in range(0, len(padded), 64):
+        for i in range(8):
+            sums[i] = (sums[i] + int.from_bytes(padded[at + 8 * i:at + 8 * i + 8], "little")) & mask
+            places[i] = (places[i] + sums[i]) & mask
+    total = len(data)
+    for a, b in zip(sums, places):
+        total = ((total ^ a) * 0x9E3779B97F4A7C15 + (b ^ b >> 29)) & mask
+    return total.to_bytes(8, "little")
+
+
 with Server(program, model, "--api-keys", keys.name, "--model-name", "smol") as server:
     client = openai.OpenAI(base_url=server.url + "/v1", api_key="sk-test", max_retries=0)
     check([m.id for m in client.models.list()] == ["smol"], "the list of models")
@@ -162,8 +176,10 @@ with tempfile.TemporaryDirectory() as folder:
         # The second run finds weights that claim to be of another model.
         for name in os.listdir(folder) if run == 1 else []:
             data = open(folder + "/" + name, "rb").read()
+            length = int.from_bytes(data[8:16], "little")
             at = data.index(b'"modelDigest":"') + 15
-            open(folder + "/" + name, "wb").write(data[:at] + b"0" * 64 + data[at + 64:])
+            text = data[24:at] + b"0" * 64 + data[at + 64:24 + length]
+            open(folder + "/" + name, "wb").write(data[:16] + checksum(text) + text + data[24 + length:])
         with Server(program, model, "--packed", folder) as server:
             client = openai.OpenAI(base_url=server.url + "/v1", api_key="none")
             answer = client.completions.create(**{**greedy, "model": client.models.list().data[0].id})

@@ -10,44 +10,42 @@ extension HuggingFaceConfig {
         var values: [String: GGUFValue] = ["general.architecture": .string(name)]
         func set(_ key: String, _ number: Int?) { values["\(name).\(key)"] = number.map { .unsigned(UInt64($0)) } }
         func set(_ key: String, _ number: Double?) { values["\(name).\(key)"] = number.map { .float($0) } }
-        let width = try integer("hidden_size", "n_embd")
-        let heads = try integer("num_attention_heads", "n_head")
-        set("block_count", try integer("num_hidden_layers", "n_layer"))
+        let width = try required("hidden_size", "n_embd")
+        let heads = try required("num_attention_heads", "n_head")
+        set("block_count", try required("num_hidden_layers", "n_layer"))
         set("embedding_length", width)
         let inner = try integer("intermediate_size", "n_inner")
-        set("feed_forward_length", inner ?? width.map { 4 * $0 })
+        set("feed_forward_length", inner ?? 4 * min(width, 1 << 32))
         set("attention.head_count", heads)
         set("attention.head_count_kv", try integer("num_key_value_heads"))
-        set("context_length", try integer("max_position_embeddings", "n_positions"))
+        set("context_length", try required("max_position_embeddings", "n_positions"))
         set("attention.layer_norm_rms_epsilon", try number("rms_norm_eps") ?? 1e-6)
         set("attention.layer_norm_epsilon", try number("layer_norm_epsilon") ?? 1e-5)
-        set("attention.key_length", try integer("head_dim") ?? family.headDim)
+        set("attention.key_length", try integer("head_dim"))
         set("attention.scale", try number("query_pre_attn_scalar").map { 1 / $0.squareRoot() })
         if family.windowPeriod != nil { set("attention.sliding_window", try integer("sliding_window")) }
         set("final_logit_softcapping", try number("final_logit_softcapping"))
         set("attn_logit_softcapping", try number("attn_logit_softcapping"))
-        for (key, value) in try rotation(family, width: width ?? 0, heads: heads ?? 1) {
+        for (key, value) in try rotation(width: width, heads: heads) {
             values["\(name).\(key)"] = value
         }
         return ModelMetadata(file: file, values: values)
     }
 
-    private func rotation(
-        _ family: HuggingFaceFamily, width: Int, heads: Int
-    ) throws(FormatError) -> [String: GGUFValue] {
+    private func rotation(width: Int, heads: Int) throws(FormatError) -> [String: GGUFValue] {
         // Since version 5 of transformers all of it is in one object, in gemma3 in an object a kind of layer.
         let whole = try part("rope_parameters")
         let (nested, local) = (try whole?.part("full_attention"), try whole?.part("sliding_attention"))
         let full = nested ?? whole
         let (inPart, here) = (try full?.number("rope_theta"), try number("rope_theta"))
         let (inLocal, localHere) = (try local?.number("rope_theta"), try number("rope_local_base_freq"))
-        let base = inPart ?? here ?? family.ropeBase
+        let base = inPart ?? here ?? 10000
         var values: [String: GGUFValue] = [
             "rope.freq_base": .float(base), "rope.freq_base_swa": .float(inLocal ?? localHere ?? 10000),
         ]
         let older = try part("rope_scaling")
         if let scaling = full ?? older {
-            let headDim = try integer("head_dim") ?? family.headDim ?? width / max(1, heads)
+            let headDim = try integer("head_dim") ?? width / max(1, heads)
             values.merge(try scaling.ropeScaling(headDim: headDim, base: base)) { $1 }
         }
         return values
@@ -93,6 +91,7 @@ extension HuggingFaceConfig {
             if try bool(key, default: flag) != flag { throw error(key, "\(!flag) is not supported") }
         }
         try refuse("use_sliding_window", unless: false)
+        try refuse("use_bidirectional_attention", unless: false)
         try refuse("scale_attn_weights", unless: true)
         try refuse("scale_attn_by_inverse_layer_idx", unless: false)
         if let share = try number("partial_rotary_factor"), share != 1 {

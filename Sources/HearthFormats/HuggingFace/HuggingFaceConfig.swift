@@ -8,19 +8,12 @@ struct HuggingFaceConfig {
     /// Where `root` is in the file.
     private var prefix = ""
 
-    /// Larger files are none.
-    private static let maximumByteCount = 16 << 20
+    /// What is meant where the file is silent.
+    private var defaults: [String: Double] = [:]
 
     init(file: String) throws {
-        let mapped = try MappedFile(path: file)
-        guard mapped.bytes.count <= Self.maximumByteCount else {
-            throw FormatError(file: file, "\(mapped.bytes.count) bytes are too many for a configuration")
-        }
-        do {
-            self.init(file: file, root: try JSONValue(mapped.bytes))
-        } catch let error as JSONError {
-            throw FormatError(file: file, byteOffset: error.byteOffset, error.problem)
-        }
+        self.file = file
+        root = try JSONFile.read(file, maximumByteCount: 16 << 20)
         guard root.members != nil else { throw FormatError(file: file, byteOffset: 0, "is not a JSON object") }
     }
 
@@ -34,7 +27,16 @@ struct HuggingFaceConfig {
         return Self(file: file, root: text, prefix: "text_config.")
     }
 
-    subscript(key: String) -> JSONValue? { root[key].flatMap { $0 == .null ? nil : $0 } }
+    func assuming(_ defaults: [String: Double]) -> Self {
+        var config = self
+        config.defaults = defaults
+        return config
+    }
+
+    subscript(key: String) -> JSONValue? {
+        if let value = root[key], value != .null { return value }
+        return defaults[key].map { .number("\($0)") }
+    }
 
     func error(_ key: String, _ problem: String) -> FormatError {
         FormatError(file: file, "\(prefix)\(key): \(problem)")
@@ -57,6 +59,12 @@ struct HuggingFaceConfig {
         return number
     }
 
+    /// - Throws: also where none of `keys` is there.
+    func required(_ keys: String...) throws(FormatError) -> Int {
+        for key in keys { if let number = try integer(key) { return number } }
+        throw error(keys[0], "is missing")
+    }
+
     func integer(_ keys: String...) throws(FormatError) -> Int? {
         for key in keys {
             guard let value = self[key] else { continue }
@@ -66,10 +74,17 @@ struct HuggingFaceConfig {
         return nil
     }
 
-    /// One number or a list of them.
-    func integers(_ key: String) -> [Int] {
+    /// Tokens of a vocabulary of `count`: one number or a list of them.
+    func tokens(_ key: String, count: Int) throws(FormatError) -> [Int32] {
         guard let value = self[key] else { return [] }
-        return (value.array ?? [value]).compactMap(\.integer)
+        var ids: [Int32] = []
+        for item in value.array ?? [value] {
+            guard let id = item.integer, (0..<count).contains(id) else {
+                throw error(key, "\(item.text.prefix(40)) is no token of the \(count)")
+            }
+            ids.append(Int32(id))
+        }
+        return ids
     }
 
     /// The object at `key`.

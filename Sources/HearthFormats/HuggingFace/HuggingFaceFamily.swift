@@ -4,10 +4,10 @@ struct HuggingFaceFamily: Sendable {
     let architecture: String
     let modelTypes: [String]
     let activation: String
-    /// Where config.json is silent, as in transformers' configuration classes.
+    /// Here and in `defaults`: what transformers' configuration class means where config.json is silent.
     let tiesEmbeddings: Bool
-    var headDim: Int?
-    var ropeBase = 10000.0
+    var defaults: [String: Double] = [:]
+    /// As in `Architecture`: so many layers, the last of them without a window.
     var windowPeriod: Int?
     /// Normalisations store what is to be added to 1.
     var hasNormsAboveOne = false
@@ -33,11 +33,15 @@ struct HuggingFaceFamily: Sendable {
             architecture: "qwen2", modelTypes: ["qwen2"], activation: "silu", tiesEmbeddings: false, parts: modern,
             tensors: modernTensors),
         Self(
-            architecture: "qwen3", modelTypes: ["qwen3"], activation: "silu", tiesEmbeddings: false, headDim: 128,
-            parts: modern, tensors: modernTensors),
+            architecture: "qwen3", modelTypes: ["qwen3"], activation: "silu", tiesEmbeddings: false,
+            defaults: ["head_dim": 128], parts: modern, tensors: modernTensors),
         Self(
             architecture: "gemma3", modelTypes: ["gemma3_text"], activation: "gelu_pytorch_tanh", tiesEmbeddings: true,
-            headDim: 256, ropeBase: 1_000_000, windowPeriod: 6, hasNormsAboveOne: true,
+            defaults: [
+                "hidden_size": 2304, "intermediate_size": 9216, "num_hidden_layers": 26, "num_attention_heads": 8,
+                "num_key_value_heads": 4, "head_dim": 256, "max_position_embeddings": 131_072, "sliding_window": 4096,
+                "query_pre_attn_scalar": 256, "rope_theta": 1_000_000,
+            ], windowPeriod: 6, hasNormsAboveOne: true,
             parts: modern.merging(
                 [
                     "post_attention_layernorm": "post_attention_norm", "pre_feedforward_layernorm": "ffn_norm",

@@ -12,32 +12,32 @@ struct HuggingFaceFolder {
     /// - Throws: `FormatError` naming the file and what is missing or not supported.
     init(path: String) throws {
         self.path = path
-        config = try HuggingFaceConfig(file: path + "/config.json").language
+        let config = try HuggingFaceConfig(file: path + "/config.json").language
         let type = try config.string("model_type")
         guard let family = HuggingFaceFamily.all.first(where: { $0.modelTypes.contains(type) }) else {
             let known = HuggingFaceFamily.all.flatMap(\.modelTypes).joined(separator: ", ")
             throw config.error("model_type", "'\(type.prefix(40))' is not supported; supported: \(known)")
         }
         self.family = family
+        self.config = config.assuming(family.defaults)
     }
 
     func source() throws -> ModelSource {
         let tensors = try tensors()
-        guard let embedding = tensors["token_embd.weight"], embedding.shape.count == 2 else {
-            throw FormatError(file: path, "no file of the folder has the embedding of tokens, a matrix")
-        }
+        guard let shape = tensors["token_embd.weight"]?.shape, shape.count == 2, (1...1 << 24).contains(shape[0]),
+            shape[1] > 0
+        else { throw FormatError(file: path, "no file of the folder has the embedding of tokens, a matrix") }
         let generation = try optional("generation_config.json")
         let tokenization = try optional("tokenizer_config.json")
         let tokenizer = try Tokenizer(
-            json: path + "/tokenizer.json", vocabularySize: embedding.shape[0],
-            bosToken: tokenization?["bos_token"].flatMap(Self.tokenText))
-        var endIDs = config.integers("eos_token_id") + (generation?.integers("eos_token_id") ?? [])
-        if let end = tokenization?["eos_token"].flatMap(Self.tokenText), let id = tokenizer.id(ofToken: end) {
-            endIDs.append(Int(id))
-        }
+            json: path + "/tokenizer.json", vocabularySize: shape[0],
+            options: try Tokenizer.JSONOptions(tokenization))
+        let endIDs =
+            try config.tokens("eos_token_id", count: shape[0])
+            + (generation?.tokens("eos_token_id", count: shape[0]) ?? [])
         return ModelSource(
             folder: path, metadata: try config.metadata(family), tensors: tensors, tokenizer: tokenizer,
-            endIDs: endIDs.compactMap { Int32(exactly: $0) }, chatTemplate: try chatTemplate(tokenization))
+            endIDs: endIDs, chatTemplate: try chatTemplate(tokenization))
     }
 
     // MARK: Tensors
@@ -56,8 +56,8 @@ struct HuggingFaceFolder {
                         file: file.file.path, "tensor \(stored) is \(entry.dtype); supported: F32, F16, BF16")
                 }
                 var tensor = StoredTensor(
-                    type: type, shape: entry.shape, file: file.file, byteRange: entry.byteRange,
-                    entryOffset: entry.byteRange.lowerBound, layout: place.layout)
+                    type: type, shape: entry.shape, file: file.file, byteRange: entry.byteRange, entryOffset: nil,
+                    layout: place.layout)
                 if place.layout == .transposed {
                     guard entry.shape.count == 2 else {
                         throw FormatError(file: file.file.path, "tensor \(stored) is \(entry.shape), not a matrix")
@@ -68,6 +68,9 @@ struct HuggingFaceFolder {
                     throw FormatError(file: file.file.path, "tensor \(stored) occurs twice")
                 }
             }
+        }
+        guard isTied || all["output.weight"] != nil else {
+            throw config.error("tie_word_embeddings", "is false, and no file of the folder has lm_head.weight")
         }
         return all
     }
@@ -94,9 +97,6 @@ struct HuggingFaceFolder {
         let file = path + "/" + name
         return FileManager.default.fileExists(atPath: file) ? try HuggingFaceConfig(file: file) : nil
     }
-
-    /// `"</s>"`, or an object with it as `content`.
-    private static func tokenText(_ value: JSONValue) -> String? { value.string ?? value["content"]?.string }
 
     /// A file of its own, a text in tokenizer_config.json, or there one of several by name.
     private func chatTemplate(_ tokenization: HuggingFaceConfig?) throws -> String? {

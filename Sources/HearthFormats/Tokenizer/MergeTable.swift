@@ -89,33 +89,25 @@ struct MergeTable: Sendable {
         for symbol in joined(word.map { byteSymbols[Int($0)] }) { append(symbol, into: &ids) }
     }
 
-    /// Appends the tokens of `text`, whose symbols are characters; those that are none are written byte by byte.
-    func encode(characters text: String, bytes: [Int32?], unknownID: Int32?, into ids: inout [Int32]) {
+    /// The tokens of `text`, whose symbols are characters, nil for a character that is none.
+    func split(_ text: String) -> [(id: Int32?, text: Substring)] {
+        var pieces: [(id: Int32?, text: Substring)] = []
         var run: [Int32] = []
         func endRun() {
-            ids += joined(run).compactMap { tokenIDs[Int($0)] }
+            for symbol in joined(run) { pieces.append((tokenIDs[Int(symbol)], texts[Int(symbol)][...])) }
             run = []
         }
-        var isUnknown = false
         for scalar in text.unicodeScalars {
             let character = ExactString(String(scalar))
             if let symbol = symbols[character], tokenIDs[Int(symbol)] != nil {
                 run.append(symbol)
-                isUnknown = false
-                continue
+            } else {
+                endRun()
+                pieces.append((wholeWords[character], character.text[...]))
             }
-            endRun()
-            if let id = wholeWords[character] {
-                ids.append(id)
-                isUnknown = false
-                continue
-            }
-            let spelt = character.text.utf8.compactMap { bytes[Int($0)] }
-            if spelt.isEmpty, let unknownID, !isUnknown { ids.append(unknownID) }
-            isUnknown = spelt.isEmpty
-            ids += spelt
         }
         endRun()
+        return pieces
     }
 
     /// What remains of `symbols` when all merges are done.

@@ -16,6 +16,8 @@ struct SentencePiece: Sendable {
     var bytes = [Int32?](repeating: nil, count: 256)
     /// What stands for characters that nothing else stands for; nil: nothing does.
     var unknownID: Int32?
+    /// One token stands for several of them in a row.
+    var fusesUnknown = true
     var prefix = Prefix.every
     /// A text that begins with a blank gets none.
     var prefixesOnlyWords = false
@@ -47,16 +49,29 @@ struct SentencePiece: Sendable {
         switch model {
         case .scoredPairs(let pairs): for piece in pairs.split(text) { append(piece, into: &ids) }
         case .unigram(let unigram): for piece in unigram.split(text) { append(piece, into: &ids) }
-        case .merges(let table): table.encode(characters: text, bytes: bytes, unknownID: unknownID, into: &ids)
+        case .merges(let table):
+            var wasUnknown = false
+            for piece in table.split(text) {
+                let isUnknown = piece.id == nil && spelling(piece.text) == nil
+                if !(isUnknown && wasUnknown && fusesUnknown) { append(piece, into: &ids) }
+                wasUnknown = isUnknown
+            }
         }
+    }
+
+    /// The tokens of a text's bytes, if there are all of them.
+    private func spelling(_ text: Substring) -> [Int32]? {
+        let spelt = text.utf8.compactMap { bytes[Int($0)] }
+        return spelt.count == text.utf8.count ? spelt : nil
     }
 
     private func append(_ piece: (id: Int32?, text: Substring), into ids: inout [Int32]) {
         if let id = piece.id {
             ids.append(id)
-        } else {
-            let spelt = piece.text.utf8.compactMap { bytes[Int($0)] }
-            if spelt.isEmpty, let unknownID { ids.append(unknownID) } else { ids += spelt }
+        } else if let spelt = spelling(piece.text) {
+            ids += spelt
+        } else if let unknownID {
+            ids.append(unknownID)
         }
     }
 }

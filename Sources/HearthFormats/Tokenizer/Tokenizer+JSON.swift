@@ -5,9 +5,9 @@ extension Tokenizer {
     ///
     /// - Parameters:
     ///   - vocabularySize: rows of the model's embedding: tokens beyond them are left out, rows beyond the tokens are unused.
-    ///   - bosToken: what templates call `bos_token`, where a text does not begin with a token by itself.
+    ///   - options: what tokenizer_config.json adds.
     /// - Throws: `FormatError` naming the part of the file that is malformed or asks for what is not supported.
-    public init(json file: String, vocabularySize: Int, bosToken: String? = nil) throws {
+    init(json file: String, vocabularySize: Int, options: JSONOptions) throws {
         let json = try TokenizerJSON(file: file)
         let pipeline = try json.pipeline()
         guard let model = json.root["model"] else { throw json.error("model", "is missing") }
@@ -35,14 +35,44 @@ extension Tokenizer {
                 : .unigram(Unigram(pieces: entries.pieces, scores: entries.scores))
             method = .sentencePiece(
                 SentencePiece(
-                    model: pieces, bytes: entries.bytes, unknownID: entries.unknownID, prefix: pipeline.prefix,
+                    model: pieces, bytes: entries.bytes, unknownID: entries.unknownID,
+                    fusesUnknown: type == "Unigram" || model["fuse_unk"] == .bool(true), prefix: pipeline.prefix,
                     prefixesOnlyWords: pipeline.prefixesOnlyWords, splitsAtBlanks: pipeline.splitsAtBlanks))
         }
         let first = try json.firstToken()
+        if let first, entries.ids[ExactString(first)] == nil {
+            throw json.error("post_processor", "'\(first.prefix(40))' is not in the vocabulary")
+        }
+        let begins = options.addsBOS ?? (first != nil)
         self.init(
             tokens: entries.tokens, ids: entries.ids, kinds: entries.kinds, method: method,
-            bosID: (first ?? bosToken).flatMap { entries.ids[ExactString($0)] }, eosID: nil, addsBOS: first != nil,
+            bosID: (first ?? options.bosToken).flatMap { entries.ids[ExactString($0)] },
+            eosID: options.eosToken.flatMap { entries.ids[ExactString($0)] }, addsBOS: begins,
             normalisation: pipeline.normalisation)
+        if begins, bosID == nil { throw json.error("post_processor", "texts begin with a token that is not known") }
+    }
+
+    /// What a folder's tokenizer_config.json says.
+    struct JSONOptions {
+        /// What templates call so.
+        var bosToken, eosToken: String?
+        /// nil: tokenizer.json says it.
+        var addsBOS: Bool?
+
+        /// - Throws: `FormatError` for a token after every text, which is not supported.
+        init(_ config: HuggingFaceConfig?) throws(FormatError) {
+            guard let config else { return }
+            // `"</s>"`, or an object with it as `content`.
+            func token(_ key: String) -> String? { config[key].flatMap { $0.string ?? $0["content"]?.string } }
+            (bosToken, eosToken) = (token("bos_token"), token("eos_token"))
+            // The classes that put their flags in the place of what tokenizer.json says.
+            let name = config["tokenizer_class"]?.string ?? ""
+            guard name.hasPrefix("LlamaTokenizer") || name.hasPrefix("GemmaTokenizer") else { return }
+            if try config.bool("add_eos_token", default: false) {
+                throw config.error("add_eos_token", "true is not supported")
+            }
+            if config["add_bos_token"] != nil { addsBOS = try config.bool("add_bos_token", default: true) }
+        }
     }
 
     /// The vocabulary as it is put together.

@@ -18,20 +18,9 @@ struct TokenizerJSON {
         var splitsAtBlanks = false
     }
 
-    /// Larger files are none.
-    private static let maximumByteCount = 256 << 20
-
     init(file: String) throws {
         self.file = file
-        let mapped = try MappedFile(path: file)
-        guard mapped.bytes.count <= Self.maximumByteCount else {
-            throw FormatError(file: file, "\(mapped.bytes.count) bytes are too many for a tokenizer")
-        }
-        do {
-            root = try JSONValue(mapped.bytes)
-        } catch {
-            throw FormatError(file: file, byteOffset: error.byteOffset, error.problem)
-        }
+        root = try JSONFile.read(file, maximumByteCount: 256 << 20)
     }
 
     func error(_ key: String, _ problem: String) -> FormatError { FormatError(file: file, "\(key): \(problem)") }
@@ -42,8 +31,9 @@ struct TokenizerJSON {
         var pipeline = Pipeline()
         for part in steps("normalizer", list: "normalizers") { try addNormalizer(part, &pipeline) }
         for part in steps("pre_tokenizer", list: "pretokenizers") { try addPreTokenizer(part, &pipeline) }
-        guard !(pipeline.isByteLevel && pipeline.marksBlanks) else {
-            throw error("pre_tokenizer", "bytes and marked blanks together are not supported")
+        guard pipeline.isByteLevel != pipeline.marksBlanks else {
+            throw error(
+                "pre_tokenizer", "only text in bytes (ByteLevel) or with marked blanks (Metaspace) is supported")
         }
         return pipeline
     }
@@ -58,9 +48,11 @@ struct TokenizerJSON {
     }
 
     private func addNormalizer(_ step: JSONValue, _ pipeline: inout Pipeline) throws(FormatError) {
+        // Text is normalised once, before anything else.
+        let isFirst = pipeline.normalisation == .none && !pipeline.marksBlanks && pipeline.prefix == .none
         switch step["type"]?.string {
-        case "NFC": pipeline.normalisation = .nfc
-        case "NFKC": pipeline.normalisation = .nfkc
+        case "NFC" where isFirst: pipeline.normalisation = .nfc
+        case "NFKC" where isFirst: pipeline.normalisation = .nfkc
         case "Prepend" where step["prepend"]?.string == "\u{2581}": pipeline.prefix = .every
         case "Replace" where step["pattern"]?["String"]?.string == " " && step["content"]?.string == "\u{2581}":
             pipeline.marksBlanks = true
@@ -70,6 +62,8 @@ struct TokenizerJSON {
 
     private func addPreTokenizer(_ step: JSONValue, _ pipeline: inout Pipeline) throws(FormatError) {
         let refusal = error("pre_tokenizer", "\(step.text.prefix(200)) is not supported")
+        // Words are cut before they are bytes.
+        if pipeline.isByteLevel { throw refusal }
         switch step["type"]?.string {
         case "ByteLevel":
             if step["add_prefix_space"] == .bool(true) { throw refusal }
@@ -84,7 +78,7 @@ struct TokenizerJSON {
             guard isWhole || step["behavior"]?.string == "Isolated" && step["invert"] != .bool(true),
                 let pattern = step["pattern"]?["Regex"]?.string
             else { throw refusal }
-            pipeline.stages.append(try stage(pattern))
+            pipeline.stages.append(try stage(pattern, dropsGaps: isWhole))
         case "Metaspace" where step["replacement"]?.string == "\u{2581}":
             pipeline.marksBlanks = true
             switch step["prepend_scheme"]?.string ?? (step["add_prefix_space"] == .bool(false) ? "never" : "always") {
@@ -99,12 +93,13 @@ struct TokenizerJSON {
         }
     }
 
-    private func stage(_ pattern: String) throws(FormatError) -> PreTokenizer.Stage {
-        let written = pattern.split(separator: "\r", omittingEmptySubsequences: false).joined(separator: #"\r"#)
-            .split(separator: "\n", omittingEmptySubsequences: false).joined(separator: #"\n"#)
-        if let known = Self.known[written] { return known }
+    /// - Parameter dropsGaps: what no match covers is left out of the text.
+    private func stage(_ pattern: String, dropsGaps: Bool = false) throws(FormatError) -> PreTokenizer.Stage {
+        // Line ends as the expression's own escapes. By scalars: both together are one character.
+        let written = pattern.unicodeScalars.map { $0 == "\r" ? #"\r"# : $0 == "\n" ? #"\n"# : String($0) }.joined()
+        if let known = Self.known[written], !dropsGaps || known.coversAll { return known }
         do {
-            return .expression(try SplitExpression(pattern))
+            return .expression(try SplitExpression(pattern, dropsGaps: dropsGaps))
         } catch {
             throw self.error("pre_tokenizer", "the expression \(pattern.prefix(200)) cannot be used: \(error)")
         }
@@ -124,8 +119,14 @@ struct TokenizerJSON {
 
     /// The token that a text begins with.
     func firstToken() throws(FormatError) -> String? {
+        var first: String?
         for processor in steps("post_processor", list: "processors") {
-            guard processor["type"]?.string == "TemplateProcessing" else { continue }
+            let type = processor["type"]?.string ?? ""
+            // Which bytes a token came from is nothing here.
+            if type == "ByteLevel" { continue }
+            guard type == "TemplateProcessing", first == nil else {
+                throw error("post_processor", "'\(type.prefix(40))' is not supported, only TemplateProcessing")
+            }
             let parts = processor["single"]?.array ?? []
             let text = parts.firstIndex { $0["Sequence"] != nil } ?? parts.count
             let added = parts.compactMap { $0["SpecialToken"]?["id"]?.string }
@@ -133,8 +134,18 @@ struct TokenizerJSON {
                 throw error(
                     "post_processor", "a text with \(added) around it is not supported, only with one before it")
             }
-            return added.first
+            first = added.first
         }
-        return nil
+        return first
+    }
+}
+
+extension PreTokenizer.Stage {
+    /// Whether every character is in some match.
+    fileprivate var coversAll: Bool {
+        switch self {
+        case .gpt2, .tiktoken: true
+        default: false
+        }
     }
 }

@@ -2,21 +2,38 @@
 ///
 /// - Source: Kudo, arXiv 1804.10959.
 struct Unigram: Sendable {
-    private let pieces: [ExactString: Int32]
+    /// A tree over characters: where node and character lead, and which piece ends at a node.
+    private var children: [UInt64: UInt32] = [:]
+    private var ends: [Int32?] = [nil]
     private let scores: [Double]
-    /// Characters of the longest piece.
-    private let longest: Int
     /// What a character that is no piece costs.
     private let unknownScore: Double
 
     init(pieces: [ExactString: Int32], scores: [Double]) {
-        (self.pieces, self.scores) = (pieces, scores)
-        longest = pieces.keys.map(\.text.unicodeScalars.count).max() ?? 0
+        self.scores = scores
         unknownScore = (pieces.values.map { scores[Int($0)] }.min() ?? 0) - 10
+        for (piece, id) in pieces {
+            var node: UInt32 = 0
+            for scalar in piece.text.unicodeScalars {
+                let key = Self.key(node, scalar)
+                if let next = children[key] {
+                    node = next
+                } else {
+                    node = UInt32(ends.count)
+                    children[key] = node
+                    ends.append(nil)
+                }
+            }
+            ends[Int(node)] = id
+        }
+    }
+
+    private static func key(_ node: UInt32, _ scalar: Unicode.Scalar) -> UInt64 {
+        UInt64(node) << 32 | UInt64(scalar.value)
     }
 
     /// The pieces of `text` in order, nil for a run of characters that are none. Time grows with the text times the longest
-    /// piece.
+    /// piece that begins in it.
     func split(_ text: String) -> [(id: Int32?, text: Substring)] {
         let scalars = text.unicodeScalars
         let places = Array(scalars.indices) + [scalars.endIndex]
@@ -30,8 +47,11 @@ struct Unigram: Sendable {
                 best[end] = (candidate, start, id)
             }
             var hasOne = false
-            for end in start + 1...max(start + 1, min(start + longest, places.count - 1)) {
-                guard let id = pieces[ExactString(String(text[places[start]..<places[end]]))] else { continue }
+            var node: UInt32 = 0
+            for end in start + 1..<places.count {
+                guard let next = children[Self.key(node, scalars[places[end - 1]])] else { break }
+                node = next
+                guard let id = ends[Int(node)] else { continue }
                 hasOne = hasOne || end == start + 1
                 offer(end, score + scores[Int(id)], id)
             }

@@ -28,6 +28,9 @@ public final class Engine: Sendable {
         public var isInvariant = false
 
         public init() {}
+
+        /// Requests of `client` that may wait.
+        public func queueShare(of client: String) -> Int { client.isEmpty ? maxQueued : max(1, maxQueued / 2) }
     }
 
     public let language: LanguageModel
@@ -121,7 +124,7 @@ public final class Engine: Sendable {
     private func refusal(_ state: inout State, _ client: String) -> EngineRejection? {
         if state.isStopping { return EngineRejection(reason: .stopping, description: "the server is stopping") }
         let own = state.queue.count(of: client)
-        let hasItsShare = !client.isEmpty && own >= max(1, options.maxQueued / 2)
+        let hasItsShare = own >= options.queueShare(of: client) && !client.isEmpty
         guard state.queue.count >= options.maxQueued || hasItsShare else { return nil }
         state.metrics.refused += 1
         let wait = state.metrics.retryAfterSeconds(queued: state.queue.count)

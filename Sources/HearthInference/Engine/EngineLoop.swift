@@ -216,6 +216,7 @@ final class EngineLoop: @unchecked Sendable {
         update { metrics in
             metrics.failed += sequences.count
             metrics.failedPasses += 1
+            metrics.lastFailure = .now
         }
     }
 }

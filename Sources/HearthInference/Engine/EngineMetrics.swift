@@ -18,8 +18,15 @@ public struct EngineMetrics: Sendable {
     public internal(set) var cachedTokens = 0
     public internal(set) var generatedTokens = 0
     public internal(set) var passes = 0
-    /// Passes that failed since the last one that did not.
+    /// Passes that failed since the last one that did not, and when the last of them was.
     public internal(set) var failedPasses = 0
+    var lastFailure: ContinuousClock.Instant?
+
+    /// Several passes failed on end, and lately: without requests there are none that could succeed.
+    public var isFailing: Bool {
+        guard let lastFailure, failedPasses >= 3 else { return false }
+        return ContinuousClock.now - lastFailure < .seconds(30)
+    }
     public internal(set) var busySeconds = 0.0
     /// Modelled work of all passes.
     public internal(set) var flops = 0.0

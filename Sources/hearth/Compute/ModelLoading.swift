@@ -53,7 +53,7 @@ extension ServedModel {
         async let tracing = Fingerprint.parts(
             model: path, device: device,
             settings: "cache=\(engine.cache) activations=\(loading.activations) invariant=\(engine.isInvariant)")
-        let cache = try packedCache(path, device, loading)
+        let cache = packedCache(path, device, loading, logger)
         func load(_ cache: PackedCache?) throws -> LanguageModel {
             try .load(
                 path, on: device, context: loading.context, activations: loading.activations, packedCache: cache)
@@ -66,8 +66,7 @@ extension ServedModel {
             cache?.remove()
             language = try load(nil)
         }
-        if let cache, language.hasPacked { keep(language, cache, modelDigest: parts[0], logger) }
-        let model = ServedModel(
+        var model = ServedModel(
             engine: try Engine(language, engine), name: loading.name, fingerprint: Fingerprint.make(parts))
         logger.info(
             "model is loaded",
@@ -75,16 +74,33 @@ extension ServedModel {
                 "model": "\(model.name)", "model_sha256": "\(parts[0])", "host": "\(parts[1])",
                 "device": "\(parts[2]) (\(parts[3]))", "settings": "\(parts[4])", "fingerprint": "\(model.fingerprint)",
             ])
+        if let cache, language.hasPacked {
+            model.keeping = keep(language, cache, modelDigest: parts[0], logger)
+        }
         return model
     }
 
-    private static func packedCache(_ path: String, _ device: Device, _ loading: Loading) throws -> PackedCache? {
-        guard let folder = loading.packedFolder, case .cpu = device.description.kind else { return nil }
-        return try PackedCache(folder: folder, model: path, activations: loading.activations)
+    /// nil where none is asked for, or none can be had: a model is served without one.
+    private static func packedCache(
+        _ path: String, _ device: Device, _ loading: Loading, _ logger: Logger
+    ) -> PackedCache? {
+        guard let folder = loading.packedFolder else { return nil }
+        guard case .cpu = device.description.kind else {
+            logger.notice("packed weights are kept for the CPU only")
+            return nil
+        }
+        do {
+            return try PackedCache(folder: folder, model: path, activations: loading.activations)
+        } catch {
+            logger.warning("packed weights cannot be kept: \(error)")
+            return nil
+        }
     }
 
     /// While the first requests are answered already: the next run gains from it, not this one.
-    private static func keep(_ language: LanguageModel, _ cache: PackedCache, modelDigest: String, _ logger: Logger) {
+    private static func keep(
+        _ language: LanguageModel, _ cache: PackedCache, modelDigest: String, _ logger: Logger
+    ) -> Task<Void, Never> {
         Task.detached(priority: .background) {
             do {
                 try cache.keep(language, modelDigest: modelDigest)
