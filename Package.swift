@@ -84,7 +84,8 @@ let package = Package(
         .target(
             name: "HearthCoordinator",
             dependencies: [
-                "HearthFleet", "HearthStore",
+                "HearthFleet", "HearthJSON", "HearthLedger", "HearthStore",
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
@@ -116,7 +117,8 @@ let package = Package(
         .executableTarget(
             name: "hearth",
             dependencies: [
-                "HearthAgent", "HearthBench", "HearthCoordinator", "HearthFleet", "HearthInference", "HearthServe",
+                "HearthAgent", "HearthBench", "HearthCoordinator", "HearthFleet", "HearthInference", "HearthLedger",
+                "HearthServe",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
@@ -140,7 +142,8 @@ let package = Package(
         .testTarget(
             name: "HearthCoordinatorTests",
             dependencies: [
-                "HearthCoordinator", "HearthFleet", "Support",
+                "HearthCoordinator", "HearthFleet", "HearthJSON", "HearthLedger", "Support",
+                .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
                 .product(name: "Yams", package: "Yams"),
             ]),

@@ -1,3 +1,4 @@
+import Foundation
 import HearthFleet
 import Hummingbird
 import Logging
@@ -9,10 +10,11 @@ public struct Coordinator: Sendable {
     private let config: CoordinatorConfig
     private let address: ListenAddress
     private let store: CoordinatorStore
+    private let ledger: Ledger
     private let token: String
     private let logger: Logger
 
-    /// Prepares state folder, database and token; nothing listens yet.
+    /// Prepares state folder, database, token and the ledger's key; nothing listens yet.
     ///
     /// - Throws: `ConfigError` for a bad address, an unusable folder, a damaged database or another running coordinator.
     public init(config: CoordinatorConfig, logger: Logger) throws {
@@ -28,12 +30,16 @@ public struct Coordinator: Sendable {
         try StateFolder.lock(config.state)
         store = try CoordinatorStore(folder: config.state)
         token = try TokenFile.readOrCreate(config.state + "/token")
+        ledger = try Ledger(store: store, folder: config.state, name: ProcessInfo.processInfo.hostName)
     }
 
     /// Serves until SIGTERM or SIGINT, then finishes what it has begun.
+    ///
+    /// - Throws: `ConfigError` where the database is not the ledger that was signed, or the port is taken.
     public func run() async throws {
+        try await ledger.start()
         let application = Application(
-            router: Self.router(store: store, token: token),
+            router: Self.router(store: store, ledger: ledger, token: token),
             configuration: .init(address: .hostname(address.host, port: address.port), serverName: "hearth"),
             onServerRunning: { [config, address, logger] channel in
                 let url = address.announce(boundPort: channel.localAddress?.port, in: config.state)
@@ -52,12 +58,15 @@ public struct Coordinator: Sendable {
     }
 
     /// Every route of the coordinator; `OpenAPI.document` describes the same ones.
-    package static func router(store: CoordinatorStore, token: String) -> Router<BasicRequestContext> {
+    package static func router(
+        store: CoordinatorStore, ledger: Ledger, token: String
+    ) -> Router<BasicRequestContext> {
         let router = Router(context: BasicRequestContext.self)
         router.add(middleware: ErrorMiddleware())
         router.add(middleware: AuthMiddleware(token: token))
         NodeRoutes(store: store).add(to: router)
         JobRoutes(store: store).add(to: router)
+        LedgerRoutes(store: store, ledger: ledger).add(to: router)
         SiteRoutes(store: store, token: token).add(to: router)
         return router
     }

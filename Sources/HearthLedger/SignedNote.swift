@@ -18,7 +18,7 @@ public struct SignedNote: Sendable, Hashable {
 
     public struct Problem: Error, Sendable, Equatable, CustomStringConvertible {
         public let description: String
-        init(_ description: String) { self.description = description }
+        public init(_ description: String) { self.description = description }
     }
 
     /// - Throws: for a text that a note cannot hold.

@@ -23,10 +23,10 @@ import Testing
         ],
         "HearthBench": ["HearthKernels", "HearthCompute", "HearthRoofline"], "HearthFleet": ["HearthRoofline"],
         "HearthStore": ["HearthFleet"], "HearthAgent": ["HearthFleet", "HearthStore", "HearthRoofline", "CProcess"],
-        "HearthCoordinator": ["HearthFleet", "HearthStore", "HearthRoofline"],
+        "HearthCoordinator": ["HearthFleet", "HearthJSON", "HearthLedger", "HearthStore", "HearthRoofline"],
         "hearth": [
             "HearthAgent", "HearthBench", "HearthCompute", "HearthCoordinator", "HearthFleet", "HearthFormats",
-            "HearthInference", "HearthRoofline", "HearthServe",
+            "HearthInference", "HearthLedger", "HearthRoofline", "HearthServe",
         ],
     ]
 

@@ -136,6 +136,11 @@ struct FleetEndToEndTests {
             let log = try fleet.hearth("logs", job.id).out
             #expect(log.hasPrefix(text) && log.contains("decode"), "\(job.id): \(log.prefix(80))")
         }
+        // The ledger has every job's steps once, as they were signed.
+        let copy = fleet.folder + "/copy"
+        #expect(try fleet.hearth("ledger", "export", copy).out.hasPrefix("150 leaves of "))
+        let verdict = try Program.run(["ledger", "verify", copy, "--key", fleet.folder + "/coordinator/ledger.pub"])
+        #expect(verdict.status == 0, "\(verdict.error)")
         _ = fleet.stop("agent")
         _ = fleet.stop("coordinator")
         try checkReports(fleet, jobs: jobs.count)

@@ -13,16 +13,18 @@ import Yams
 struct TestService {
     let folder: String
     let store: CoordinatorStore
+    let ledger: Ledger
     let token = String(repeating: "t", count: 64)
 
     init() throws {
         folder = try TestPaths.temporaryFolder()
         store = try CoordinatorStore(folder: folder)
+        ledger = try Ledger(store: store, folder: folder, name: "test")
     }
 
     var application: some ApplicationProtocol {
         Application(
-            router: Coordinator.router(store: store, token: token),
+            router: Coordinator.router(store: store, ledger: ledger, token: token),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 
@@ -57,7 +59,8 @@ struct TestService {
     }
 
     @Test func pathsAreTheRoutes() throws {
-        let routes = Coordinator.router(store: try TestService().store, token: "t").routes
+        let service = try TestService()
+        let routes = Coordinator.router(store: service.store, ledger: service.ledger, token: "t").routes
         let served = Set(routes.map { "\($0.method) \($0.path)" })
         let methods: Set<String> = ["get", "post", "put", "delete"]
         let described = Set(
@@ -115,6 +118,16 @@ struct TestService {
                 try await call("get", path, path)
             }
             try await call("get", "/v1/jobs/job-1/log?offset=2", "/v1/jobs/{job}/log")
+            try await call("get", "/v1/ledger/checkpoint", "/v1/ledger/checkpoint")
+            for query in ["?from=1", "", "?from=x"] {
+                try await call("get", "/v1/ledger/leaves\(query)", "/v1/ledger/leaves")
+            }
+            for query in ["?index=2", "", "?index=99", "?index=-1"] {
+                try await call("get", "/v1/ledger/proof\(query)", "/v1/ledger/proof")
+            }
+            for query in ["?old=1", "", "?old=99", "?old=x"] {
+                try await call("get", "/v1/ledger/consistency\(query)", "/v1/ledger/consistency")
+            }
             try await call("post", "/v1/jobs/job-1/cancel", "/v1/jobs/{job}/cancel")
             // Refusals are described too.
             try await call("get", "/v1/jobs/none", "/v1/jobs/{job}")

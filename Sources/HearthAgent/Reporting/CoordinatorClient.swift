@@ -44,10 +44,22 @@ public struct CoordinatorClient: Sendable {
             as: type)
     }
 
+    /// A body that is no JSON.
+    public func text(_ path: String) async throws -> String {
+        String(buffer: try await send("GET", path, body: nil, headers: [:]))
+    }
+
     private func send<Answer: Decodable>(
         _ method: String, _ path: String, body: Data?, headers: [String: String], timeoutSeconds: Int64 = 30,
         as type: Answer.Type
     ) async throws -> Answer {
+        let answer = try await send(method, path, body: body, headers: headers, timeoutSeconds: timeoutSeconds)
+        return try JSONDecoder().decode(Answer.self, from: Data(buffer: answer))
+    }
+
+    private func send(
+        _ method: String, _ path: String, body: Data?, headers: [String: String], timeoutSeconds: Int64 = 30
+    ) async throws -> ByteBuffer {
         var request = HTTPClientRequest(url: url + path)
         request.method = .init(rawValue: method)
         request.headers.add(name: "Authorization", value: "Bearer \(token)")
@@ -72,6 +84,6 @@ public struct CoordinatorClient: Sendable {
                 status: Int(response.status.code), description: message ?? "the coordinator answered \(response.status)"
             )
         }
-        return try JSONDecoder().decode(Answer.self, from: Data(buffer: answer))
+        return answer
     }
 }

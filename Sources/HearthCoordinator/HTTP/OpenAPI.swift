@@ -88,6 +88,33 @@ package enum OpenAPI {
                 '200': {description: a piece, content: {application/json: {schema: {$ref: '#/components/schemas/LogChunk'}}}}
                 '400': {$ref: '#/components/responses/Error'}
                 '404': {$ref: '#/components/responses/Error'}
+          /v1/ledger/checkpoint:
+            get:
+              summary: The ledger's size and root, signed (C2SP tlog-checkpoint)
+              responses: {'200': {description: a signed note, content: {text/plain: {schema: {type: string}}}}}
+          /v1/ledger/leaves:
+            get:
+              summary: Up to 1000 leaves from a number on, one line of canonical JSON each
+              parameters: [{name: from, in: query, schema: {type: integer, minimum: 0}}]
+              responses:
+                '200': {description: leaves, content: {application/jsonl: {schema: {type: string}}}}
+                '400': {$ref: '#/components/responses/Error'}
+          /v1/ledger/proof:
+            get:
+              summary: That a leaf is under the checkpoint (C2SP tlog-proof)
+              parameters: [{name: index, in: query, required: true, schema: {type: integer, minimum: 0}}]
+              responses:
+                '200': {description: a proof, content: {text/plain: {schema: {type: string}}}}
+                '400': {$ref: '#/components/responses/Error'}
+                '404': {$ref: '#/components/responses/Error'}
+          /v1/ledger/consistency:
+            get:
+              summary: That the ledger begins with what it was at an older size (RFC 9162)
+              parameters: [{name: old, in: query, required: true, schema: {type: integer, minimum: 0}}]
+              responses:
+                '200': {description: a proof, content: {application/json: {schema: {$ref: '#/components/schemas/Consistency'}}}}
+                '400': {$ref: '#/components/responses/Error'}
+                '404': {$ref: '#/components/responses/Error'}
         components:
           securitySchemes: {bearer: {type: http, scheme: bearer}}
           responses:
@@ -249,6 +276,13 @@ package enum OpenAPI {
               properties:
                 assignments: {type: array, items: {$ref: '#/components/schemas/Assignment'}}
                 cancellations: {type: array, items: {type: string}}
+            Consistency:
+              type: object
+              required: [old, hashes, checkpoint]
+              properties:
+                old: {type: integer}
+                hashes: {type: array, items: {type: string}}
+                checkpoint: {type: string}
             LogChunk:
               type: object
               required: [text, nextOffset, isComplete]

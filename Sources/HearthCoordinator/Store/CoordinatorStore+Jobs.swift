@@ -24,6 +24,7 @@ extension CoordinatorStore {
                     INSERT INTO jobs(id, number, spec, state, attempt, submitted_at, submission_key)
                     VALUES (?, ?, ?, 'queued', 1, ?, ?)
                     """, arguments: [job.id, number, try JSONColumn.encode(spec), job.submittedAt, key])
+            try Self.record(.submitted, of: job, db)
             return job
         }
     }
@@ -55,6 +56,7 @@ extension CoordinatorStore {
             try db.execute(
                 sql: "UPDATE jobs SET state = 'cancelled', finished_at = ? WHERE id = ? AND state = 'queued'",
                 arguments: [now, id])
+            if db.changesCount == 1 { try Self.record(.finished, ofJob: id, db) }
         }
         return try await job(id)
     }
@@ -101,6 +103,7 @@ extension CoordinatorStore {
             try db.execute(
                 sql: "UPDATE jobs SET state = 'assigned', node = ?, boot_id = ? WHERE id = ?",
                 arguments: [node, bootID, id])
+            try record(.assigned, ofJob: id, db)
         }
     }
 

@@ -20,11 +20,15 @@ extension CoordinatorStore {
             let lost = JobOutcome(
                 exitCode: 70, message: "node \(registration.node) came back with an empty state folder",
                 actualSeconds: 0)
-            try db.execute(
-                sql: """
-                    UPDATE jobs SET state = 'failed', finished_at = ?, outcome = ?
-                    WHERE node = ? AND boot_id <> ? AND state = 'running'
-                    """, arguments: [now, try JSONColumn.encode(lost), registration.node, registration.bootID])
+            let abandoned = try String.fetchAll(
+                db, sql: "SELECT id FROM jobs WHERE node = ? AND boot_id <> ? AND state = 'running' ORDER BY number",
+                arguments: [registration.node, registration.bootID])
+            for job in abandoned {
+                try db.execute(
+                    sql: "UPDATE jobs SET state = 'failed', finished_at = ?, outcome = ? WHERE id = ?",
+                    arguments: [now, try JSONColumn.encode(lost), job])
+                try Self.record(.finished, ofJob: job, db)
+            }
             try db.execute(
                 sql: """
                     UPDATE jobs SET state = 'queued', node = NULL, boot_id = NULL

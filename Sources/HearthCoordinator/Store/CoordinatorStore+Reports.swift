@@ -65,6 +65,7 @@ extension CoordinatorStore {
                         WHEN ? = 0 THEN 'succeeded' WHEN cancel_requested THEN 'cancelled' ELSE 'failed' END
                     WHERE id = ? AND attempt = ? AND node = ? AND state IN ('assigned', 'running')
                     """, arguments: [report.at, try JSONColumn.encode(outcome), outcome.exitCode, job, attempt, node])
+            if db.changesCount == 1 { try record(.finished, ofJob: job, db) }
         }
     }
 }

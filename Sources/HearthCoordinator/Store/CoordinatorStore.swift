@@ -49,6 +49,7 @@ public final class CoordinatorStore: Sendable {
                         PRIMARY KEY(job, attempt, offset));
                     """)
         }
+        migrator.registerMigration("v2") { try $0.execute(sql: ledgerSchema) }
         return migrator
     }
 

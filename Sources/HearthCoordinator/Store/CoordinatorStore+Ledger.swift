@@ -1,0 +1,45 @@
+import Foundation
+import GRDB
+import HearthFleet
+import HearthJSON
+import HearthLedger
+import HearthStore
+
+extension CoordinatorStore {
+    /// The table that nothing can be changed in or taken out of, by SQLite's own triggers.
+    static let ledgerSchema = """
+        CREATE TABLE ledger(number INTEGER PRIMARY KEY, job TEXT NOT NULL, hash BLOB NOT NULL, leaf BLOB NOT NULL);
+        CREATE INDEX ledger_by_job ON ledger(job, number);
+        CREATE TRIGGER ledger_keeps BEFORE DELETE ON ledger BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END;
+        CREATE TRIGGER ledger_stays BEFORE UPDATE ON ledger BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END;
+        """
+
+    /// Adds a step of `job` to the ledger, in the transaction that takes it.
+    static func record(_ kind: LedgerRecord.Kind, of job: JobRecord, _ db: Database) throws {
+        var record = LedgerRecord(
+            kind: kind, job: job.id, attempt: job.attempt, at: now(), spec: try LedgerRecord.digest(job.spec))
+        record.node = job.node
+        if kind == .finished { (record.outcome, record.state) = (job.outcome, job.state) }
+        let previous = try Data.fetchOne(
+            db, sql: "SELECT hash FROM ledger WHERE job = ? ORDER BY number DESC LIMIT 1", arguments: [job.id])
+        record.previous = previous.flatMap { MerkleHash($0) }
+        let leaf = try CanonicalJSON.encode(record)
+        try db.execute(
+            sql: "INSERT INTO ledger SELECT IFNULL(MAX(number) + 1, 0), ?, ?, ? FROM ledger",
+            arguments: [job.id, MerkleHash(leaf: leaf).data, leaf])
+    }
+
+    /// As `record`, of the job as it is now.
+    static func record(_ kind: LedgerRecord.Kind, ofJob id: String, _ db: Database) throws {
+        guard let row = try Row.fetchOne(db, sql: "SELECT * FROM jobs WHERE id = ?", arguments: [id]) else { return }
+        try record(kind, of: try job(row), db)
+    }
+
+    /// Leaves from number `first` on.
+    package func leaves(from first: Int, limit: Int) async throws -> [Data] {
+        try await database.read { db in
+            try Data.fetchAll(
+                db, sql: "SELECT leaf FROM ledger WHERE number >= ? ORDER BY number LIMIT ?", arguments: [first, limit])
+        }
+    }
+}

@@ -1,0 +1,95 @@
+import Foundation
+import GRDB
+import HearthCoordinator
+import HearthFleet
+import HearthJSON
+import HearthLedger
+import Testing
+
+@Suite struct LedgerTests {
+    private func finishedJob(_ service: TestService) async throws -> String {
+        _ = try await service.store.register(TestService.registration("n1"))
+        let id = try await service.store.submit(JobSpec(kind: .probe, name: "p", device: "cpu"), key: nil).id
+        _ = try await service.store.poll("n1", PollRequest(waitSeconds: 0, capacity: 1, spooledReports: 0))
+        let outcome = JobOutcome(exitCode: 0, actualSeconds: 1.5)
+        let reports = [
+            Report(seq: 1, at: 1, body: .jobStarted(job: id, attempt: 1)),
+            Report(seq: 2, at: 2, body: .jobFinished(job: id, attempt: 1, outcome: outcome)),
+        ]
+        // What is sent again is recorded once.
+        for _ in 0..<3 { _ = try await service.store.store(ReportBatch(bootID: "b1", reports: reports), from: "n1") }
+        return id
+    }
+
+    private func copy(_ service: TestService) async throws -> LedgerCopy {
+        let leaves = try await service.store.leaves(from: 0, limit: 100)
+        return try LedgerCopy(leaves: leaves, note: try await service.ledger.checkpoint())
+    }
+
+    @Test func everyStepOfAJobIsOneLeafOfAChain() async throws {
+        let service = try TestService()
+        let id = try await finishedJob(service)
+        let waiting = try await service.store.submit(JobSpec(kind: .probe, name: "q", device: "cpu"), key: "k").id
+        _ = try await service.store.submit(JobSpec(kind: .probe, name: "q", device: "cpu"), key: "k")
+        for _ in 0..<2 { _ = try await service.store.cancel(waiting) }
+        let copy = try await copy(service)
+        try copy.verify(signedBy: service.ledger.verifier)
+        let leaves = try copy.leaves.map { try JSONValue($0) }
+        let kinds = leaves.map { "\($0["job"]!.string!) \($0["kind"]!.string!)" }
+        #expect(
+            kinds == [
+                "\(id) submitted", "\(id) assigned", "\(id) finished", "\(waiting) submitted", "\(waiting) finished",
+            ])
+        #expect(leaves[0]["previous"] == nil && leaves[3]["previous"] == nil)
+        for (leaf, before) in [(1, 0), (2, 1), (4, 3)] {
+            let hash = MerkleHash(leaf: copy.leaves[before]).data.base64EncodedString()
+            #expect(leaves[leaf]["previous"]?.string == hash)
+        }
+        #expect(leaves[2]["outcome"]?["actualSeconds"] == .number("1.5") && leaves[2]["state"]?.string == "succeeded")
+        #expect(leaves[2]["node"]?.string == "n1" && leaves[0]["spec"]?.string?.count == 64)
+        #expect(try copy.leaves.allSatisfy { try CanonicalJSON.text(JSONValue($0)) == String(decoding: $0, as: UTF8.self) })
+    }
+
+    @Test func proofsHoldAndGrow() async throws {
+        let service = try TestService()
+        _ = try await finishedJob(service)
+        let leaf = try await service.store.leaves(from: 1, limit: 1)[0]
+        let proof = try #require(try await service.ledger.proof(of: 1))
+        let read = try LedgerProof(parsing: "\(proof)")
+        #expect(try read == proof && read.verify(leaf, signedBy: service.ledger.verifier).size == 3)
+        #expect(throws: SignedNote.Problem.self) { try read.verify(leaf + [1], signedBy: service.ledger.verifier) }
+        #expect(throws: SignedNote.Problem.self) { try read.verify(leaf, signedBy: SignerKey(name: "test/hearth").verifier) }
+        let older = try await service.ledger.checkpoint()
+        _ = try await service.store.submit(JobSpec(kind: .probe, name: "q", device: "cpu"), key: nil)
+        let copy = try await copy(service)
+        try copy.verify(signedBy: service.ledger.verifier, older: older)
+        let growth = try #require(try await service.ledger.consistency(old: 3))
+        let (before, after) = (try Checkpoint(older), try Checkpoint(SignedNote(parsing: growth.checkpoint)))
+        #expect(
+            MerkleProof.verifyConsistency(
+                old: before.size, before.root, size: after.size, after.root, proof: growth.hashes))
+    }
+
+    /// The database is the operator's: SQLite keeps the table, and what is done to the file shows.
+    @Test func changedDatabasesDoNotStart() async throws {
+        let service = try TestService()
+        _ = try await finishedJob(service)
+        _ = try await service.ledger.checkpoint()
+        let file = try DatabaseQueue(path: "\(service.folder)/coordinator.sqlite")
+        for statement in ["DELETE FROM ledger", "UPDATE ledger SET leaf = x'00' WHERE number = 1"] {
+            await #expect(throws: DatabaseError.self) { try await file.write { try $0.execute(sql: statement) } }
+        }
+        func start() async throws { try await Ledger(store: service.store, folder: service.folder, name: "test").start() }
+        try await start()
+        for change in [
+            "UPDATE ledger SET leaf = leaf || x'20' WHERE number = 1", "DELETE FROM ledger WHERE number = 2",
+        ] {
+            try await file.write { try $0.execute(sql: "DROP TRIGGER IF EXISTS ledger_keeps; DROP TRIGGER IF EXISTS ledger_stays; \(change)") }
+            await #expect(throws: ConfigError.self) { try await start() }
+        }
+        try Data("no checkpoint".utf8).write(to: URL(fileURLWithPath: "\(service.folder)/ledger.checkpoint"))
+        await #expect(throws: ConfigError.self) { try await start() }
+        try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: "\(service.folder)/ledger.key")
+        #expect(throws: ConfigError.self) { try Ledger(store: service.store, folder: service.folder, name: "test") }
+    }
+}
