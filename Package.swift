@@ -67,12 +67,12 @@ let package = Package(
             name: "HearthLedger", dependencies: ["HearthJSON", .product(name: "Crypto", package: "swift-crypto")]),
         .target(
             name: "HearthFleet",
-            dependencies: ["HearthRoofline", .product(name: "Yams", package: "Yams")]),
+            dependencies: ["HearthPolicy", "HearthRoofline", .product(name: "Yams", package: "Yams")]),
         .target(name: "HearthStore", dependencies: ["HearthFleet", .product(name: "GRDB", package: "GRDB.swift")]),
         .target(
             name: "HearthAgent",
             dependencies: [
-                "CProcess", "HearthFleet", "HearthStore",
+                "CProcess", "HearthFleet", "HearthPolicy", "HearthStore",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -84,7 +84,7 @@ let package = Package(
         .target(
             name: "HearthCoordinator",
             dependencies: [
-                "HearthFleet", "HearthJSON", "HearthLedger", "HearthStore",
+                "HearthFleet", "HearthJSON", "HearthLedger", "HearthPolicy", "HearthStore",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -118,7 +118,7 @@ let package = Package(
             name: "hearth",
             dependencies: [
                 "HearthAgent", "HearthBench", "HearthCoordinator", "HearthFleet", "HearthInference", "HearthLedger",
-                "HearthServe",
+                "HearthPolicy", "HearthServe",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
@@ -142,7 +142,7 @@ let package = Package(
         .testTarget(
             name: "HearthCoordinatorTests",
             dependencies: [
-                "HearthCoordinator", "HearthFleet", "HearthJSON", "HearthLedger", "Support",
+                "HearthCoordinator", "HearthFleet", "HearthJSON", "HearthLedger", "HearthPolicy", "Support",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
                 .product(name: "Yams", package: "Yams"),

@@ -1,5 +1,6 @@
 import Foundation
 import HearthFleet
+import HearthPolicy
 import Hummingbird
 import Logging
 import NIOCore
@@ -10,6 +11,8 @@ public struct Agent: Sendable {
     private let config: AgentConfig
     private let address: ListenAddress
     private let node: String
+    /// Where this node is, as its own settings say.
+    private let site: Site?
     private let store: AgentStore
     private let client: CoordinatorClient
     private let logger: Logger
@@ -24,6 +27,7 @@ public struct Agent: Sendable {
         guard FleetName.isValid(node) else {
             throw ConfigError("name: '\(node)' is not 1 to 128 letters, digits, '.', '_' or '-'")
         }
+        site = try AdmissionConfig.read(config.admission)?.site
         try StateFolder.prepare(config.state)
         try StateFolder.lock(config.state)
         store = try AgentStore(folder: config.state)
@@ -35,8 +39,10 @@ public struct Agent: Sendable {
         let work = URL(fileURLWithPath: config.state, isDirectory: true).appending(path: "jobs")
         let link = CoordinatorLink()
         let prober = DeviceProber(
-            store: store, folder: work.appending(path: "probes"), config: config, node: node, logger: logger)
-        let supervisor = JobSupervisor(store: store, folder: work, logger: logger)
+            store: store, folder: work.appending(path: "probes"), config: config, node: node, site: site, logger: logger
+        )
+        let supervisor = JobSupervisor(
+            store: store, folder: work, admission: config.admission, logger: logger)
         let metrics = Application(
             router: AgentMetrics.router(store: store, prober: prober, link: link),
             configuration: .init(address: .hostname(address.host, port: address.port), serverName: "hearth-agent"),

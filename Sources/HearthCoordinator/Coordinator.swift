@@ -1,5 +1,6 @@
 import Foundation
 import HearthFleet
+import HearthPolicy
 import Hummingbird
 import Logging
 import NIOCore
@@ -28,7 +29,11 @@ public struct Coordinator: Sendable {
         }
         try StateFolder.prepare(config.state)
         try StateFolder.lock(config.state)
-        store = try CoordinatorStore(folder: config.state)
+        var labels: LabelFolder?
+        if let folder = config.labels, let trusted = config.trusted {
+            do { labels = try LabelFolder(folder, keyFile: trusted) } catch { throw ConfigError("\(error)") }
+        }
+        store = try CoordinatorStore(folder: config.state, labels: labels)
         token = try TokenFile.readOrCreate(config.state + "/token")
         ledger = try Ledger(store: store, folder: config.state, name: ProcessInfo.processInfo.hostName)
     }

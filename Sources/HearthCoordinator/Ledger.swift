@@ -40,7 +40,8 @@ package actor Ledger {
             guard note.isSigned(by: key.verifier) else { throw SignedNote.Problem("is not signed with ledger.key") }
             guard last.size <= tree.count, tree.root(size: last.size) == last.root else {
                 throw SignedNote.Problem(
-                    "was signed over \(last.size) leaves that the database, which has \(tree.count), does not begin with")
+                    "was signed over \(last.size) leaves that the database, which has \(tree.count), does not begin with"
+                )
             }
             signed = note
         } catch {

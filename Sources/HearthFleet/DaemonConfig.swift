@@ -1,7 +1,12 @@
+import Foundation
+import HearthPolicy
+
 /// The coordinator's settings: `/etc/hearth/coordinator.yaml`, overridden by options.
 public struct CoordinatorConfig: Sendable, Hashable {
     public var listen = "127.0.0.1:7070"
     public var state = "/var/lib/hearth/coordinator"
+    /// Folder of signed labels and the keys that are trusted with them; nil: where data may be is left to the nodes.
+    public var labels, trusted: String?
     public init() {}
 
     public static func parse(yaml text: String, file: String) throws(ConfigError) -> CoordinatorConfig {
@@ -9,7 +14,11 @@ public struct CoordinatorConfig: Sendable, Hashable {
         var config = CoordinatorConfig()
         config.listen = try fields.string("listen", default: config.listen)
         config.state = try fields.string("state", default: config.state)
+        (config.labels, config.trusted) = (try fields.optional("labels"), try fields.optional("trusted"))
         try fields.finish()
+        if (config.labels == nil) != (config.trusted == nil) {
+            throw fields.error("labels", "needs trusted beside it, and trusted labels")
+        }
         return config
     }
 }
@@ -25,6 +34,8 @@ public struct AgentConfig: Sendable, Hashable {
     public var name: String?
     /// Devices to probe and offer; empty means the CPU and every hardware GPU.
     public var devices: [String] = []
+    /// Where this node is and which labels it trusts; nil means /etc/hearth/admission.yaml, where there is one.
+    public var admission: String?
     public var probeDeadlineSeconds = 180.0
     /// How long a probe counts before it is repeated.
     public var probeEverySeconds = 86400.0
@@ -37,8 +48,7 @@ public struct AgentConfig: Sendable, Hashable {
         config.listen = try fields.string("listen", default: config.listen)
         config.state = try fields.string("state", default: config.state)
         config.tokenFile = try fields.string("tokenFile", default: config.tokenFile)
-        config.name = try fields.string("name", default: "")
-        if config.name == "" { config.name = nil }
+        (config.name, config.admission) = (try fields.optional("name"), try fields.optional("admission"))
         config.devices = try fields.strings("devices", default: [])
         config.probeDeadlineSeconds = try fields.double("probeDeadlineSeconds", default: config.probeDeadlineSeconds)
         config.probeEverySeconds = try fields.double("probeEverySeconds", default: config.probeEverySeconds)
@@ -46,6 +56,46 @@ public struct AgentConfig: Sendable, Hashable {
         for device in config.devices where !JobSpec.isDevice(device) {
             throw fields.error("devices", "'\(device)' is not cpu or vulkan:INDEX")
         }
+        return config
+    }
+}
+
+/// What a node knows of its own place and of labels: `/etc/hearth/admission.yaml`. Root's: a job must not be able to change it.
+public struct AdmissionConfig: Sendable, Hashable {
+    public static let standardPath = "/etc/hearth/admission.yaml"
+
+    public var site: Site
+    /// Folder of signed labels, and the keys that are trusted with them.
+    public var labels = "/etc/hearth/labels"
+    public var trusted = "/etc/hearth/label-keys"
+
+    /// The settings at `path`; where that is nil, the standard ones if there are any.
+    ///
+    /// - Throws: `ConfigError` naming file, line and field.
+    public static func read(_ path: String?) throws(ConfigError) -> AdmissionConfig? {
+        if path == nil, !FileManager.default.fileExists(atPath: standardPath) { return nil }
+        let path = path ?? standardPath
+        guard let data = FileManager.default.contents(atPath: path), let text = String(data: data, encoding: .utf8)
+        else { throw ConfigError("\(path): no such file, or not text") }
+        return try parse(yaml: text, file: path)
+    }
+
+    public static func parse(yaml text: String, file: String) throws(ConfigError) -> AdmissionConfig {
+        var fields = try YAMLFields(text, file: file)
+        let name = try fields.string("site")
+        guard FleetName.isValid(name) else { throw fields.error("site", "1 to 128 letters, digits, '.', '_' or '-'") }
+        let kind = try fields.string("kind")
+        guard let known = Site.Kind(rawValue: kind) else {
+            throw fields.error("kind", "'\(kind.prefix(40))' is none of onprem, edge, cloud")
+        }
+        let country = try fields.string("country")
+        guard country.utf8.count == 2, country.utf8.allSatisfy({ (65...90).contains($0) }) else {
+            throw fields.error("country", "'\(country.prefix(40))' is not two capital letters (ISO 3166-1)")
+        }
+        var config = AdmissionConfig(site: Site(name: name, kind: known, country: country))
+        config.labels = try fields.string("labels", default: config.labels)
+        config.trusted = try fields.string("trusted", default: config.trusted)
+        try fields.finish()
         return config
     }
 }

@@ -19,6 +19,9 @@ public struct JobOutcome: Sendable, Hashable, Codable {
     public var predictedSeconds: Double?
     /// Named figures in base units, for example `decode_tokens_per_second`.
     public var figures: [String: Double]
+    /// What the job read, as its labels were, and by which rule it might.
+    public var data: [DataUse]?
+    public var decision: String?
     /// A probe job's result.
     public var ceilings: Ceilings?
 
@@ -27,6 +30,18 @@ public struct JobOutcome: Sendable, Hashable, Codable {
         self.message = message
         self.actualSeconds = actualSeconds
         self.figures = figures
+    }
+}
+
+/// A dataset that a job read: its label at the time.
+public struct DataUse: Sendable, Hashable, Codable {
+    public let name: String
+    /// nil: it had no label.
+    public let version: Int?
+    public let tier: String?
+
+    public init(name: String, version: Int?, tier: String?) {
+        (self.name, self.version, self.tier) = (name, version, tier)
     }
 }
 

@@ -1,4 +1,5 @@
 import Foundation
+import HearthPolicy
 
 extension JobSpec {
     /// Reads a spec; relative paths are taken from `folder`.
@@ -14,21 +15,27 @@ extension JobSpec {
         var spec = JobSpec(kind: kind, name: try fields.string("name", default: kind.rawValue))
         spec.device = try fields.string("device", default: spec.device)
         spec.timeoutSeconds = try fields.double("timeoutSeconds", default: spec.timeoutSeconds)
+        let data = try fields.strings("data", default: [])
+        if !data.isEmpty { spec.data = data }
+        let purpose = try fields.string("purpose", default: "")
+        if !purpose.isEmpty {
+            guard let known = Purpose(rawValue: purpose) else {
+                let all = Purpose.allCases.map(\.rawValue).joined(separator: ", ")
+                throw fields.error("purpose", "'\(purpose.prefix(40))' is none of \(all)")
+            }
+            spec.purpose = known
+        }
         func path(_ field: String) throws(ConfigError) -> String? {
             let path = try fields.string(field, default: "")
             let base = URL(fileURLWithPath: folder, isDirectory: true)
             return path.isEmpty ? nil : URL(fileURLWithPath: path, relativeTo: base).path
-        }
-        func optional(_ field: String) throws(ConfigError) -> String? {
-            let text = try fields.string(field, default: "")
-            return text.isEmpty ? nil : text
         }
         switch kind {
         case .generate:
             spec.model = try path("model")
             (spec.input, spec.output) = (try path("input"), try path("output"))
             spec.sampling.seed = UInt64(max(0, try fields.integer("seed", default: 0)))
-            spec.prompt = try optional("prompt")
+            spec.prompt = try fields.optional("prompt")
             if spec.input != nil || spec.output != nil {
                 // Requests say the rest.
                 spec.context = try fields.integer("context", default: JobSpec.defaultContext)
@@ -43,8 +50,8 @@ extension JobSpec {
         case .serve:
             spec.model = try path("model")
             spec.context = try fields.integer("context", default: JobSpec.defaultContext)
-            spec.listen = try optional("listen")
-            spec.modelName = try optional("modelName")
+            spec.listen = try fields.optional("listen")
+            spec.modelName = try fields.optional("modelName")
             (spec.apiKeys, spec.tlsCertificate) = (try path("apiKeys"), try path("tlsCertificate"))
             spec.tlsKey = try path("tlsKey")
         case .bench: spec.workloads = try fields.strings("workloads", default: [])

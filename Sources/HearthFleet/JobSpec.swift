@@ -1,3 +1,5 @@
+import HearthPolicy
+
 /// What a user asks a node to do. Written in YAML (`JobSpec.parse`), sent as JSON.
 public struct JobSpec: Sendable, Hashable, Codable {
     public enum Kind: String, Sendable, Codable, CaseIterable { case generate, serve, bench, probe }
@@ -17,6 +19,10 @@ public struct JobSpec: Sendable, Hashable, Codable {
     /// `auto`, `cpu`, `vulkan` or `vulkan:INDEX`.
     public var device: String
     public var timeoutSeconds: Double
+
+    /// Names of the datasets that the job reads, and what for: held against their labels before anything is opened.
+    public var data: [String]?
+    public var purpose: Purpose?
 
     // generate, serve
     public var model: String?
@@ -53,6 +59,15 @@ public struct JobSpec: Sendable, Hashable, Codable {
         }
         if !Self.isDevice(device) { return "device: '\(device.prefix(40))' is not auto, cpu, vulkan or vulkan:INDEX" }
         if !(timeoutSeconds >= 1 && timeoutSeconds <= 30 * 86400) { return "timeoutSeconds: 1 to 2592000" }
+        if let data {
+            if data.isEmpty || data.count > 100 || Set(data).count != data.count {
+                return "data: 1 to 100 different names"
+            }
+            if let name = data.first(where: { !FleetName.isValid($0) }) {
+                return "data: '\(name.prefix(40))' is no dataset's name"
+            }
+            if purpose == nil { return "purpose: data is read for training, inference or evaluation" }
+        }
         switch kind {
         case .generate: return modelProblem ?? generateProblem
         case .serve: return modelProblem ?? serveProblem

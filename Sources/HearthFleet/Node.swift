@@ -1,3 +1,4 @@
+import HearthPolicy
 import HearthRoofline
 
 /// A device as a node reports it.
@@ -36,12 +37,15 @@ public struct NodeRegistration: Sendable, Codable, Hashable {
     public let bootID: String
     public let version: String
     public let devices: [DeviceSummary]
+    /// nil where nobody has said: data that has to stay somewhere is then not sent there.
+    public let site: Site?
 
-    public init(node: String, bootID: String, version: String, devices: [DeviceSummary]) {
+    public init(node: String, bootID: String, version: String, devices: [DeviceSummary], site: Site? = nil) {
         self.node = node
         self.bootID = bootID
         self.version = version
         self.devices = devices
+        self.site = site
     }
 }
 
@@ -59,6 +63,7 @@ public struct NodeRecord: Sendable, Codable, Hashable {
     public var isConnected: Bool
     /// The newest of each device.
     public var ceilings: [Ceilings]
+    public var site: Site?
 
     public init(
         node: String, version: String, devices: [DeviceSummary], health: NodeHealth, evidence: String?,

@@ -54,6 +54,12 @@ struct YAMLFields {
         return text
     }
 
+    /// nil where the field is left out, or empty.
+    mutating func optional(_ field: String) throws(ConfigError) -> String? {
+        let text = try string(field, default: "")
+        return text.isEmpty ? nil : text
+    }
+
     mutating func integer(_ field: String, default fallback: Int) throws(ConfigError) -> Int {
         guard let node = take(field) else { return fallback }
         guard let value = node.int else { throw error(field, "expected a whole number") }

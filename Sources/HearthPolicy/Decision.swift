@@ -16,9 +16,15 @@ public struct KnownData: Sendable, Hashable {
     /// The labels of what it was made from, as far as they are known.
     public let sources: [DatasetLabel]
     public let release: Release?
+    /// Why what there is of a label cannot be believed.
+    public let problem: String?
 
-    public init(name: String, label: DatasetLabel?, sources: [DatasetLabel] = [], release: Release? = nil) {
-        (self.name, self.label, self.sources, self.release) = (name, label, sources, release)
+    public init(
+        name: String, label: DatasetLabel?, sources: [DatasetLabel] = [], release: Release? = nil,
+        problem: String? = nil
+    ) {
+        (self.name, self.label, self.sources) = (name, label, sources)
+        (self.release, self.problem) = (release, problem)
     }
 }
 
@@ -38,6 +44,7 @@ public enum Policy {
     }
 
     private static func decide(_ data: KnownData, at site: Site, for purpose: Purpose, now: Int) -> Decision {
+        if let problem = data.problem { return .deny("\(data.name): \(problem)") }
         guard let label = data.label else {
             return site.kind == .onprem
                 ? .allow("\(data.name) has no label and stays on-prem")
@@ -63,25 +70,42 @@ public enum Policy {
     }
 
     private static func decideDerivation(_ data: KnownData, _ label: DatasetLabel, at site: Site) -> Decision {
-        let known = Set(data.sources.map(\.name))
-        if let missing = label.derivedFrom.subtracting(known).min() {
-            return .deny("\(label.name): was made from \(missing), whose label is not known")
-        }
-        let sources = data.sources.filter { label.derivedFrom.contains($0.name) }
-        // A label may name a cloud where its source's names none: the sources are asked too.
-        let elsewhere = sources.lazy.compactMap { source in problem(of: source, at: site).map { "\(source.name) \($0)" }
-        }
-        guard let excess = label.excess(over: sources) ?? elsewhere.first else {
-            return .allow("the label of \(label.name) allows it")
-        }
-        // A review lowers the tier, and with it the sites; purposes and expiry stay the sources'.
-        if let release = data.release, release.covers(label), label.tier < sources.map(\.tier).max()! {
-            let strictest = DatasetLabel.derived(label.name, from: sources)
-            guard strictest.purposes.isSuperset(of: label.purposes),
-                (label.expiresAt ?? .max) <= (strictest.expiresAt ?? .max)
-            else { return .deny("\(label.name): a release does not widen purposes or expiry") }
+        if let problem = derivationProblem(data) { return .deny("\(label.name): \(problem)") }
+        if let release = data.release, isLowered(data) {
             return .allow("\(label.name) was released as \(release.to.rawValue) by \(release.reviewer)")
         }
-        return .deny("\(label.name): allows more than what it was made from: \(excess)")
+        // A label may name a cloud where its source's names none: the sources are asked too.
+        for source in data.sources where label.derivedFrom.contains(source.name) {
+            if let problem = problem(of: source, at: site) {
+                return .deny("\(label.name): was made from \(source.name), which \(problem)")
+            }
+        }
+        return .allow("the label of \(label.name) allows it")
+    }
+
+    /// Whether the label is below what it was made from.
+    private static func isLowered(_ data: KnownData) -> Bool {
+        guard let label = data.label else { return false }
+        return data.sources.contains { label.derivedFrom.contains($0.name) && $0.tier > label.tier }
+    }
+
+    /// Why a label is not one that its sources' labels and a release allow, wherever it is used; nil where it is.
+    public static func derivationProblem(_ data: KnownData) -> String? {
+        guard let label = data.label else { return nil }
+        let known = Set(data.sources.map(\.name))
+        if let missing = label.derivedFrom.subtracting(known).min() {
+            return "was made from \(missing), whose label is not known"
+        }
+        let sources = data.sources.filter { label.derivedFrom.contains($0.name) }
+        guard let excess = label.excess(over: sources) else { return nil }
+        // A review lowers the tier, and with it the sites; purposes and expiry stay the sources'.
+        guard let release = data.release, release.covers(label), isLowered(data) else {
+            return "allows more than what it was made from: \(excess)"
+        }
+        let strictest = DatasetLabel.derived(label.name, from: sources)
+        let isNoWider =
+            strictest.purposes.isSuperset(of: label.purposes)
+            && (label.expiresAt ?? .max) <= (strictest.expiresAt ?? .max)
+        return isNoWider ? nil : "a release does not widen purposes or expiry"
     }
 }

@@ -6,6 +6,8 @@ import HearthLedger
 public enum SignedRecord {
     public struct Problem: Error, Sendable, CustomStringConvertible {
         public let description: String
+
+        public init(description: String) { self.description = description }
     }
 
     /// - Throws: when `value` cannot be encoded.

@@ -21,12 +21,16 @@ import Testing
             "HearthInference", "HearthCompute", "HearthFormats", "HearthGrammar", "HearthFleet", "HearthJSON",
             "HearthRoofline", "HearthTelemetry",
         ],
-        "HearthBench": ["HearthKernels", "HearthCompute", "HearthRoofline"], "HearthFleet": ["HearthRoofline"],
-        "HearthStore": ["HearthFleet"], "HearthAgent": ["HearthFleet", "HearthStore", "HearthRoofline", "CProcess"],
-        "HearthCoordinator": ["HearthFleet", "HearthJSON", "HearthLedger", "HearthStore", "HearthRoofline"],
+        "HearthBench": ["HearthKernels", "HearthCompute", "HearthRoofline"],
+        "HearthFleet": ["HearthPolicy", "HearthRoofline"],
+        "HearthStore": ["HearthFleet"],
+        "HearthAgent": ["HearthFleet", "HearthPolicy", "HearthStore", "HearthRoofline", "CProcess"],
+        "HearthCoordinator": [
+            "HearthFleet", "HearthJSON", "HearthLedger", "HearthPolicy", "HearthStore", "HearthRoofline",
+        ],
         "hearth": [
             "HearthAgent", "HearthBench", "HearthCompute", "HearthCoordinator", "HearthFleet", "HearthFormats",
-            "HearthInference", "HearthLedger", "HearthRoofline", "HearthServe",
+            "HearthInference", "HearthLedger", "HearthPolicy", "HearthRoofline", "HearthServe",
         ],
     ]
 

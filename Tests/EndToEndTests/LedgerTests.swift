@@ -6,7 +6,9 @@ import Testing
 @Suite struct LedgerEndToEndTests {
     private func read(_ path: String) throws -> String { try String(contentsOfFile: path, encoding: .utf8) }
 
-    private func write(_ text: String, _ path: String) throws { try Data(text.utf8).write(to: URL(fileURLWithPath: path)) }
+    private func write(_ text: String, _ path: String) throws {
+        try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+    }
 
     @Test func aCopyIsCheckedWithoutAnyService() throws {
         let fleet = try Fleet()
@@ -53,7 +55,9 @@ import Testing
 
         // A copy that was changed, and one that was cut.
         let leaves = try read(copy + "/leaves.jsonl")
-        for changed in [leaves.replacing("cancelled", with: "succeeded"), leaves.replacing("\"attempt\":1", with: "\"attempt\":2")] {
+        for changed in [
+            leaves.replacing("cancelled", with: "succeeded"), leaves.replacing("\"attempt\":1", with: "\"attempt\":2"),
+        ] {
             try write(changed, copy + "/leaves.jsonl")
             #expect(try verify().status == 65 && verify().error.contains("not those under the checkpoint"))
         }

@@ -47,7 +47,8 @@ import Testing
         }
         #expect(leaves[2]["outcome"]?["actualSeconds"] == .number("1.5") && leaves[2]["state"]?.string == "succeeded")
         #expect(leaves[2]["node"]?.string == "n1" && leaves[0]["spec"]?.string?.count == 64)
-        #expect(try copy.leaves.allSatisfy { try CanonicalJSON.text(JSONValue($0)) == String(decoding: $0, as: UTF8.self) })
+        #expect(
+            try copy.leaves.allSatisfy { try CanonicalJSON.text(JSONValue($0)) == String(decoding: $0, as: UTF8.self) })
     }
 
     @Test func proofsHoldAndGrow() async throws {
@@ -58,7 +59,9 @@ import Testing
         let read = try LedgerProof(parsing: "\(proof)")
         #expect(try read == proof && read.verify(leaf, signedBy: service.ledger.verifier).size == 3)
         #expect(throws: SignedNote.Problem.self) { try read.verify(leaf + [1], signedBy: service.ledger.verifier) }
-        #expect(throws: SignedNote.Problem.self) { try read.verify(leaf, signedBy: SignerKey(name: "test/hearth").verifier) }
+        #expect(throws: SignedNote.Problem.self) {
+            try read.verify(leaf, signedBy: SignerKey(name: "test/hearth").verifier)
+        }
         let older = try await service.ledger.checkpoint()
         _ = try await service.store.submit(JobSpec(kind: .probe, name: "q", device: "cpu"), key: nil)
         let copy = try await copy(service)
@@ -79,12 +82,17 @@ import Testing
         for statement in ["DELETE FROM ledger", "UPDATE ledger SET leaf = x'00' WHERE number = 1"] {
             await #expect(throws: DatabaseError.self) { try await file.write { try $0.execute(sql: statement) } }
         }
-        func start() async throws { try await Ledger(store: service.store, folder: service.folder, name: "test").start() }
+        func start() async throws {
+            try await Ledger(store: service.store, folder: service.folder, name: "test").start()
+        }
         try await start()
         for change in [
             "UPDATE ledger SET leaf = leaf || x'20' WHERE number = 1", "DELETE FROM ledger WHERE number = 2",
         ] {
-            try await file.write { try $0.execute(sql: "DROP TRIGGER IF EXISTS ledger_keeps; DROP TRIGGER IF EXISTS ledger_stays; \(change)") }
+            try await file.write {
+                try $0.execute(
+                    sql: "DROP TRIGGER IF EXISTS ledger_keeps; DROP TRIGGER IF EXISTS ledger_stays; \(change)")
+            }
             await #expect(throws: ConfigError.self) { try await start() }
         }
         try Data("no checkpoint".utf8).write(to: URL(fileURLWithPath: "\(service.folder)/ledger.checkpoint"))

@@ -196,3 +196,67 @@ import Testing
         #expect(label.problem == nil && DatasetLabel(name: "a/b", tier: .public, purposes: []).problem != nil)
     }
 }
+
+@Suite struct LabelFolderTests {
+    private let folder = FileManager.default.temporaryDirectory.appending(path: "hearth-labels-\(UUID().uuidString)")
+    private let key = SignerKey(name: "labels")
+
+    private func open(_ labels: [DatasetLabel], _ releases: [Release] = []) throws -> LabelFolder {
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        for label in labels {
+            try write("\(try SignedRecord.sign(label, with: key))", "\(label.name).label")
+        }
+        for release in releases {
+            try write("\(try SignedRecord.sign(release, with: key))", "\(release.dataset).release")
+        }
+        try write("# who may label\n\(key.verifier)\n\n", "trusted")
+        return try LabelFolder(folder.path, keyFile: folder.appending(path: "trusted").path)
+    }
+
+    private func write(_ text: String, _ name: String) throws {
+        try Data(text.utf8).write(to: folder.appending(path: name))
+    }
+
+    /// A source that was itself widened without a review is not known, however many steps away.
+    @Test func unsoundSourcesAreNotKnown() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let secret = DatasetLabel(name: "a", tier: .secret, purposes: [.training])
+        let widened = DatasetLabel(name: "b", tier: .internal, purposes: [.training], derivedFrom: ["a"])
+        let made = DatasetLabel(name: "c", tier: .internal, purposes: [.training], derivedFrom: ["b"])
+        let site = Site(name: "s", kind: .edge, country: "DE")
+        let labels = try open([secret, widened, made])
+        #expect(
+            Policy.decide([labels.known("c")], at: site, for: .training, now: 0).reason.contains(
+                "made from b, whose label is not known"))
+        let release = Release(dataset: "b", version: 1, to: .internal, reviewer: "R", reason: "r", decidedAt: 1)
+        let reviewed = try open([], [release])
+        #expect(Policy.decide([reviewed.known("c")], at: site, for: .training, now: 0).isAllowed)
+        #expect(try reviewed.names() == ["a", "b", "c"])
+    }
+
+    @Test func whatCannotBeBelievedIsDenied() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let home = Site(name: "h", kind: .onprem, country: "DE")
+        let labels = try open([
+            DatasetLabel(name: "loop", tier: .public, purposes: [.training], derivedFrom: ["pool"]),
+            DatasetLabel(name: "pool", tier: .public, purposes: [.training], derivedFrom: ["loop"]),
+            DatasetLabel(name: "fine", tier: .public, purposes: [.training]),
+        ])
+        func reason(_ name: String) -> String {
+            let decision = Policy.decide([labels.known(name)], at: home, for: .training, now: 0)
+            return decision.isAllowed ? "allowed" : decision.reason
+        }
+        #expect(reason("fine") == "allowed" && reason("never-labelled") == "allowed")
+        #expect(reason("loop").contains("label is not known"))
+        #expect(reason("../fine").contains("no dataset's name") && reason("").contains("no dataset's name"))
+        try write(try String(contentsOf: folder.appending(path: "fine.label"), encoding: .utf8), "other.label")
+        #expect(reason("other").contains("its label is of 'fine'"))
+        for text in ["", "x", "{}\n\n\u{2014} labels AAAAAAAA\n"] {
+            try write(text, "fine.label")
+            #expect(reason("fine").contains("its label"))
+        }
+        try write("\(key.verifier)\nnot a key\n", "trusted")
+        #expect(throws: SignedRecord.Problem.self) { try LabelFolder(folder.path, keyFile: folder.path + "/trusted") }
+        #expect(throws: SignedRecord.Problem.self) { try LabelFolder(folder.path, keyFile: folder.path + "/none") }
+    }
+}

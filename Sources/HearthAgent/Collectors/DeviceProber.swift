@@ -1,5 +1,6 @@
 import Foundation
 import HearthFleet
+import HearthPolicy
 import HearthRoofline
 import HearthStore
 import Logging
@@ -11,6 +12,7 @@ actor DeviceProber: Service {
     private let folder: URL
     private let config: AgentConfig
     private let node: String
+    private let site: Site?
     private let logger: Logger
     private(set) var devices: [DeviceSummary]?
     private(set) var ceilings: [Ceilings] = []
@@ -18,17 +20,19 @@ actor DeviceProber: Service {
     /// True once every device was probed or given up on.
     private(set) var isReady = false
 
-    init(store: AgentStore, folder: URL, config: AgentConfig, node: String, logger: Logger) {
+    init(store: AgentStore, folder: URL, config: AgentConfig, node: String, site: Site?, logger: Logger) {
         self.store = store
         self.folder = folder
         self.config = config
         self.node = node
+        self.site = site
         self.logger = logger
     }
 
     func registration() -> NodeRegistration? {
         devices.map {
-            NodeRegistration(node: node, bootID: store.bootID, version: HearthVersion.current, devices: $0)
+            NodeRegistration(
+                node: node, bootID: store.bootID, version: HearthVersion.current, devices: $0, site: site)
         }
     }
 

@@ -10,6 +10,8 @@ import ServiceLifecycle
 struct JobSupervisor: Service {
     let store: AgentStore
     let folder: URL
+    /// Settings of what this node lets jobs read; nil means the standard file.
+    let admission: String?
     let logger: Logger
 
     /// One job at a time: the figures of two would not mean anything.
@@ -58,7 +60,8 @@ struct JobSupervisor: Service {
             try FileManager.default.createDirectory(at: child.folder, withIntermediateDirectories: true)
             let spec = child.folder.appending(path: "spec.json")
             try JSONEncoder().encode(assignment.spec).write(to: spec, options: .atomic)
-            try child.start(["run", "--result", child.resultFile.path, spec.path])
+            let admission = self.admission.map { ["--admission", $0] } ?? []
+            try child.start(["run", "--result", child.resultFile.path] + admission + [spec.path])
         } catch {
             // Not startable is an outcome; trying for ever is not.
             try await store.markRunning(assignment)

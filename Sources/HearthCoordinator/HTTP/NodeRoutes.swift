@@ -12,6 +12,11 @@ struct NodeRoutes {
             guard FleetName.isValid(registration.node), FleetName.isValid(registration.bootID) else {
                 throw HTTPError(.badRequest, message: "node, bootID: 1 to 128 letters, digits, '.', '_' or '-'")
             }
+            if let site = registration.site {
+                guard FleetName.isValid(site.name), site.country.utf8.count == 2 else {
+                    throw HTTPError(.badRequest, message: "site: a name as node's, and a country of two letters")
+                }
+            }
             return try JSONBody.response(try await store.register(registration))
         }
         router.post("/v1/nodes/:node/reports") { request, context in

@@ -165,6 +165,7 @@ package enum OpenAPI {
                 bootID: {type: string}
                 version: {type: string}
                 devices: {type: array, items: {$ref: '#/components/schemas/Device'}}
+                site: {$ref: '#/components/schemas/Site'}
             Node:
               type: object
               required: [node, version, devices, health, registeredAt, lastSeenAt, isConnected, ceilings]
@@ -178,6 +179,14 @@ package enum OpenAPI {
                 lastSeenAt: {type: number}
                 isConnected: {type: boolean}
                 ceilings: {type: array, items: {$ref: '#/components/schemas/Ceilings'}}
+                site: {$ref: '#/components/schemas/Site'}
+            Site:
+              type: object
+              required: [name, kind, country]
+              properties:
+                name: {type: string}
+                kind: {type: string, enum: [onprem, edge, cloud]}
+                country: {type: string}
             Sampling:
               type: object
               required: [temperature, topK, topP, minP, seed]
@@ -195,6 +204,8 @@ package enum OpenAPI {
                 name: {type: string}
                 device: {type: string}
                 timeoutSeconds: {type: number}
+                data: {type: array, items: {type: string}}
+                purpose: {type: string, enum: [training, inference, evaluation]}
                 model: {type: string}
                 context: {type: integer}
                 prompt: {type: string}
@@ -220,6 +231,13 @@ package enum OpenAPI {
                 actualSeconds: {type: number}
                 predictedSeconds: {type: number}
                 figures: {type: object, additionalProperties: {type: number}}
+                decision: {type: string}
+                data:
+                  type: array
+                  items:
+                    type: object
+                    required: [name]
+                    properties: {name: {type: string}, version: {type: integer}, tier: {type: string}}
                 ceilings: {$ref: '#/components/schemas/Ceilings'}
             Job:
               type: object

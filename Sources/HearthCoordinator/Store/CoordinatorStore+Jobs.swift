@@ -37,7 +37,7 @@ extension CoordinatorStore {
                     .map(Self.job)
             }, try await nodes()
         )
-        return records.map { Self.explainWaiting($0, nodes) }
+        return records.map { explainWaiting($0, nodes) }
     }
 
     package func job(_ id: String) async throws -> JobRecord {
@@ -45,7 +45,7 @@ extension CoordinatorStore {
             try Row.fetchOne(db, sql: "SELECT * FROM jobs WHERE id = ?", arguments: [id]).map(Self.job)
         }
         guard let row else { throw StoreError(kind: .notFound, message: "no job \(id)") }
-        return Self.explainWaiting(row, try await nodes())
+        return explainWaiting(row, try await nodes())
     }
 
     /// A queued job is cancelled at once, a running one when its node has ended it.
@@ -63,13 +63,12 @@ extension CoordinatorStore {
 
     /// Signs of life, new assignments and cancellations of one node.
     package func poll(_ node: String, _ request: PollRequest) async throws -> PollResponse {
-        try await database.write { db in
+        try await database.write { [placement] db in
             guard let row = try Row.fetchOne(db, sql: "SELECT * FROM nodes WHERE node = ?", arguments: [node]) else {
                 throw StoreError(kind: .notFound, message: "node \(node) is not registered")
             }
             try db.execute(sql: "UPDATE nodes SET last_seen_at = ? WHERE node = ?", arguments: [Self.now(), node])
-            let devices = try JSONColumn.decode([DeviceSummary].self, row["devices"])
-            try Self.assign(node, bootID: row["boot_id"], devices, capacity: request.capacity, db)
+            try Self.assign(row, capacity: request.capacity, placement, db)
             let assigned = try Row.fetchAll(
                 db, sql: "SELECT * FROM jobs WHERE node = ? AND state = 'assigned' ORDER BY number", arguments: [node])
             return PollResponse(
@@ -83,27 +82,31 @@ extension CoordinatorStore {
         }
     }
 
-    /// First come, first served: the oldest queued jobs whose device the node has.
-    private static func assign(
-        _ node: String, bootID: String, _ devices: [DeviceSummary], capacity: Int, _ db: Database
-    ) throws {
+    private var placement: Placement { Placement(labels: labels) }
+
+    /// First come, first served: the oldest queued jobs that may go to the node.
+    private static func assign(_ row: Row, capacity: Int, _ placement: Placement, _ db: Database) throws {
+        let (node, bootID): (String, String) = (row["node"], row["boot_id"])
+        let devices = try JSONColumn.decode([DeviceSummary].self, row["devices"])
+        let site = try site(row)
         let busy = try Int.fetchOne(
             db, sql: "SELECT COUNT(*) FROM jobs WHERE node = ? AND state = 'assigned'", arguments: [node])!
         var free = capacity - busy
         guard free > 0 else { return }
         let cursor = try Row.fetchCursor(db, sql: "SELECT * FROM jobs WHERE state = 'queued' ORDER BY number")
-        var chosen: [String] = []
+        var chosen: [JobRecord] = []
         while free > 0, let row = try cursor.next() {
             let candidate = try job(row)
-            if !offers(devices, candidate.spec.device) { continue }
-            chosen.append(candidate.id)
+            if placement.refusal(candidate.spec, devices, at: site) != nil { continue }
+            chosen.append(candidate)
             free -= 1
         }
-        for id in chosen {
+        for job in chosen {
             try db.execute(
                 sql: "UPDATE jobs SET state = 'assigned', node = ?, boot_id = ? WHERE id = ?",
-                arguments: [node, bootID, id])
-            try record(.assigned, ofJob: id, db)
+                arguments: [node, bootID, job.id])
+            let decision = placement.decision(job.spec, at: site).reason
+            try record(.assigned, ofJob: job.id, decision: decision, db)
         }
     }
 
@@ -117,16 +120,21 @@ extension CoordinatorStore {
         }
     }
 
-    private static func explainWaiting(_ job: JobRecord, _ nodes: [NodeRecord]) -> JobRecord {
+    private func explainWaiting(_ job: JobRecord, _ nodes: [NodeRecord]) -> JobRecord {
         guard job.state == .queued else { return job }
         var job = job
         let connected = nodes.filter(\.isConnected)
+        let refusals = connected.compactMap { node in
+            placement.refusal(job.spec, node.devices, at: node.site).map { (node.node, $0) }
+        }
         if connected.isEmpty {
             job.waitingFor = "no node is connected"
-        } else if !connected.contains(where: { offers($0.devices, job.spec.device) }) {
+        } else if !connected.contains(where: { Self.offers($0.devices, job.spec.device) }) {
             job.waitingFor = "no connected node has device \(job.spec.device)"
+        } else if refusals.count == connected.count {
+            job.waitingFor = "no node may take it: " + refusals.map { "\($0.0) \($0.1)" }.joined(separator: "; ")
         } else {
-            job.waitingFor = "nodes with device \(job.spec.device) are busy"
+            job.waitingFor = "nodes that may take it are busy"
         }
         return job
     }

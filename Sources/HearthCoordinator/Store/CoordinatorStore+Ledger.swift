@@ -15,10 +15,14 @@ extension CoordinatorStore {
         """
 
     /// Adds a step of `job` to the ledger, in the transaction that takes it.
-    static func record(_ kind: LedgerRecord.Kind, of job: JobRecord, _ db: Database) throws {
+    ///
+    /// - Parameter decision: by which rule a node got it.
+    static func record(
+        _ kind: LedgerRecord.Kind, of job: JobRecord, decision: String? = nil, _ db: Database
+    ) throws {
         var record = LedgerRecord(
             kind: kind, job: job.id, attempt: job.attempt, at: now(), spec: try LedgerRecord.digest(job.spec))
-        record.node = job.node
+        (record.node, record.decision) = (job.node, decision)
         if kind == .finished { (record.outcome, record.state) = (job.outcome, job.state) }
         let previous = try Data.fetchOne(
             db, sql: "SELECT hash FROM ledger WHERE job = ? ORDER BY number DESC LIMIT 1", arguments: [job.id])
@@ -30,9 +34,11 @@ extension CoordinatorStore {
     }
 
     /// As `record`, of the job as it is now.
-    static func record(_ kind: LedgerRecord.Kind, ofJob id: String, _ db: Database) throws {
+    static func record(
+        _ kind: LedgerRecord.Kind, ofJob id: String, decision: String? = nil, _ db: Database
+    ) throws {
         guard let row = try Row.fetchOne(db, sql: "SELECT * FROM jobs WHERE id = ?", arguments: [id]) else { return }
-        try record(kind, of: try job(row), db)
+        try record(kind, of: try job(row), decision: decision, db)
     }
 
     /// Leaves from number `first` on.

@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import HearthFleet
+import HearthPolicy
 import HearthRoofline
 import HearthStore
 
@@ -12,11 +13,14 @@ extension CoordinatorStore {
         return try await database.write { db in
             try db.execute(
                 sql: """
-                    INSERT INTO nodes VALUES (?, ?, ?, ?, 'starting', NULL, ?, ?)
+                    INSERT INTO nodes VALUES (?, ?, ?, ?, 'starting', NULL, ?, ?, ?)
                     ON CONFLICT(node) DO UPDATE SET boot_id = excluded.boot_id, version = excluded.version,
-                        devices = excluded.devices, last_seen_at = excluded.last_seen_at
+                        devices = excluded.devices, last_seen_at = excluded.last_seen_at, site = excluded.site
                     """,
-                arguments: [registration.node, registration.bootID, registration.version, devices, now, now])
+                arguments: [
+                    registration.node, registration.bootID, registration.version, devices, now, now,
+                    try registration.site.map { try JSONColumn.encode($0) },
+                ])
             let lost = JobOutcome(
                 exitCode: 70, message: "node \(registration.node) came back with an empty state folder",
                 actualSeconds: 0)
@@ -36,6 +40,10 @@ extension CoordinatorStore {
                     """, arguments: [registration.node, registration.bootID])
             return ReportAck(watermark: try Self.watermark(db, registration.node, registration.bootID))
         }
+    }
+
+    static func site(_ row: Row) throws -> Site? {
+        try (row["site"] as String?).map { try JSONColumn.decode(Site.self, $0) }
     }
 
     static func watermark(_ db: Database, _ node: String, _ bootID: String) throws -> Int64 {
@@ -59,12 +67,14 @@ extension CoordinatorStore {
             }
             return try Row.fetchAll(db, sql: "SELECT * FROM nodes ORDER BY node").map { row in
                 let lastSeen: Double = row["last_seen_at"]
-                return NodeRecord(
+                var record = NodeRecord(
                     node: row["node"], version: row["version"],
                     devices: try JSONColumn.decode([DeviceSummary].self, row["devices"]),
                     health: NodeHealth(rawValue: row["health"]) ?? .suspect, evidence: row["evidence"],
                     registeredAt: row["registered_at"], lastSeenAt: lastSeen,
                     isConnected: now - lastSeen < Self.silenceSeconds, ceilings: newest[row["node"]] ?? [])
+                record.site = try Self.site(row)
+                return record
             }
         }
     }

@@ -1,12 +1,15 @@
 import Foundation
 import GRDB
 import HearthFleet
+import HearthPolicy
 import HearthRoofline
 import HearthStore
 
 /// Everything the coordinator knows, in one SQLite file: WAL, and an acknowledged write is on disk.
 public final class CoordinatorStore: Sendable {
     let database: DatabaseQueue
+    /// What is known of data; nil: where it may be is left to the nodes.
+    let labels: LabelFolder?
 
     /// A node not heard from for this long counts as disconnected.
     static let silenceSeconds = 45.0
@@ -14,7 +17,8 @@ public final class CoordinatorStore: Sendable {
     /// Opens or makes `coordinator.sqlite` in `folder`.
     ///
     /// - Throws: `ConfigError` when the file is damaged or cannot be opened; nothing is changed then.
-    public init(folder: String) throws {
+    public init(folder: String, labels: LabelFolder? = nil) throws {
+        self.labels = labels
         try StateFolder.prepare(folder)
         database = try SQLiteFile.open("\(folder)/coordinator.sqlite", migrator: Self.migrator)
     }
@@ -50,6 +54,7 @@ public final class CoordinatorStore: Sendable {
                     """)
         }
         migrator.registerMigration("v2") { try $0.execute(sql: ledgerSchema) }
+        migrator.registerMigration("v3") { try $0.execute(sql: "ALTER TABLE nodes ADD COLUMN site TEXT") }
         return migrator
     }
 

@@ -16,6 +16,8 @@ struct LedgerRecord: Codable {
     /// SHA-256 of the job's spec in its canonical form: what was asked for.
     let spec: String
     var node: String?
+    /// Why the node might have it.
+    var decision: String?
     var outcome: JobOutcome?
     var state: JobState?
     /// Hash of the job's leaf before this one: the steps of a job are a chain.

@@ -33,6 +33,9 @@ struct AgentCommand: AsyncParsableCommand {
     @Option(help: "Folder for spool and jobs.") var state: String?
     @Option(help: "The coordinator's token file.") var tokenFile: String?
     @Option(help: "The node's name; the host's when left out.") var name: String?
+    @Option(
+        help: "Where this node is and which labels it trusts (YAML); /etc/hearth/admission.yaml where there is one.")
+    var admission: String?
     @Option(help: "Comma-separated devices to measure; the CPU and hardware GPUs when left out.") var devices: String?
 
     func run() async throws {
@@ -42,6 +45,7 @@ struct AgentCommand: AsyncParsableCommand {
         settings.state = state ?? settings.state
         settings.tokenFile = tokenFile ?? settings.tokenFile
         settings.name = name ?? settings.name
+        settings.admission = admission ?? settings.admission
         settings.devices = devices.map { $0.split(separator: ",").map(String.init) } ?? settings.devices
         try await Agent(config: settings, logger: Log.make("agent")).run()
     }

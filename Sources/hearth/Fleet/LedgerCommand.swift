@@ -5,12 +5,14 @@ import HearthLedger
 
 struct LedgerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "ledger", abstract: "Copy the coordinator's log of what ran, and check copies without any service.",
+        commandName: "ledger",
+        abstract: "Copy the coordinator's log of what ran, and check copies without any service.",
         subcommands: [Export.self, Verify.self, Show.self, Prove.self, Check.self, Witness.self])
 
     /// Which keys are trusted, by text or by a file that holds it.
     static func key(_ text: String) throws -> VerifierKey {
-        let known = FileManager.default.fileExists(atPath: text) ? try String(contentsOfFile: text, encoding: .utf8) : text
+        let known =
+            FileManager.default.fileExists(atPath: text) ? try String(contentsOfFile: text, encoding: .utf8) : text
         guard let key = VerifierKey(known.trimmingCharacters(in: .whitespacesAndNewlines)) else {
             throw CommandFailure(.badInput, "'\(text.prefix(80))' is neither a verifier's key nor a file with one")
         }
@@ -30,7 +32,9 @@ struct LedgerCommand: AsyncParsableCommand {
 
     struct Export: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Copy the log into a folder: leaves.jsonl and a signed checkpoint. A copy that is there is held against it.")
+            abstract:
+                "Copy the log into a folder: leaves.jsonl and a signed checkpoint. A copy that is there is held against it."
+        )
 
         @Argument(help: "Folder; made where there is none.") var folder: String
         @OptionGroup var options: CoordinatorOptions
@@ -47,7 +51,9 @@ struct LedgerCommand: AsyncParsableCommand {
             while leaves.count < checkpoint.size {
                 let page = try await client.text("/v1/ledger/leaves?from=\(leaves.count)")
                 let lines = page.utf8.split(separator: UInt8(ascii: "\n"))
-                guard !lines.isEmpty else { throw CommandFailure(.badInput, "the coordinator has fewer leaves than it signed") }
+                guard !lines.isEmpty else {
+                    throw CommandFailure(.badInput, "the coordinator has fewer leaves than it signed")
+                }
                 leaves += lines.prefix(checkpoint.size - leaves.count).map { Data($0) }
                 if Terminal.errorIsTerminal { Terminal.progress("\(leaves.count) of \(checkpoint.size) leaves") }
             }
@@ -57,7 +63,8 @@ struct LedgerCommand: AsyncParsableCommand {
                 let known = try Checkpoint(before)
                 guard copy.begins(with: known), signer.name == known.origin else {
                     throw CommandFailure(
-                        .badInput, "\(old.path): the log does not begin as this older checkpoint says; nothing was written")
+                        .badInput,
+                        "\(old.path): the log does not begin as this older checkpoint says; nothing was written")
                 }
             }
             let text = leaves.map { String(decoding: $0, as: UTF8.self) + "\n" }.joined()
@@ -112,14 +119,17 @@ struct LedgerCommand: AsyncParsableCommand {
         func run() throws {
             let copy = try LedgerCommand.copy(folder)
             guard let proof = copy.proof(of: index) else {
-                throw CommandFailure(.badInput, "\(folder): no leaf \(index) of \(copy.leaves.count) under a checkpoint of \(copy.checkpoint.size)")
+                throw CommandFailure(
+                    .badInput,
+                    "\(folder): no leaf \(index) of \(copy.leaves.count) under a checkpoint of \(copy.checkpoint.size)")
             }
             Terminal.out("\(proof)", terminator: "")
         }
     }
 
     struct Check: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Check a leaf's proof: needs the leaf and the key only.")
+        static let configuration = CommandConfiguration(
+            abstract: "Check a leaf's proof: needs the leaf and the key only.")
 
         @Argument(help: "File with the leaf.") var leaf: String
         @Argument(help: "File with the proof.") var proof: String
@@ -140,9 +150,11 @@ struct LedgerCommand: AsyncParsableCommand {
     struct Witness: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Sign a copy's checkpoint as a witness, if it grew from the one this witness signed last.",
-            discussion: "What was signed last is kept beside the key, as KEY.last. A new key is made where there is none.")
+            discussion:
+                "What was signed last is kept beside the key, as KEY.last. A new key is made where there is none.")
 
-        @Argument(help: "Folder that `hearth ledger export` wrote; its checkpoint gets the signature.") var folder: String
+        @Argument(help: "Folder that `hearth ledger export` wrote; its checkpoint gets the signature.") var folder:
+            String
         @Option(help: "The witness's private key.") var keyFile: String
         @Option(help: "The witness's name, for a new key.") var name = "witness"
         @Option(help: "The log's key, or a file with it.") var key: String

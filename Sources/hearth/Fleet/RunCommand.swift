@@ -12,6 +12,9 @@ struct RunCommand: AsyncParsableCommand {
 
     @Argument(help: "Job spec: YAML, or JSON as the coordinator sends it.") var spec: String
     @Option(help: "Write the outcome to this file as JSON, complete or not at all.") var result: String?
+    @Option(
+        help: "Where this node is and which labels it trusts (YAML); /etc/hearth/admission.yaml where there is one.")
+    var admission: String?
 
     func run() async throws {
         let started = ContinuousClock.now
@@ -21,7 +24,9 @@ struct RunCommand: AsyncParsableCommand {
             try? record(JobOutcome(exitCode: status.rawValue, message: message, actualSeconds: elapsed))
         }
         do {
+            let admitted = try Admission(path: admission).admit(job)
             var outcome = try await JobRunner(job).run()
+            (outcome.data, outcome.decision) = (admitted.data, admitted.decision)
             outcome.actualSeconds = (ContinuousClock.now - started).seconds
             try record(outcome)
         } catch {

@@ -1,0 +1,28 @@
+import Foundation
+import HearthFleet
+import HearthPolicy
+
+/// Whether a job may go to a node: its device, and the labels of what it reads.
+struct Placement {
+    /// nil: where data may be is left to the nodes.
+    let labels: LabelFolder?
+
+    /// Why `spec` may not run on a node with `devices` at `site`; nil where it may.
+    func refusal(_ spec: JobSpec, _ devices: [DeviceSummary], at site: Site?) -> String? {
+        guard CoordinatorStore.offers(devices, spec.device) else { return "has no device \(spec.device)" }
+        let decision = decision(spec, at: site)
+        return decision.isAllowed ? nil : decision.reason
+    }
+
+    /// What the labels say: the rule that the node holds the job to once more.
+    func decision(_ spec: JobSpec, at site: Site?) -> (isAllowed: Bool, reason: String) {
+        guard let labels else { return (true, "left to the node") }
+        let names = spec.data ?? (spec.input == nil ? [] : ["the input file"])
+        if names.isEmpty { return (true, "no data is read") }
+        guard let site else { return (false, "has not said at which site it is") }
+        let data = spec.data.map { $0.map { labels.known($0) } } ?? [KnownData(name: names[0], label: nil)]
+        let decision = Policy.decide(
+            data, at: site, for: spec.purpose ?? .inference, now: Int(Date().timeIntervalSince1970))
+        return (decision.isAllowed, decision.reason)
+    }
+}

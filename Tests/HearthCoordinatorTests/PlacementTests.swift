@@ -1,0 +1,105 @@
+import Foundation
+import HearthCoordinator
+import HearthFleet
+import HearthJSON
+import HearthLedger
+import HearthPolicy
+import Support
+import Testing
+
+/// Where the coordinator sends jobs that read labelled data.
+@Suite struct PlacementTests {
+    private static let sites = [
+        Site(name: "home", kind: .onprem, country: "DE"), Site(name: "branch", kind: .edge, country: "FR"),
+        Site(name: "cloud-1", kind: .cloud, country: "IE"),
+    ]
+
+    private func labels(_ all: [DatasetLabel], in folder: String, _ key: SignerKey) throws -> LabelFolder {
+        for label in all {
+            let note = try SignedRecord.sign(label, with: key)
+            try Data("\(note)".utf8).write(to: URL(fileURLWithPath: "\(folder)/\(label.name).label"))
+        }
+        try Data("\(key.verifier)\n".utf8).write(to: URL(fileURLWithPath: "\(folder)/trusted"))
+        return try LabelFolder(folder, keyFile: "\(folder)/trusted")
+    }
+
+    private func store(_ labels: LabelFolder?) async throws -> CoordinatorStore {
+        let store = try CoordinatorStore(folder: try TestPaths.temporaryFolder(), labels: labels)
+        for site in Self.sites {
+            _ = try await store.register(
+                NodeRegistration(
+                    node: site.name, bootID: "b", version: "1", devices: [TestService.device], site: site))
+        }
+        _ = try await store.register(
+            NodeRegistration(node: "unsaid", bootID: "b", version: "1", devices: [TestService.device]))
+        return store
+    }
+
+    private func spec(_ data: [String]?, _ purpose: Purpose = .training) -> JobSpec {
+        var spec = JobSpec(kind: .probe, name: "p", device: "cpu")
+        (spec.data, spec.purpose) = (data, purpose)
+        return spec
+    }
+
+    /// Which nodes, asked one after the other, get the job.
+    private func takers(_ spec: JobSpec, _ store: CoordinatorStore) async throws -> [String] {
+        var takers: [String] = []
+        for node in Self.sites.map(\.name) + ["unsaid"] {
+            let id = try await store.submit(spec, key: nil).id
+            let got = try await store.poll(node, PollRequest(waitSeconds: 0, capacity: 1, spooledReports: 0))
+            if got.assignments.contains(where: { $0.job == id }) {
+                takers.append(node)
+                let outcome = JobOutcome(exitCode: 0, actualSeconds: 1)
+                let seq = Int64(takers.count) + 1000 * Int64(id.dropFirst(4))!
+                let report = Report(seq: seq, at: 1, body: .jobFinished(job: id, attempt: 1, outcome: outcome))
+                _ = try await store.store(ReportBatch(bootID: "b", reports: [report]), from: node)
+            } else {
+                _ = try await store.cancel(id)
+            }
+        }
+        return takers
+    }
+
+    @Test func jobsGoWhereTheirDataMay() async throws {
+        let folder = try TestPaths.temporaryFolder()
+        let key = SignerKey(name: "labels")
+        let known = try labels(
+            [
+                DatasetLabel(name: "open", tier: .public, purposes: [.training]),
+                DatasetLabel(name: "people", tier: .personal, purposes: [.training]),
+                DatasetLabel(name: "plans", tier: .secret, purposes: [.training]),
+                DatasetLabel(name: "named", tier: .internal, sites: ["cloud-1"], purposes: [.training]),
+            ], in: folder, key)
+        let store = try await store(known)
+        for (data, expected) in [
+            (nil, "home branch cloud-1 unsaid"), (["open"], "home branch cloud-1"), (["people"], "home branch"),
+            (["plans"], "home"), (["named"], "cloud-1"), (["open", "plans"], "home"), (["named", "plans"], ""),
+            (["unlabelled"], "home"),
+        ] as [([String]?, String)] {
+            #expect(try await takers(spec(data), store).joined(separator: " ") == expected, "\(data ?? [])")
+        }
+        #expect(try await takers(spec(["open"], .inference), store).isEmpty)
+
+        // What waits says why, and the ledger by which rule a node got what.
+        let id = try await store.submit(spec(["named", "plans"]), key: nil).id
+        let reason = try #require(try await store.job(id).waitingFor)
+        for part in ["no node may take it", "home named: may not be at home", "cloud-1 plans: is secret", "unsaid has not said"] {
+            #expect(reason.contains(part), "\(reason)")
+        }
+        let leaves = try await store.leaves(from: 0, limit: 1000).map { try JSONValue($0) }
+        let decisions = Set(leaves.compactMap { $0["decision"]?.string })
+        #expect(decisions.contains("the label of open allows it; the label of plans allows it"))
+        #expect(decisions.contains("unlabelled has no label and stays on-prem") && decisions.contains("no data is read"))
+
+        // A label that somebody changed is no label.
+        let file = URL(fileURLWithPath: "\(folder)/plans.label")
+        let text = try String(contentsOf: file, encoding: .utf8)
+        try Data(text.replacingOccurrences(of: "secret", with: "public").utf8).write(to: file)
+        #expect(try await takers(spec(["plans"]), store).isEmpty)
+    }
+
+    /// Without labels of its own the coordinator leaves it to the nodes, which refuse for themselves.
+    @Test func withoutLabelsNodesDecide() async throws {
+        #expect(try await takers(spec(["plans"]), try await store(nil)).count == 4)
+    }
+}
