@@ -6,7 +6,7 @@ export HEARTH_COORDINATOR ?= http://127.0.0.1:7070
 export HEARTH_TOKEN_FILE ?= $(STATE)/coordinator/token
 export HEARTH_STATE := $(STATE)
 
-.PHONY: help setup build model run up down test bench bench-peers bench-vulkan-peers bench-llm-peers shaders format lint clean
+.PHONY: help setup build model run demo-fleet up down test bench bench-peers bench-vulkan-peers bench-llm-peers shaders format lint clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | sort | expand -t 12
@@ -22,6 +22,9 @@ model: ## Fetch the default model into the cache, checked
 
 run: build model ## Run a real model as a job through coordinator and agent, then stop
 	@scripts/demo
+
+demo-fleet: build model ## Three sites on this host: jobs go where their data may be, and a proof of one
+	@scripts/demo-fleet
 
 up: build model ## Start coordinator and agent, leave them running
 	@scripts/fleet up
