@@ -72,7 +72,7 @@ let package = Package(
         .target(
             name: "HearthAgent",
             dependencies: [
-                "CProcess", "HearthFleet", "HearthPolicy", "HearthStore",
+                "CProcess", "HearthFleet", "HearthPolicy", "HearthStore", "HearthTelemetry",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Hummingbird", package: "hummingbird"),

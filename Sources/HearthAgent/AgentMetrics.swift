@@ -1,5 +1,6 @@
 import HearthFleet
 import HearthRoofline
+import HearthTelemetry
 import Hummingbird
 import NIOCore
 
@@ -7,17 +8,34 @@ import NIOCore
 enum AgentMetrics {
     static func router(store: AgentStore, prober: DeviceProber, link: CoordinatorLink) -> Router<BasicRequestContext> {
         let router = Router(context: BasicRequestContext.self)
+        let energy = EnergyMeter()
         router.get("/healthz") { _, _ in "ok\n" }
         router.get("/metrics") { _, _ in
-            let text = Self.text(
-                ceilings: await prober.ceilings, health: await prober.health,
-                isRegistered: await link.isRegistered, spooled: try await store.pendingCount(),
-                jobs: try await store.activeJobs().count)
+            let text =
+                Self.text(of: Host().metrics(), energy: energy.read())
+                + Self.text(
+                    ceilings: await prober.ceilings, health: await prober.health,
+                    isRegistered: await link.isRegistered, spooled: try await store.pendingCount(),
+                    jobs: try await store.activeJobs().count)
             return Response(
                 status: .ok, headers: [.contentType: "text/plain; version=0.0.4"],
                 body: .init(byteBuffer: ByteBuffer(string: text)))
         }
         return router
+    }
+
+    private static func text(of metrics: [Metric], energy: [EnergyMeter.Reading]) -> String {
+        var out = PrometheusText()
+        for metric in metrics {
+            let samples = metric.samples.map {
+                ($0.labels.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }, $0.value)
+            }
+            out.add(metric.name, metric.isCounter ? .counter : .gauge, help: metric.help, samples)
+        }
+        out.add(
+            "hearth_energy_joules_total", .counter, help: "Energy of parts of this machine since the agent's start.",
+            energy.map { ([("domain", $0.domain)], $0.joules) })
+        return out.text
     }
 
     static func text(ceilings: [Ceilings], health: NodeHealth, isRegistered: Bool, spooled: Int, jobs: Int) -> String {

@@ -1,4 +1,3 @@
-import Foundation
 import Synchronization
 
 /// What parts of this machine have used since the meter was made, from the kernel's counters: RAPL (packages and memory; root reads them)
@@ -21,18 +20,19 @@ public final class EnergyMeter: Sendable {
         var microjoules: UInt64 = 0
     }
 
+    private let host: Host
     private let counters: Mutex<[Counter]>
 
-    /// - Parameter sys: where sysfs is.
-    public init(sys: String = "/sys") {
-        counters = Mutex(Self.rapl("\(sys)/class/powercap") + Self.sensors("\(sys)/class/hwmon"))
+    public init(_ host: Host = Host()) {
+        self.host = host
+        counters = Mutex(Self.rapl(host) + Self.sensors(host))
     }
 
     /// Each domain's energy so far. A counter that wraps does so in about an hour under load: read more often than that.
     public func read() -> [Reading] {
         counters.withLock { counters in
             for index in counters.indices {
-                guard let now = Self.number(counters[index].file) else { continue }
+                guard let now = Self.microjoules(host, counters[index].file) else { continue }
                 let last = counters[index].last
                 if now >= last {
                     counters[index].microjoules += now - last
@@ -46,35 +46,28 @@ public final class EnergyMeter: Sendable {
     }
 
     /// `intel-rapl:0` is a package, `intel-rapl:0:0` a part of it; memory alone is not in its package's sum.
-    private static func rapl(_ folder: String) -> [Counter] {
-        entries(folder, prefix: "intel-rapl:").compactMap { entry in
+    private static func rapl(_ host: Host) -> [Counter] {
+        let folder = "/sys/class/powercap"
+        return host.names(folder).filter { $0.hasPrefix("intel-rapl:") }.compactMap { entry in
             let indices = entry.dropFirst("intel-rapl:".count).split(separator: ":")
-            guard let name = text("\(folder)/\(entry)/name"), indices.count == 1 || name == "dram",
-                let last = number("\(folder)/\(entry)/energy_uj")
+            guard let name = host.text("\(folder)/\(entry)/name"), indices.count == 1 || name == "dram",
+                let last = microjoules(host, "\(folder)/\(entry)/energy_uj")
             else { return nil }
             return Counter(
                 domain: name == "dram" ? "dram-\(indices[0])" : name, file: "\(folder)/\(entry)/energy_uj",
-                range: number("\(folder)/\(entry)/max_energy_range_uj"), last: last)
+                range: microjoules(host, "\(folder)/\(entry)/max_energy_range_uj"), last: last)
         }
     }
 
-    private static func sensors(_ folder: String) -> [Counter] {
-        entries(folder, prefix: "hwmon").compactMap { entry in
+    private static func sensors(_ host: Host) -> [Counter] {
+        let folder = "/sys/class/hwmon"
+        return host.numbered(folder, prefix: "hwmon").compactMap { entry in
             let file = "\(folder)/\(entry)/energy1_input"
-            guard let last = number(file) else { return nil }
-            let name = text("\(folder)/\(entry)/name") ?? "hwmon"
+            guard let last = microjoules(host, file) else { return nil }
+            let name = host.text("\(folder)/\(entry)/name") ?? "hwmon"
             return Counter(domain: "\(name)-\(entry.dropFirst("hwmon".count))", file: file, range: nil, last: last)
         }
     }
 
-    private static func entries(_ folder: String, prefix: String) -> [String] {
-        let all = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-        return all.filter { $0.hasPrefix(prefix) }.sorted()
-    }
-
-    private static func text(_ file: String) -> String? {
-        (try? String(contentsOfFile: file, encoding: .utf8))?.trimmingCharacters(in: .whitespacesAndNewlines)
-    }
-
-    private static func number(_ file: String) -> UInt64? { text(file).flatMap { UInt64($0) } }
+    private static func microjoules(_ host: Host, _ file: String) -> UInt64? { host.text(file).flatMap { UInt64($0) } }
 }

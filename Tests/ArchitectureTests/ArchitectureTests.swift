@@ -24,7 +24,9 @@ import Testing
         "HearthBench": ["HearthKernels", "HearthCompute", "HearthRoofline"],
         "HearthFleet": ["HearthPolicy", "HearthRoofline"],
         "HearthStore": ["HearthFleet"],
-        "HearthAgent": ["HearthFleet", "HearthPolicy", "HearthStore", "HearthRoofline", "CProcess"],
+        "HearthAgent": [
+            "HearthFleet", "HearthPolicy", "HearthStore", "HearthRoofline", "HearthTelemetry", "CProcess",
+        ],
         "HearthCoordinator": [
             "HearthFleet", "HearthJSON", "HearthLedger", "HearthPolicy", "HearthStore", "HearthRoofline",
         ],

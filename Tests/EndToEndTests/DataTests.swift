@@ -38,33 +38,51 @@ import Testing
         let (home, cloud) = (try site("home", "onprem"), try site("cloud-1", "cloud"))
         try write("", "trusted")
         let letters = try write(#"{"prompt":"a"}"#, "letters.jsonl")
-        let added = try data("add", "letters", letters, "--tier", "personal", "--purpose", "inference", "--purpose", "training")
-        #expect(added.status == 0 && added.out.hasPrefix("letters version 1: personal, for inference, training, at every site"))
+        let added = try data(
+            "add", "letters", letters, "--tier", "personal", "--purpose", "inference", "--purpose", "training")
+        #expect(
+            added.status == 0
+                && added.out.hasPrefix("letters version 1: personal, for inference, training, at every site"))
         // Nobody is trusted yet.
         #expect(try data("list").out.contains("no trusted key signed it"))
         #expect(try data("decide", "letters", "--purpose", "inference", "--admission", home).status == 77)
         try trust(added)
-        #expect(try data("decide", "letters", "--purpose", "inference", "--admission", home).out == "allowed: the label of letters allows it\n")
+        #expect(
+            try data("decide", "letters", "--purpose", "inference", "--admission", home).out
+                == "allowed: the label of letters allows it\n")
         let refused = try data("decide", "letters", "--purpose", "inference", "--admission", cloud)
-        #expect(refused.status == 77 && refused.error.contains("letters: is personal: never in cloud sites, as cloud-1 is"))
-        #expect(try data("decide", "letters", "--purpose", "evaluation", "--admission", home).error.contains("may not be used for evaluation"))
-        #expect(try data("decide", "other", "--purpose", "training", "--admission", cloud).error.contains("has no label: on-prem only"))
+        #expect(
+            refused.status == 77 && refused.error.contains("letters: is personal: never in cloud sites, as cloud-1 is"))
+        #expect(
+            try data("decide", "letters", "--purpose", "evaluation", "--admission", home).error.contains(
+                "may not be used for evaluation"))
+        #expect(
+            try data("decide", "other", "--purpose", "training", "--admission", cloud).error.contains(
+                "has no label: on-prem only"))
 
         // What is made from it is as strict, until somebody signs for less.
         let anonymous = try write("{}", "anonymous.jsonl")
         let made = try data("add", "anonymous", anonymous, "--from", "letters", "--tier", "anonymised")
         #expect(made.status == 0 && made.error.contains("refused until a release is signed"))
-        #expect(try data("decide", "anonymous", "--purpose", "training", "--admission", home).error.contains("allows more than what it was made from"))
+        #expect(
+            try data("decide", "anonymous", "--purpose", "training", "--admission", home).error.contains(
+                "allows more than what it was made from"))
         let released = try data("release", "anonymous", "--reviewer", "R. Viewer", "--reason", "k = 20")
         #expect(released.status == 0, "\(released.error)")
-        #expect(try data("decide", "anonymous", "--purpose", "training", "--admission", cloud).out.contains("released as anonymised by R. Viewer"))
+        #expect(
+            try data("decide", "anonymous", "--purpose", "training", "--admission", cloud).out.contains(
+                "released as anonymised by R. Viewer"))
         // A changed label needs a new review.
         #expect(try data("label", "anonymous", "--purpose", "training").out.hasPrefix("anonymous version 2"))
         #expect(try data("decide", "anonymous", "--purpose", "training", "--admission", cloud).status == 77)
 
-        #expect(try data("add", "letters", letters, "--tier", "public", "--purpose", "training").error.contains("has a label already"))
+        #expect(
+            try data("add", "letters", letters, "--tier", "public", "--purpose", "training").error.contains(
+                "has a label already"))
         #expect(try data("add", "../x", letters, "--tier", "public", "--purpose", "training").status == 65)
-        #expect(try data("add", "x", folder + "/none", "--tier", "public", "--purpose", "training").error.contains("no such file"))
+        #expect(
+            try data("add", "x", folder + "/none", "--tier", "public", "--purpose", "training").error.contains(
+                "no such file"))
         #expect(try data("label", "letters", "--expires", "tomorrow").error.contains("is not a time"))
         // One letter of a signed label.
         let text = try String(contentsOfFile: "\(folder)/labels/letters.label", encoding: .utf8)
@@ -84,10 +102,12 @@ import Testing
             let result = "\(folder)/outcome.json"
             let ended = try Program.run(
                 ["run", "--result", result] + (admission.map { ["--admission", $0] } ?? []) + [file])
-            let outcome = try JSONDecoder().decode(JobOutcome.self, from: Data(contentsOf: URL(fileURLWithPath: result)))
+            let outcome = try JSONDecoder().decode(
+                JobOutcome.self, from: Data(contentsOf: URL(fileURLWithPath: result)))
             return (ended, outcome)
         }
-        let batch = "kind: generate\nmodel: none.gguf\ninput: letters.jsonl\noutput: out.jsonl\ndevice: cpu\npurpose: inference\n"
+        let batch =
+            "kind: generate\nmodel: none.gguf\ninput: letters.jsonl\noutput: out.jsonl\ndevice: cpu\npurpose: inference\n"
         let named = batch + "data: [letters]\n"
         var (ended, outcome) = try run(named, cloud)
         #expect(ended.status == 77 && outcome.exitCode == 77 && outcome.message?.contains("letters: is secret") == true)

@@ -83,13 +83,16 @@ import Testing
         // What waits says why, and the ledger by which rule a node got what.
         let id = try await store.submit(spec(["named", "plans"]), key: nil).id
         let reason = try #require(try await store.job(id).waitingFor)
-        for part in ["no node may take it", "home named: may not be at home", "cloud-1 plans: is secret", "unsaid has not said"] {
+        for part in [
+            "no node may take it", "home named: may not be at home", "cloud-1 plans: is secret", "unsaid has not said",
+        ] {
             #expect(reason.contains(part), "\(reason)")
         }
         let leaves = try await store.leaves(from: 0, limit: 1000).map { try JSONValue($0) }
         let decisions = Set(leaves.compactMap { $0["decision"]?.string })
         #expect(decisions.contains("the label of open allows it; the label of plans allows it"))
-        #expect(decisions.contains("unlabelled has no label and stays on-prem") && decisions.contains("no data is read"))
+        #expect(
+            decisions.contains("unlabelled has no label and stays on-prem") && decisions.contains("no data is read"))
 
         // A label that somebody changed is no label.
         let file = URL(fileURLWithPath: "\(folder)/plans.label")

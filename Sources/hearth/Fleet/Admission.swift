@@ -21,7 +21,8 @@ struct Admission {
         guard let config else {
             guard let data = spec.data else { return Admitted() }
             throw refusal(
-                "\(data.joined(separator: ", ")): this machine has no \(AdmissionConfig.standardPath): what it may read is not known")
+                "\(data.joined(separator: ", ")): this machine has no \(AdmissionConfig.standardPath): what it may read is not known"
+            )
         }
         // A file of requests is data too, named or not.
         let inputs = [spec.input].compactMap { $0 }

@@ -68,7 +68,8 @@ struct DataCommand: ParsableCommand {
             if !site.isEmpty { label.sites = Set(site) }
             guard let expires else { return }
             guard let date = try? Date(expires, strategy: .iso8601) else {
-                throw CommandFailure(.badInput, "--expires '\(expires.prefix(40))' is not a time like 2027-01-31T00:00:00Z")
+                throw CommandFailure(
+                    .badInput, "--expires '\(expires.prefix(40))' is not a time like 2027-01-31T00:00:00Z")
             }
             label.expiresAt = Int(date.timeIntervalSince1970)
         }
@@ -80,7 +81,8 @@ struct DataCommand: ParsableCommand {
 
         @Argument(help: "The dataset's name.") var name: String
         @Argument(help: "Its files.") var files: [String]
-        @Option(name: .customLong("from"), help: "A dataset that it was made from; may be repeated.") var sources: [String] = []
+        @Option(name: .customLong("from"), help: "A dataset that it was made from; may be repeated.") var sources:
+            [String] = []
         @OptionGroup var terms: Terms
         @OptionGroup var signer: Signer
         @OptionGroup var options: Options
@@ -103,7 +105,8 @@ struct DataCommand: ParsableCommand {
             try options.write(label, "\(name).label", with: key)
             Terminal.out(DataCommand.line(label))
             if let excess = label.excess(over: sources) {
-                Terminal.error("\(name) allows more than what it was made from (\(excess)): refused until a release is signed")
+                Terminal.error(
+                    "\(name) allows more than what it was made from (\(excess)): refused until a release is signed")
             }
             Terminal.error("signed by \(key.verifier)")
         }
@@ -171,7 +174,8 @@ struct DataCommand: ParsableCommand {
                     continue
                 }
                 table.add(
-                    name, "\(label.version)", label.tier.rawValue, label.purposes.map(\.rawValue).sorted().joined(separator: ","),
+                    name, "\(label.version)", label.tier.rawValue,
+                    label.purposes.map(\.rawValue).sorted().joined(separator: ","),
                     label.sites?.sorted().joined(separator: ",") ?? "as the tier", DataCommand.date(label.expiresAt),
                     "\(label.shards.count)", Policy.derivationProblem(known) ?? "")
             }
