@@ -62,7 +62,9 @@ let package = Package(
         .target(name: "HearthBench", dependencies: ["HearthKernels"]),
 
         // Control plane.
-        .target(name: "HearthPolicy", dependencies: ["HearthJSON", "HearthLedger"]),
+        .target(
+            name: "HearthPolicy",
+            dependencies: ["HearthJSON", "HearthLedger", .product(name: "Crypto", package: "swift-crypto")]),
         .target(
             name: "HearthLedger", dependencies: ["HearthJSON", .product(name: "Crypto", package: "swift-crypto")]),
         .target(
@@ -132,7 +134,9 @@ let package = Package(
         .testTarget(name: "HearthBenchTests", dependencies: ["HearthBench", "HearthCompute", "HearthRoofline"]),
         .testTarget(name: "HearthFormatsTests", dependencies: ["HearthFormats", "Support"]),
         .testTarget(name: "HearthJSONTests", dependencies: ["HearthJSON"]),
-        .testTarget(name: "HearthLedgerTests", dependencies: ["HearthLedger", "Support"]),
+        .testTarget(
+            name: "HearthLedgerTests",
+            dependencies: ["HearthLedger", .product(name: "Crypto", package: "swift-crypto")]),
         .testTarget(name: "HearthPolicyTests", dependencies: ["HearthLedger", "HearthPolicy"]),
         .testTarget(name: "HearthTelemetryTests", dependencies: ["HearthTelemetry", "Support"]),
         .testTarget(name: "HearthGrammarTests", dependencies: ["HearthGrammar", "HearthJSON", "Support"]),

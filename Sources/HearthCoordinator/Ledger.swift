@@ -20,17 +20,25 @@ package actor Ledger {
         self.store = store
         signedFile = "\(folder)/ledger.checkpoint"
         do {
+            // A new key would make another log of this one.
+            if FileManager.default.fileExists(atPath: signedFile),
+                !FileManager.default.fileExists(atPath: "\(folder)/ledger.key")
+            {
+                throw SignedNote.Problem(
+                    "\(folder)/ledger.key is gone, and \(signedFile) was signed with it: restore it")
+            }
             key = try KeyFile.readOrCreate("\(folder)/ledger.key", name: "\(name)/hearth")
             try Data("\(key.verifier)\n".utf8).write(to: URL(fileURLWithPath: "\(folder)/ledger.pub"))
         } catch { throw ConfigError("\(error)") }
     }
 
-    /// Reads the log, and holds it against what was signed last.
+    /// Reads the log, holds it against what was signed last, and signs what has come since.
     ///
     /// - Throws: `ConfigError` where the database is not the log that was signed.
     package func start() async throws {
         try await grow()
         if FileManager.default.fileExists(atPath: signedFile) { try check() }
+        _ = try await checkpoint()
     }
 
     private func check() throws {
@@ -45,7 +53,7 @@ package actor Ledger {
             }
             signed = note
         } catch {
-            throw ConfigError("\(signedFile): \(error); the ledger was rewritten or set back: restore the database")
+            throw ConfigError("\(signedFile): \(error): the ledger or this file was changed or set back; restore them")
         }
     }
 

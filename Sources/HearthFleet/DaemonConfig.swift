@@ -73,10 +73,12 @@ public struct AdmissionConfig: Sendable, Hashable {
     ///
     /// - Throws: `ConfigError` naming file, line and field.
     public static func read(_ path: String?) throws(ConfigError) -> AdmissionConfig? {
-        if path == nil, !FileManager.default.fileExists(atPath: standardPath) { return nil }
+        // Only what is not there is none: what cannot be looked at may say something.
+        var status = stat()
+        if path == nil, stat(standardPath, &status) != 0, errno == ENOENT || errno == ENOTDIR { return nil }
         let path = path ?? standardPath
         guard let data = FileManager.default.contents(atPath: path), let text = String(data: data, encoding: .utf8)
-        else { throw ConfigError("\(path): no such file, or not text") }
+        else { throw ConfigError("\(path): cannot be read, or is not text") }
         return try parse(yaml: text, file: path)
     }
 

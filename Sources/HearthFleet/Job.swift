@@ -39,9 +39,11 @@ public struct DataUse: Sendable, Hashable, Codable {
     /// nil: it had no label.
     public let version: Int?
     public let tier: String?
+    /// SHA-256 of the label, and so of what its files are.
+    public let label: String?
 
-    public init(name: String, version: Int?, tier: String?) {
-        (self.name, self.version, self.tier) = (name, version, tier)
+    public init(name: String, version: Int?, tier: String?, label: String?) {
+        (self.name, self.version, self.tier, self.label) = (name, version, tier, label)
     }
 }
 

@@ -109,6 +109,8 @@ public struct JobSpec: Sendable, Hashable, Codable {
         let s = sampling
         if !(s.temperature >= 0 && s.temperature <= 100) { return "temperature: 0 to 100" }
         if s.topK < 0 { return "topK: not negative" }
+        // What is asked for is recorded as JSON, whose numbers are doubles.
+        if s.seed >= 1 << 53 { return "seed: less than 2^53" }
         if !(s.topP > 0 && s.topP <= 1) { return "topP: above 0, at most 1" }
         if !(s.minP >= 0 && s.minP <= 1) { return "minP: 0 to 1" }
         return nil

@@ -8,7 +8,24 @@ public enum CanonicalJSON {
     public static func encode(_ value: some Encodable) throws -> Data {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .withoutEscapingSlashes
-        return Data(text(try JSONValue(try encoder.encode(value))).utf8)
+        let json = try JSONValue(try encoder.encode(value))
+        try checkIntegers(json)
+        return Data(text(json).utf8)
+    }
+
+    /// Numbers are doubles there: a whole number that is none would become another.
+    private static func checkIntegers(_ value: JSONValue) throws {
+        switch value {
+        case .number(let text):
+            guard text.utf8.allSatisfy({ (48...57).contains($0) || $0 == UInt8(ascii: "-") }) else { return }
+            guard text == number(Double(text) ?? 0) else {
+                throw EncodingError.invalidValue(
+                    text, .init(codingPath: [], debugDescription: "\(text) is no number that RFC 8785 can write"))
+            }
+        case .array(let items): for item in items { try checkIntegers(item) }
+        case .object(let members): for member in members { try checkIntegers(member.value) }
+        default: return
+        }
     }
 
     /// The canonical form of `value`. Of members with one name the last counts.

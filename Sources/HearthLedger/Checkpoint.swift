@@ -21,7 +21,7 @@ public struct Checkpoint: Sendable, Hashable {
     /// - Throws: what is wrong with the text.
     public init(_ note: SignedNote) throws(SignedNote.Problem) {
         let lines = note.text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false).map { String($0) }
-        guard lines.count >= 4, !lines[0].isEmpty else {
+        guard lines.count >= 4, !lines.dropLast().contains("") else {
             throw SignedNote.Problem("a checkpoint has an origin, a size and a root, a line each")
         }
         // As it is written: no sign, no zero in front.

@@ -39,12 +39,10 @@ public struct LedgerCopy: Sendable {
         for key in [key] + witnesses where !note.isSigned(by: key) {
             throw SignedNote.Problem("\(key.name) did not sign the checkpoint")
         }
-        guard leaves.count == checkpoint.size else {
-            throw SignedNote.Problem("\(leaves.count) leaves, and the checkpoint is of \(checkpoint.size)")
+        guard key.name == checkpoint.origin else {
+            throw SignedNote.Problem("the checkpoint is of \(checkpoint.origin), and the key of \(key.name)")
         }
-        guard tree.root(size: leaves.count) == checkpoint.root else {
-            throw SignedNote.Problem("the leaves are not those under the checkpoint")
-        }
+        try check()
         guard let older else { return }
         guard older.isSigned(by: key) else { throw SignedNote.Problem("\(key.name) did not sign the older checkpoint") }
         let before = try Checkpoint(older)
@@ -54,14 +52,28 @@ public struct LedgerCopy: Sendable {
         }
     }
 
+    /// Whether the leaves are those under the checkpoint, whoever signed it.
+    ///
+    /// - Throws: what does not hold.
+    public func check() throws(SignedNote.Problem) {
+        guard leaves.count == checkpoint.size else {
+            throw SignedNote.Problem("\(leaves.count) leaves, and the checkpoint is of \(checkpoint.size)")
+        }
+        guard tree.root(size: leaves.count) == checkpoint.root else {
+            throw SignedNote.Problem("the leaves are not those under the checkpoint")
+        }
+    }
+
     /// Whether this is the log that `older` is of, and nothing under it changed.
     public func begins(with older: Checkpoint) -> Bool {
         older.origin == checkpoint.origin && older.size <= leaves.count && tree.root(size: older.size) == older.root
     }
 
     /// - Returns: nil for a leaf that there is not.
-    public func proof(of index: Int) -> LedgerProof? {
-        guard leaves.indices.contains(index), leaves.count == checkpoint.size else { return nil }
+    /// - Throws: where the leaves are not those under the checkpoint.
+    public func proof(of index: Int) throws(SignedNote.Problem) -> LedgerProof? {
+        try check()
+        guard leaves.indices.contains(index) else { return nil }
         return LedgerProof(
             index: index, hashes: tree.inclusionProof(index: index, size: leaves.count), checkpoint: note)
     }

@@ -25,11 +25,14 @@ public struct LedgerProof: Sendable, Hashable, CustomStringConvertible {
         guard let border = text.range(of: "\n\n", options: .literal) else {
             throw SignedNote.Problem("a proof has a blank line before its checkpoint")
         }
-        let lines = text[..<border.lowerBound].unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false)
+        var lines = text[..<border.lowerBound].unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false)
             .map { String($0) }
-        guard lines.count >= 2, lines[0] == Self.magic else {
+        guard lines[0] == Self.magic else {
             throw SignedNote.Problem("'\(lines[0].prefix(60))' is not \(Self.magic)")
         }
+        // What an application adds for itself.
+        if lines.count > 1, lines[1].hasPrefix("extra ") { lines.remove(at: 1) }
+        guard lines.count > 1 else { throw SignedNote.Problem("the proof has no index") }
         guard lines[1].hasPrefix("index "), let index = Int(lines[1].dropFirst(6)), "index \(index)" == lines[1] else {
             throw SignedNote.Problem("'\(lines[1].prefix(60))' is not the index of a leaf")
         }
@@ -50,6 +53,9 @@ public struct LedgerProof: Sendable, Hashable, CustomStringConvertible {
     public func verify(_ leaf: some DataProtocol, signedBy key: VerifierKey) throws(SignedNote.Problem) -> Checkpoint {
         guard checkpoint.isSigned(by: key) else { throw SignedNote.Problem("\(key.name) did not sign the checkpoint") }
         let known = try Checkpoint(checkpoint)
+        guard known.origin == key.name else {
+            throw SignedNote.Problem("the checkpoint is of \(known.origin), and the key of \(key.name)")
+        }
         guard
             MerkleProof.verifyInclusion(
                 MerkleHash(leaf: leaf), index: index, size: known.size, proof: hashes, root: known.root)

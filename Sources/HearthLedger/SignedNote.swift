@@ -51,12 +51,12 @@ public struct SignedNote: Sendable, Hashable {
 
     private static func problem(of text: String) -> String? {
         if text.isEmpty || text.unicodeScalars.last != "\n" { return "a note's text ends with a line break" }
-        let isClean = text.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F || $0 == "\n" }
+        let isClean = text.unicodeScalars.allSatisfy { $0.value >= 0x20 || $0 == "\n" }
         return isClean ? nil : "a note's text has no control characters"
     }
 
     static func isName(_ name: some StringProtocol) -> Bool {
-        !name.isEmpty && !name.unicodeScalars.contains { $0.properties.isWhitespace || $0 == "+" }
+        !name.isEmpty && !name.unicodeScalars.contains { $0.properties.isWhitespace || $0 == "+" || $0.value < 0x20 }
     }
 
     public mutating func add(_ signature: Signature) {

@@ -1,3 +1,7 @@
+import Crypto
+import Foundation
+import HearthJSON
+
 /// What may be done with a dataset, and what the dataset is.
 public struct DatasetLabel: Sendable, Codable, Hashable {
     /// One file of it, by its contents.
@@ -45,6 +49,12 @@ public struct DatasetLabel: Sendable, Codable, Hashable {
         try fields.encodeIfPresent(expiresAt, forKey: .expiresAt)
         try fields.encode(shards, forKey: .shards)
         try fields.encode(derivedFrom.sorted(), forKey: .derivedFrom)
+    }
+
+    /// SHA-256 of the canonical text: another label is another, whatever its version says.
+    public var sha256: String {
+        let text = (try? CanonicalJSON.encode(self)) ?? Data()
+        return SHA256.hash(data: text).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 
     /// What is wrong with the values, field first; nil when nothing is.

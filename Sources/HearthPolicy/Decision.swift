@@ -15,15 +15,17 @@ public struct KnownData: Sendable, Hashable {
     public let label: DatasetLabel?
     /// The labels of what it was made from, as far as they are known.
     public let sources: [DatasetLabel]
+    /// The labels of what those were made from in turn, up to what was released.
+    public let ancestors: [DatasetLabel]
     public let release: Release?
     /// Why what there is of a label cannot be believed.
     public let problem: String?
 
     public init(
-        name: String, label: DatasetLabel?, sources: [DatasetLabel] = [], release: Release? = nil,
-        problem: String? = nil
+        name: String, label: DatasetLabel?, sources: [DatasetLabel] = [], ancestors: [DatasetLabel] = [],
+        release: Release? = nil, problem: String? = nil
     ) {
-        (self.name, self.label, self.sources) = (name, label, sources)
+        (self.name, self.label, self.sources, self.ancestors) = (name, label, sources, ancestors)
         (self.release, self.problem) = (release, problem)
     }
 }
@@ -75,7 +77,7 @@ public enum Policy {
             return .allow("\(label.name) was released as \(release.to.rawValue) by \(release.reviewer)")
         }
         // A label may name a cloud where its source's names none: the sources are asked too.
-        for source in data.sources where label.derivedFrom.contains(source.name) {
+        for source in data.sources.filter({ label.derivedFrom.contains($0.name) }) + data.ancestors {
             if let problem = problem(of: source, at: site) {
                 return .deny("\(label.name): was made from \(source.name), which \(problem)")
             }
@@ -84,7 +86,7 @@ public enum Policy {
     }
 
     /// Whether the label is below what it was made from.
-    private static func isLowered(_ data: KnownData) -> Bool {
+    static func isLowered(_ data: KnownData) -> Bool {
         guard let label = data.label else { return false }
         return data.sources.contains { label.derivedFrom.contains($0.name) && $0.tier > label.tier }
     }

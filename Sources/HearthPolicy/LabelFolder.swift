@@ -7,9 +7,13 @@ public struct LabelFolder: Sendable {
     private let keys: [VerifierKey]
 
     /// - Parameter keyFile: a verifier's key a line; lines that begin with `#` are comments.
-    /// - Throws: `SignedRecord.Problem` naming the file and line.
+    /// - Throws: `SignedRecord.Problem` naming the file and line, or the folder that cannot be looked into: what is not seen is not
+    ///   unlabelled.
     public init(_ folder: String, keyFile: String) throws(SignedRecord.Problem) {
         self.folder = URL(fileURLWithPath: folder, isDirectory: true)
+        guard (try? FileManager.default.contentsOfDirectory(atPath: folder)) != nil else {
+            throw SignedRecord.Problem(description: "\(folder): is no folder that can be read")
+        }
         guard let text = try? String(contentsOfFile: keyFile, encoding: .utf8) else {
             throw SignedRecord.Problem(description: "\(keyFile): cannot be read")
         }
@@ -22,6 +26,15 @@ public struct LabelFolder: Sendable {
             keys.append(key)
         }
         self.keys = keys
+    }
+
+    public func trusts(_ key: VerifierKey) -> Bool { keys.contains(key) }
+
+    /// Names of datasets that have a file with these contents.
+    ///
+    /// - Parameter sha256: in hexadecimal digits.
+    public func owners(ofShard sha256: String) throws -> [String] {
+        try names().filter { known($0).label?.shards.contains { $0.sha256 == sha256 } ?? false }
     }
 
     /// Names of everything that has a label.
@@ -60,20 +73,24 @@ public struct LabelFolder: Sendable {
             if let problem = label.problem { return unbelieved("its label is malformed: \(problem)") }
             let release: Release? = try read(name, "release")
             // A source whose own label is not sound is not known.
-            var sources: [DatasetLabel] = []
+            var (sources, ancestors): ([DatasetLabel], [DatasetLabel]) = ([], [])
             for name in label.derivedFrom.sorted() {
                 let source = known(name, &walk)
                 guard let label = source.label, Policy.derivationProblem(source) == nil else { continue }
                 sources.append(label)
+                // What was released is no longer what it was made from.
+                if !Policy.isLowered(source) { ancestors += source.sources + source.ancestors }
             }
-            return KnownData(name: name, label: label, sources: sources, release: release)
+            return KnownData(name: name, label: label, sources: sources, ancestors: ancestors, release: release)
         } catch { return unbelieved("\(error)") }
     }
 
     private func read<Value: Codable>(_ name: String, _ ending: String) throws -> Value? {
         let file = folder.appending(path: "\(name).\(ending)")
-        guard FileManager.default.fileExists(atPath: file.path) else { return nil }
-        guard let size = try FileManager.default.attributesOfItem(atPath: file.path)[.size] as? Int, size <= 64 << 20,
+        var status = stat()
+        // Only what is not there is no label; a link to nowhere is one that cannot be read.
+        if lstat(file.path, &status) != 0, errno == ENOENT { return nil }
+        guard stat(file.path, &status) == 0, status.st_size <= 64 << 20,
             let text = try? String(contentsOf: file, encoding: .utf8)
         else { throw SignedRecord.Problem(description: "its \(ending) cannot be read") }
         do {

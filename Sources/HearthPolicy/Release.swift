@@ -1,16 +1,17 @@
 /// A reviewer's decision that what was made from protected data may be treated as `to`: the only way down.
 public struct Release: Sendable, Codable, Hashable {
-    /// The dataset, at one version, by its shards.
     public let dataset: String
-    public let version: Int
+    /// The label that was reviewed, and with it the shards: `DatasetLabel.sha256`.
+    public let label: String
     public let to: Tier
     public let reviewer: String
     public let reason: String
     /// Seconds since 1970.
     public let decidedAt: Int
 
-    public init(dataset: String, version: Int, to: Tier, reviewer: String, reason: String, decidedAt: Int) {
-        (self.dataset, self.version, self.to) = (dataset, version, to)
+    /// - Parameter decidedAt: seconds since 1970.
+    public init(of label: DatasetLabel, reviewer: String, reason: String, decidedAt: Int) {
+        (dataset, self.label, to) = (label.name, label.sha256, label.tier)
         (self.reviewer, self.reason, self.decidedAt) = (reviewer, reason, decidedAt)
     }
 
@@ -25,6 +26,6 @@ public struct Release: Sendable, Codable, Hashable {
 
     /// Whether it is about `label` as it is now.
     public func covers(_ label: DatasetLabel) -> Bool {
-        dataset == label.name && version == label.version && to == label.tier && problem == nil
+        dataset == label.name && self.label == label.sha256 && to == label.tier && problem == nil
     }
 }

@@ -13,7 +13,8 @@ struct GraphicsCollector: Collector {
         return [
             .gauge("hearth_host_gpu_memory_bytes", "Memory of a GPU.", each("mem_info_vram_total")),
             .gauge("hearth_host_gpu_memory_used_bytes", "Memory of a GPU that is in use.", each("mem_info_vram_used")),
-            .gauge("hearth_host_gpu_busy_ratio", "Share of time that a GPU works.", each("gpu_busy_percent", times: 0.01)),
+            .gauge(
+                "hearth_host_gpu_busy_ratio", "Share of time that a GPU works.", each("gpu_busy_percent", times: 0.01)),
         ]
     }
 }

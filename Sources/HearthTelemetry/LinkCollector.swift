@@ -20,8 +20,12 @@ struct LinkCollector: Collector {
         return [
             .gauge("hearth_host_gpu_link_lanes", "PCIe lanes in use.", each("current_link_width")),
             .gauge("hearth_host_gpu_link_max_lanes", "PCIe lanes that the device has.", each("max_link_width")),
-            .gauge("hearth_host_gpu_link_gigatransfers", "PCIe transfers a second in use, 10^9.", each("current_link_speed")),
-            .gauge("hearth_host_gpu_link_max_gigatransfers", "PCIe transfers a second that the device can, 10^9.", each("max_link_speed")),
+            .gauge(
+                "hearth_host_gpu_link_gigatransfers", "PCIe transfers a second in use, 10^9.",
+                each("current_link_speed")),
+            .gauge(
+                "hearth_host_gpu_link_max_gigatransfers", "PCIe transfers a second that the device can, 10^9.",
+                each("max_link_speed")),
         ]
     }
 }

@@ -6,7 +6,8 @@ struct MemoryErrorCollector: Collector {
         let folder = "/sys/devices/system/edac/mc"
         let controllers = host.numbered(folder, prefix: "mc")
         func each(_ file: String) -> [Metric.Sample] {
-            controllers.compactMap { mc in host.number("\(folder)/\(mc)/\(file)").map { .init(["controller": mc], $0) } }
+            controllers.compactMap { mc in host.number("\(folder)/\(mc)/\(file)").map { .init(["controller": mc], $0) }
+            }
         }
         return [
             .counter("hearth_host_memory_corrected_errors_total", "Errors that were corrected.", each("ce_count")),

@@ -17,7 +17,8 @@ struct ProcessorCollector: Collector {
         }
         return [
             .counter("hearth_host_cpu_seconds_total", "Time of all processors, by what they did.", seconds),
-            .gauge("hearth_host_load1", "Processes that run or wait to, over a minute.", load.map { [.init($0)] } ?? []),
+            .gauge(
+                "hearth_host_load1", "Processes that run or wait to, over a minute.", load.map { [.init($0)] } ?? []),
             .gauge("hearth_host_cpus", "Processors.", cores.isEmpty ? [] : [.init(Double(cores.count))]),
             .counter(
                 "hearth_host_cpu_throttles_total", "Times that a package was slowed down for heat.",

@@ -13,7 +13,9 @@ struct ThermalCollector: Collector {
             }
         }
         return [
-            .gauge("hearth_host_temperature_celsius", "Of each sensor chip's first place.", each("temp1_input", times: 1e-3)),
+            .gauge(
+                "hearth_host_temperature_celsius", "Of each sensor chip's first place.",
+                each("temp1_input", times: 1e-3)),
             .gauge("hearth_host_power_watts", "Average of each sensor chip.", each("power1_average", times: 1e-6)),
         ]
     }

@@ -5,6 +5,7 @@ import HearthCompute
 import HearthFleet
 import HearthFormats
 import HearthInference
+import HearthLedger
 import HearthServe
 
 /// Exit codes (sysexits.h where it has one); docs/operations.md lists them for users.
@@ -22,7 +23,7 @@ enum ExitStatus: Int32 {
     /// The code for an error that reached the top.
     static func of(_ error: any Error) -> ExitStatus {
         switch error {
-        case is FormatError, is GenerationError, is ChatTemplateError: .badInput
+        case is FormatError, is GenerationError, is ChatTemplateError, is SignedNote.Problem: .badInput
         case let error as DeviceError:
             error.code == .timeout ? .timeout : error.code == .invalid ? .badInput : .deviceUnavailable
         case is ConfigError: .badConfig
@@ -47,7 +48,7 @@ enum ExitStatus: Int32 {
         let isOurs =
             error is FormatError || error is GenerationError || error is ChatTemplateError || error is DeviceError
             || error is CommandFailure || error is ConfigError || error is CoordinatorClient.Failure
-            || error is BatchRun.Interrupted
+            || error is BatchRun.Interrupted || error is SignedNote.Problem
         if !isOurs { command.exit(withError: error) }
         Terminal.error("hearth: \(error)")
         exit(of(error).rawValue)

@@ -37,6 +37,7 @@ import Testing
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let (home, cloud) = (try site("home", "onprem"), try site("cloud-1", "cloud"))
         try write("", "trusted")
+        try FileManager.default.removeItem(atPath: "\(folder)/trusted")
         let letters = try write(#"{"prompt":"a"}"#, "letters.jsonl")
         let added = try data(
             "add", "letters", letters, "--tier", "personal", "--purpose", "inference", "--purpose", "training")
@@ -67,6 +68,11 @@ import Testing
         #expect(
             try data("decide", "anonymous", "--purpose", "training", "--admission", home).error.contains(
                 "allows more than what it was made from"))
+        let stranger = try Program.run([
+            "data", "release", "anonymous", "--reviewer", "R", "--reason", "r", "--labels", "\(folder)/labels",
+            "--trusted", "\(folder)/trusted", "--key-file", "\(folder)/stranger",
+        ])
+        #expect(stranger.status == 78 && stranger.error.contains("nothing was written"))
         let released = try data("release", "anonymous", "--reviewer", "R. Viewer", "--reason", "k = 20")
         #expect(released.status == 0, "\(released.error)")
         #expect(
@@ -88,6 +94,9 @@ import Testing
         let text = try String(contentsOfFile: "\(folder)/labels/letters.label", encoding: .utf8)
         try write(text.replacingOccurrences(of: "personal", with: "internal"), "labels/letters.label")
         #expect(try data("decide", "letters", "--purpose", "inference", "--admission", home).status == 77)
+        #expect(
+            try data("add", "letters", letters, "--tier", "public", "--purpose", "training").error.contains(
+                "is not believed"))
     }
 
     /// A refused job opens nothing: its model does not exist, and that is not what it ends with.
@@ -111,15 +120,31 @@ import Testing
         let named = batch + "data: [letters]\n"
         var (ended, outcome) = try run(named, cloud)
         #expect(ended.status == 77 && outcome.exitCode == 77 && outcome.message?.contains("letters: is secret") == true)
-        // Unnamed, it is data without a label.
+        // Unnamed, it is recognised by its contents, under another name too.
         (ended, outcome) = try run(batch, cloud)
-        #expect(ended.status == 77 && outcome.message?.contains("has no label: on-prem only") == true)
-        // Nobody has said where this machine is.
-        (ended, outcome) = try run(named, nil)
-        #expect(ended.status == 77 && outcome.message?.contains("admission.yaml") == true)
+        #expect(ended.status == 77 && outcome.message?.contains("letters: is secret") == true)
+        try write(#"{"prompt":"a"}"#, "copy.jsonl")
+        let copy = batch.replacingOccurrences(of: "letters.jsonl", with: "copy.jsonl")
+        #expect(
+            try run(copy.replacingOccurrences(of: "inference", with: "training"), home).1.message?.contains(
+                "letters: may not be used for training") == true)
+        (ended, outcome) = try run(copy + "data: [nobody-knows]\n", cloud)
+        #expect(ended.status == 77)
+        // What no label knows stays on-prem; so does what cannot be looked up.
+        try write(#"{"prompt":"c"}"#, "other.jsonl")
+        let other = batch.replacingOccurrences(of: "letters.jsonl", with: "other.jsonl")
+        #expect(try run(other, cloud).1.message?.contains("the input file has no label: on-prem only") == true)
+        let lost = try write(
+            "site: home\nkind: onprem\ncountry: DE\nlabels: /nowhere\ntrusted: \(folder)/trusted\n", "lost.yaml")
+        #expect(try run(other, lost).1.message?.contains("/nowhere: is no folder that can be read") == true)
+        #expect(try run(batch.replacingOccurrences(of: "letters.jsonl", with: "none.jsonl"), home).1.exitCode == 65)
         // Allowed, it goes on to what is wrong with the model.
         (ended, outcome) = try run(named, home)
         #expect(ended.status == 65 && outcome.message?.contains("none.gguf") == true)
+        // However it ends, what it might read is said.
+        #expect(
+            outcome.data?.first?.name == "letters" && outcome.data?.first?.label?.count == 64 && outcome.decision != nil
+        )
         // Another file under the label's name.
         try write(#"{"prompt":"b"}"#, "letters.jsonl")
         (ended, outcome) = try run(named, home)

@@ -74,30 +74,68 @@ import Testing
     }
 
     /// The database is the operator's: SQLite keeps the table, and what is done to the file shows.
-    @Test func changedDatabasesDoNotStart() async throws {
+    @Test func theTableOnlyGrows() async throws {
         let service = try TestService()
         _ = try await finishedJob(service)
-        _ = try await service.ledger.checkpoint()
         let file = try DatabaseQueue(path: "\(service.folder)/coordinator.sqlite")
-        for statement in ["DELETE FROM ledger", "UPDATE ledger SET leaf = x'00' WHERE number = 1"] {
-            await #expect(throws: DatabaseError.self) { try await file.write { try $0.execute(sql: statement) } }
+        for statement in [
+            "DELETE FROM ledger", "UPDATE ledger SET leaf = x'00' WHERE number = 1",
+            "INSERT OR REPLACE INTO ledger VALUES (0, 'j', x'00', x'00')",
+            "INSERT INTO ledger VALUES (7, 'j', x'00', x'00')",
+        ] {
+            await #expect(throws: DatabaseError.self, "\(statement)") {
+                try await file.write { try $0.execute(sql: statement) }
+            }
         }
+    }
+
+    @Test(arguments: [
+        "UPDATE ledger SET leaf = leaf || x'20' WHERE number = 1", "DELETE FROM ledger WHERE number = 2",
+        "DELETE FROM ledger WHERE number = 1", "UPDATE ledger SET number = 3 WHERE number = 2",
+    ]) func changedDatabasesDoNotStart(change: String) async throws {
+        let service = try TestService()
+        _ = try await finishedJob(service)
+        func start() async throws {
+            try await Ledger(store: service.store, folder: service.folder, name: "test").start()
+        }
+        // Nobody has asked for a checkpoint: the first start signs.
+        try await start()
+        try await start()
+        let file = try DatabaseQueue(path: "\(service.folder)/coordinator.sqlite")
+        try await file.write {
+            try $0.execute(
+                sql: "DROP TRIGGER ledger_grows; DROP TRIGGER ledger_keeps; DROP TRIGGER ledger_stays; \(change)")
+        }
+        await #expect(throws: ConfigError.self) { try await start() }
+    }
+
+    @Test func keysAndCheckpointsThatAreNotThereAreNamed() async throws {
+        let service = try TestService()
+        _ = try await finishedJob(service)
         func start() async throws {
             try await Ledger(store: service.store, folder: service.folder, name: "test").start()
         }
         try await start()
-        for change in [
-            "UPDATE ledger SET leaf = leaf || x'20' WHERE number = 1", "DELETE FROM ledger WHERE number = 2",
-        ] {
-            try await file.write {
-                try $0.execute(
-                    sql: "DROP TRIGGER IF EXISTS ledger_keeps; DROP TRIGGER IF EXISTS ledger_stays; \(change)")
-            }
-            await #expect(throws: ConfigError.self) { try await start() }
-        }
-        try Data("no checkpoint".utf8).write(to: URL(fileURLWithPath: "\(service.folder)/ledger.checkpoint"))
+        let (key, signed) = ("\(service.folder)/ledger.key", "\(service.folder)/ledger.checkpoint")
+        try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: key)
         await #expect(throws: ConfigError.self) { try await start() }
-        try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: "\(service.folder)/ledger.key")
-        #expect(throws: ConfigError.self) { try Ledger(store: service.store, folder: service.folder, name: "test") }
+        try FileManager.default.removeItem(atPath: key)
+        await #expect(throws: ConfigError.self) { try await start() }
+        #expect(!FileManager.default.fileExists(atPath: key))
+        try Data("no checkpoint".utf8).write(to: URL(fileURLWithPath: signed))
+        await #expect(throws: ConfigError.self) { try await start() }
+    }
+
+    /// A job that its node never began goes back, and that is a step too.
+    @Test func whatIsTakenBackIsRecorded() async throws {
+        let service = try TestService()
+        _ = try await service.store.register(TestService.registration("n1"))
+        _ = try await service.store.submit(JobSpec(kind: .probe, name: "p", device: "cpu"), key: nil)
+        _ = try await service.store.poll("n1", PollRequest(waitSeconds: 0, capacity: 1, spooledReports: 0))
+        _ = try await service.store.register(TestService.registration("n1", boot: "b2"))
+        let kinds = try await service.store.leaves(from: 0, limit: 9).map { try JSONValue($0)["kind"]?.string }
+        #expect(kinds == ["submitted", "assigned", "returned"])
+        // A page ends at so many bytes, but for its first leaf.
+        #expect(try await service.store.leaves(from: 0, limit: 9, byteCount: 1).count == 1)
     }
 }

@@ -79,6 +79,9 @@ import Testing
             #expect(try await takers(spec(data), store).joined(separator: " ") == expected, "\(data ?? [])")
         }
         #expect(try await takers(spec(["open"], .inference), store).isEmpty)
+        var batch = JobSpec(kind: .generate, name: "b", device: "cpu")
+        (batch.model, batch.input, batch.output) = ("/m.gguf", "/in.jsonl", "/out.jsonl")
+        #expect(try await takers(batch, store) == ["home"])
 
         // What waits says why, and the ledger by which rule a node got what.
         let id = try await store.submit(spec(["named", "plans"]), key: nil).id
@@ -98,6 +101,8 @@ import Testing
         let file = URL(fileURLWithPath: "\(folder)/plans.label")
         let text = try String(contentsOf: file, encoding: .utf8)
         try Data(text.replacingOccurrences(of: "secret", with: "public").utf8).write(to: file)
+        // Labels are read again after moments.
+        try await Task.sleep(for: .seconds(2.1))
         #expect(try await takers(spec(["plans"]), store).isEmpty)
     }
 

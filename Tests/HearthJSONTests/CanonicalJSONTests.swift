@@ -59,6 +59,8 @@ import Testing
         }
         #expect(
             String(decoding: try CanonicalJSON.encode(Leaf()), as: UTF8.self) == "{\"a\":[1.5,2],\"b\":\"\u{7F}/\"}")
+        // Another number than was said is not written.
+        #expect(throws: EncodingError.self) { try CanonicalJSON.encode(["seed": UInt64(9_007_199_254_740_993)]) }
         #expect(try canonical(#"{"a":1,"b":2,"a":3}"#) == #"{"a":3,"b":2}"#)
     }
 }

@@ -1,3 +1,4 @@
+import Crypto
 import Foundation
 import HearthLedger
 import Testing
@@ -66,6 +67,12 @@ import Testing
         // A witness's name says what it signs: its key is no author's.
         let asAuthor = VerifierKey("\(witness.verifier)")
         #expect(asAuthor?.kind == .witness)
+        // What a witness signs, as C2SP's tlog-cosignature spells it.
+        let seen = "cosignature/v1\ntime 1700000000\n\(note.text)"
+        let bytes = try #require(read.signatures.first { $0.name == "witness" }).bytes
+        let publicKey = try Curve25519.Signing.PublicKey(rawRepresentation: witness.verifier.publicKey)
+        #expect(bytes.prefix(8) == [0, 0, 0, 0, 0x65, 0x53, 0xF1, 0x00])
+        #expect(publicKey.isValidSignature(bytes.dropFirst(8), for: Data(seen.utf8)))
         let other = Checkpoint(origin: "example.com/log", size: 4, root: .empty)
         var forged = try SignedNote(text: other.text)
         read.signatures.forEach { forged.add($0) }

@@ -82,21 +82,26 @@ import Testing
         let source = DatasetLabel(name: "s", tier: .personal, sites: ["home"], purposes: [.training], expiresAt: 500)
         var made = DatasetLabel(
             name: "d", version: 3, tier: .anonymised, purposes: [.training], expiresAt: 500, derivedFrom: ["s"])
-        let release = Release(
-            dataset: "d", version: 3, to: .anonymised, reviewer: "R. Viewer", reason: "k = 20", decidedAt: 50)
+        let release = Release(of: made, reviewer: "R. Viewer", reason: "k = 20", decidedAt: 50)
         #expect(!decide(made, cloud, sources: [source]).isAllowed)
         let allowed = decide(made, cloud, sources: [source], release: release)
         #expect(allowed.isAllowed && allowed.reason.contains("R. Viewer"))
-        let toPublic = Release(dataset: "d", version: 3, to: .public, reviewer: "R", reason: "r", decidedAt: 1)
         var open = made
         open.tier = .public
+        let toPublic = Release(of: open, reviewer: "R", reason: "r", decidedAt: 1)
         #expect(!decide(open, cloud, sources: [source], release: toPublic).isAllowed)
-        for other in [
-            Release(dataset: "e", version: 3, to: .anonymised, reviewer: "R", reason: "r", decidedAt: 1),
-            Release(dataset: "d", version: 2, to: .anonymised, reviewer: "R", reason: "r", decidedAt: 1),
-            Release(dataset: "d", version: 3, to: .internal, reviewer: "R", reason: "r", decidedAt: 1),
-            Release(dataset: "d", version: 3, to: .anonymised, reviewer: "", reason: "r", decidedAt: 1),
-        ] { #expect(!decide(made, cloud, sources: [source], release: other).isAllowed) }
+        // Of another label: its version, name or files.
+        for change in [
+            { $0.version = 2 }, { $0.tier = .internal },
+            { $0.shards = [.init(name: "raw", sha256: String(repeating: "0", count: 64), byteCount: 1)] },
+        ] as [(inout DatasetLabel) -> Void] {
+            var other = made
+            change(&other)
+            let review = Release(of: other, reviewer: "R", reason: "r", decidedAt: 1)
+            #expect(!decide(made, cloud, sources: [source], release: review).isAllowed)
+        }
+        let nameless = Release(of: made, reviewer: "", reason: "r", decidedAt: 1)
+        #expect(!decide(made, cloud, sources: [source], release: nameless).isAllowed)
         made.purposes = [.training, .inference]
         #expect(!decide(made, cloud, sources: [source], release: release).isAllowed)
     }
@@ -122,7 +127,7 @@ import Testing
             made.derivedFrom = Set(sources.map(\.name))
             let release =
                 Bool.random(using: &random)
-                ? Release(dataset: "d", version: 1, to: made.tier, reviewer: "R", reason: "r", decidedAt: 1) : nil
+                ? Release(of: made, reviewer: "R", reason: "r", decidedAt: 1) : nil
             guard decide(made, site, purpose, sources: sources, release: release).isAllowed else { continue }
             allowed += 1
             let isReleased = release != nil && made.tier < (sources.map(\.tier).max() ?? .public)
@@ -228,10 +233,33 @@ import Testing
         #expect(
             Policy.decide([labels.known("c")], at: site, for: .training, now: 0).reason.contains(
                 "made from b, whose label is not known"))
-        let release = Release(dataset: "b", version: 1, to: .internal, reviewer: "R", reason: "r", decidedAt: 1)
+        let release = Release(of: widened, reviewer: "R", reason: "r", decidedAt: 1)
         let reviewed = try open([], [release])
         #expect(Policy.decide([reviewed.known("c")], at: site, for: .training, now: 0).isAllowed)
         #expect(try reviewed.names() == ["a", "b", "c"])
+    }
+
+    /// Each step names the cloud; the first source names none.
+    @Test func everyAncestorIsAskedAboutTheSite() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let cloud = Site(name: "cloud-1", kind: .cloud, country: "IE")
+        var labels = [DatasetLabel(name: "a", tier: .internal, purposes: [.training])]
+        for name in ["b", "c", "d"] {
+            labels.append(
+                DatasetLabel(
+                    name: name, tier: .internal, sites: ["cloud-1"], purposes: [.training],
+                    derivedFrom: [labels.last!.name]))
+        }
+        let known = try open(labels)
+        for name in ["b", "c", "d"] {
+            let decision = Policy.decide([known.known(name)], at: cloud, for: .training, now: 0)
+            #expect(decision.reason.contains("was made from a, which is internal"), "\(decision)")
+        }
+        #expect(throws: SignedRecord.Problem.self) {
+            try LabelFolder(folder.path + "/none", keyFile: folder.path + "/trusted")
+        }
+        try FileManager.default.createSymbolicLink(atPath: folder.path + "/e.label", withDestinationPath: "nowhere")
+        #expect(known.known("e").problem?.contains("cannot be read") == true)
     }
 
     @Test func whatCannotBeBelievedIsDenied() throws {

@@ -237,7 +237,7 @@ package enum OpenAPI {
                   items:
                     type: object
                     required: [name]
-                    properties: {name: {type: string}, version: {type: integer}, tier: {type: string}}
+                    properties: {name: {type: string}, version: {type: integer}, tier: {type: string}, label: {type: string}}
                 ceilings: {$ref: '#/components/schemas/Ceilings'}
             Job:
               type: object

@@ -94,19 +94,19 @@ extension CoordinatorStore {
         var free = capacity - busy
         guard free > 0 else { return }
         let cursor = try Row.fetchCursor(db, sql: "SELECT * FROM jobs WHERE state = 'queued' ORDER BY number")
-        var chosen: [JobRecord] = []
+        var chosen: [(job: JobRecord, reason: String)] = []
         while free > 0, let row = try cursor.next() {
             let candidate = try job(row)
-            if placement.refusal(candidate.spec, devices, at: site) != nil { continue }
-            chosen.append(candidate)
+            let decision = placement.decide(candidate.spec, devices, at: site)
+            if !decision.isAllowed { continue }
+            chosen.append((candidate, decision.reason))
             free -= 1
         }
-        for job in chosen {
+        for (job, reason) in chosen {
             try db.execute(
                 sql: "UPDATE jobs SET state = 'assigned', node = ?, boot_id = ? WHERE id = ?",
                 arguments: [node, bootID, job.id])
-            let decision = placement.decision(job.spec, at: site).reason
-            try record(.assigned, ofJob: job.id, decision: decision, db)
+            try record(.assigned, ofJob: job.id, decision: reason, db)
         }
     }
 
@@ -124,8 +124,9 @@ extension CoordinatorStore {
         guard job.state == .queued else { return job }
         var job = job
         let connected = nodes.filter(\.isConnected)
-        let refusals = connected.compactMap { node in
-            placement.refusal(job.spec, node.devices, at: node.site).map { (node.node, $0) }
+        let refusals = connected.compactMap { node -> (String, String)? in
+            let decision = placement.decide(job.spec, node.devices, at: node.site)
+            return decision.isAllowed ? nil : (node.node, decision.reason)
         }
         if connected.isEmpty {
             job.waitingFor = "no node is connected"

@@ -3,6 +3,7 @@ import GRDB
 import HearthFleet
 import HearthJSON
 import HearthLedger
+import HearthPolicy
 import HearthStore
 
 extension CoordinatorStore {
@@ -10,6 +11,9 @@ extension CoordinatorStore {
     static let ledgerSchema = """
         CREATE TABLE ledger(number INTEGER PRIMARY KEY, job TEXT NOT NULL, hash BLOB NOT NULL, leaf BLOB NOT NULL);
         CREATE INDEX ledger_by_job ON ledger(job, number);
+        CREATE TRIGGER ledger_grows BEFORE INSERT ON ledger
+            WHEN NEW.number <> (SELECT IFNULL(MAX(number) + 1, 0) FROM ledger)
+            BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END;
         CREATE TRIGGER ledger_keeps BEFORE DELETE ON ledger BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END;
         CREATE TRIGGER ledger_stays BEFORE UPDATE ON ledger BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END;
         """
@@ -23,6 +27,10 @@ extension CoordinatorStore {
         var record = LedgerRecord(
             kind: kind, job: job.id, attempt: job.attempt, at: now(), spec: try LedgerRecord.digest(job.spec))
         (record.node, record.decision) = (job.node, decision)
+        record.site = try String.fetchOne(db, sql: "SELECT site FROM nodes WHERE node = ?", arguments: [job.node])
+            .flatMap {
+                try JSONColumn.decode(Site.self, $0).name
+            }
         if kind == .finished { (record.outcome, record.state) = (job.outcome, job.state) }
         let previous = try Data.fetchOne(
             db, sql: "SELECT hash FROM ledger WHERE job = ? ORDER BY number DESC LIMIT 1", arguments: [job.id])
@@ -41,11 +49,25 @@ extension CoordinatorStore {
         try record(kind, of: try job(row), decision: decision, db)
     }
 
-    /// Leaves from number `first` on.
-    package func leaves(from first: Int, limit: Int) async throws -> [Data] {
+    /// Leaves from number `first` on, up to `byteCount` bytes but for the first.
+    ///
+    /// - Throws: `ConfigError` where a number is missing: the table was changed by hand.
+    package func leaves(from first: Int, limit: Int, byteCount: Int = 8 << 20) async throws -> [Data] {
         try await database.read { db in
-            try Data.fetchAll(
-                db, sql: "SELECT leaf FROM ledger WHERE number >= ? ORDER BY number LIMIT ?", arguments: [first, limit])
+            var (leaves, bytes): ([Data], Int) = ([], 0)
+            let rows = try Row.fetchCursor(
+                db, sql: "SELECT number, leaf FROM ledger WHERE number >= ? ORDER BY number LIMIT ?",
+                arguments: [first, limit])
+            while let row = try rows.next() {
+                let (number, leaf): (Int, Data) = (row["number"], row["leaf"])
+                guard number == first + leaves.count else {
+                    throw ConfigError("ledger: leaf \(first + leaves.count) is missing")
+                }
+                bytes += leaf.count
+                if bytes > byteCount, !leaves.isEmpty { break }
+                leaves.append(leaf)
+            }
+            return leaves
         }
     }
 }

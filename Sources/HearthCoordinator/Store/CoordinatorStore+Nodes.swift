@@ -33,11 +33,14 @@ extension CoordinatorStore {
                     arguments: [now, try JSONColumn.encode(lost), job])
                 try Self.record(.finished, ofJob: job, db)
             }
-            try db.execute(
-                sql: """
-                    UPDATE jobs SET state = 'queued', node = NULL, boot_id = NULL
-                    WHERE node = ? AND boot_id <> ? AND state = 'assigned'
-                    """, arguments: [registration.node, registration.bootID])
+            let untaken = try String.fetchAll(
+                db, sql: "SELECT id FROM jobs WHERE node = ? AND boot_id <> ? AND state = 'assigned' ORDER BY number",
+                arguments: [registration.node, registration.bootID])
+            for job in untaken {
+                try Self.record(.returned, ofJob: job, db)
+                try db.execute(
+                    sql: "UPDATE jobs SET state = 'queued', node = NULL, boot_id = NULL WHERE id = ?", arguments: [job])
+            }
             return ReportAck(watermark: try Self.watermark(db, registration.node, registration.bootID))
         }
     }

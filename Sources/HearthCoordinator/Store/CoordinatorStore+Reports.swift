@@ -57,7 +57,10 @@ extension CoordinatorStore {
             try db.execute(
                 sql: "INSERT OR IGNORE INTO logs SELECT ?, ?, ?, ? FROM jobs WHERE id = ? AND attempt = ? AND node = ?",
                 arguments: [job, attempt, offset, Data(text.utf8), job, attempt, node])
-        case .jobFinished(let job, let attempt, let outcome):
+        case .jobFinished(let job, let attempt, var outcome):
+            // It becomes a leaf, which stays.
+            outcome.message = outcome.message.map { String($0.prefix(4096)) }
+            if outcome.figures.count > 1000 { outcome.figures = [:] }
             // A job the user cancelled ends as cancelled, unless it had already succeeded.
             try db.execute(
                 sql: """

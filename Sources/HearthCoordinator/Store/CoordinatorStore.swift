@@ -9,7 +9,7 @@ import HearthStore
 public final class CoordinatorStore: Sendable {
     let database: DatabaseQueue
     /// What is known of data; nil: where it may be is left to the nodes.
-    let labels: LabelFolder?
+    let labels: LabelCache?
 
     /// A node not heard from for this long counts as disconnected.
     static let silenceSeconds = 45.0
@@ -18,7 +18,7 @@ public final class CoordinatorStore: Sendable {
     ///
     /// - Throws: `ConfigError` when the file is damaged or cannot be opened; nothing is changed then.
     public init(folder: String, labels: LabelFolder? = nil) throws {
-        self.labels = labels
+        self.labels = labels.map { LabelCache($0) }
         try StateFolder.prepare(folder)
         database = try SQLiteFile.open("\(folder)/coordinator.sqlite", migrator: Self.migrator)
     }

@@ -6,7 +6,7 @@ import HearthLedger
 
 /// What the ledger says of one step of a job: a leaf, as canonical JSON.
 struct LedgerRecord: Codable {
-    enum Kind: String, Codable { case submitted, assigned, finished }
+    enum Kind: String, Codable { case submitted, assigned, returned, finished }
 
     let kind: Kind
     let job: String
@@ -16,6 +16,8 @@ struct LedgerRecord: Codable {
     /// SHA-256 of the job's spec in its canonical form: what was asked for.
     let spec: String
     var node: String?
+    /// Where the node said that it is.
+    var site: String?
     /// Why the node might have it.
     var decision: String?
     var outcome: JobOutcome?

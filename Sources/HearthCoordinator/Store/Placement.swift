@@ -5,17 +5,16 @@ import HearthPolicy
 /// Whether a job may go to a node: its device, and the labels of what it reads.
 struct Placement {
     /// nil: where data may be is left to the nodes.
-    let labels: LabelFolder?
+    let labels: LabelCache?
 
-    /// Why `spec` may not run on a node with `devices` at `site`; nil where it may.
-    func refusal(_ spec: JobSpec, _ devices: [DeviceSummary], at site: Site?) -> String? {
-        guard CoordinatorStore.offers(devices, spec.device) else { return "has no device \(spec.device)" }
-        let decision = decision(spec, at: site)
-        return decision.isAllowed ? nil : decision.reason
+    /// Whether `spec` may run on a node with `devices` at `site`, and why.
+    func decide(_ spec: JobSpec, _ devices: [DeviceSummary], at site: Site?) -> (isAllowed: Bool, reason: String) {
+        guard CoordinatorStore.offers(devices, spec.device) else { return (false, "has no device \(spec.device)") }
+        return decision(spec, at: site)
     }
 
     /// What the labels say: the rule that the node holds the job to once more.
-    func decision(_ spec: JobSpec, at site: Site?) -> (isAllowed: Bool, reason: String) {
+    private func decision(_ spec: JobSpec, at site: Site?) -> (isAllowed: Bool, reason: String) {
         guard let labels else { return (true, "left to the node") }
         let names = spec.data ?? (spec.input == nil ? [] : ["the input file"])
         if names.isEmpty { return (true, "no data is read") }

@@ -1,66 +1,80 @@
-import Crypto
 import Foundation
 import HearthFleet
 import HearthPolicy
 
-/// Whether this node lets a job read what it names: asked before anything is opened, whoever sent the job.
+/// Whether this node lets a job read what it names: asked before the job opens anything, whoever sent it.
 struct Admission {
-    /// nil on a machine that has no admission.yaml: data that is named is then refused.
+    /// nil on a machine that has no admission.yaml: data that is named is refused there, and nothing is held to labels.
     let config: AdmissionConfig?
 
     /// - Parameter path: the settings; nil means /etc/hearth/admission.yaml, where there is one.
     init(path: String?) throws { config = try AdmissionConfig.read(path) }
 
     struct Admitted {
+        /// As it came, but for the input: the file that was looked at, whatever its path leads to later.
+        var spec: JobSpec
         var data: [DataUse]?
         var decision: String?
+        /// When the first label that allows it ends, seconds since 1970.
+        var expiresAt: Int?
+        /// Keeps the input open.
+        var input: FileHandle?
     }
 
     /// - Throws: `CommandFailure` with 77 and the rule that forbids it.
     func admit(_ spec: JobSpec, now: Date = Date()) throws -> Admitted {
+        var admitted = Admitted(spec: spec)
         guard let config else {
-            guard let data = spec.data else { return Admitted() }
+            guard let data = spec.data else { return admitted }
             throw refusal(
                 "\(data.joined(separator: ", ")): this machine has no \(AdmissionConfig.standardPath): what it may read is not known"
             )
         }
-        // A file of requests is data too, named or not.
-        let inputs = [spec.input].compactMap { $0 }
-        let names = spec.data ?? (inputs.isEmpty ? [] : ["the input file"])
-        if names.isEmpty { return Admitted(decision: "no data is read") }
-        let known = try knownData(spec, config)
-        let decision = Policy.decide(
-            known, at: config.site, for: spec.purpose ?? .inference, now: Int(now.timeIntervalSince1970))
-        guard decision.isAllowed else { throw refusal(decision.reason) }
-        if spec.data != nil { for input in inputs { try check(input, known) } }
-        return Admitted(
-            data: known.map { DataUse(name: $0.name, version: $0.label?.version, tier: $0.label?.tier.rawValue) },
-            decision: decision.reason)
-    }
-
-    private func knownData(_ spec: JobSpec, _ config: AdmissionConfig) throws -> [KnownData] {
-        guard let names = spec.data else { return [KnownData(name: "the input file", label: nil)] }
-        do {
-            let folder = try LabelFolder(config.labels, keyFile: config.trusted)
-            return names.map { folder.known($0) }
-        } catch { throw refusal("\(error)") }
-    }
-
-    /// A file that a job names has to be a shard of the data that it names, by its contents. Allowed by now: it may be opened.
-    private func check(_ input: String, _ data: [KnownData]) throws {
-        let labelled = data.compactMap(\.label)
-        // Unlabelled data has no shards to be held against.
-        if labelled.count < data.count { return }
-        let name = URL(fileURLWithPath: input).lastPathComponent
-        let shards = labelled.flatMap(\.shards).filter { $0.name == name }
-        guard let handle = FileHandle(forReadingAtPath: input) else { return }
-        defer { try? handle.close() }
-        var hash = SHA256()
-        while let piece = try handle.read(upToCount: 1 << 22), !piece.isEmpty { hash.update(data: piece) }
-        let digest = hash.finalize().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-        guard shards.contains(where: { $0.sha256 == digest }) else {
-            throw refusal("\(input): is no shard of \(labelled.map(\.name).joined(separator: ", "))")
+        if spec.data == nil, spec.input == nil {
+            admitted.decision = "no data is read"
+            return admitted
         }
+        let labels: LabelFolder
+        do { labels = try LabelFolder(config.labels, keyFile: config.trusted) } catch { throw refusal("\(error)") }
+        let named = spec.data.map { $0.map { labels.known($0) } } ?? []
+        func decide(_ data: [KnownData]) throws {
+            let decision = Policy.decide(
+                data, at: config.site, for: spec.purpose ?? .inference, now: Int(now.timeIntervalSince1970))
+            guard decision.isAllowed else { throw refusal(decision.reason) }
+            admitted.decision = decision.reason
+        }
+        // First by name: what is forbidden is not opened, not even to be recognised.
+        try decide(named)
+        var data = named
+        if let input = spec.input {
+            let handle = try FileDigest.open(input)
+            let digest = try FileDigest.sha256(handle, input).digest
+            data += try unnamed(digest, input, named, labels)
+            try decide(data)
+            (admitted.input, admitted.spec.input) = (handle, "/proc/self/fd/\(handle.fileDescriptor)")
+        }
+        admitted.data = data.map {
+            DataUse(name: $0.name, version: $0.label?.version, tier: $0.label?.tier.rawValue, label: $0.label?.sha256)
+        }
+        admitted.expiresAt = data.compactMap { $0.label?.expiresAt }.min()
+        return admitted
+    }
+
+    /// What an input is beyond what the job says: every dataset that it is a shard of, or data without a label.
+    private func unnamed(
+        _ digest: String, _ input: String, _ named: [KnownData], _ labels: LabelFolder
+    ) throws -> [KnownData] {
+        let owners: [String]
+        do { owners = try labels.owners(ofShard: digest) } catch {
+            throw refusal("labels cannot be read: \(error.localizedDescription)")
+        }
+        let known = Set(named.map(\.name))
+        if owners.isEmpty, !named.isEmpty, named.allSatisfy({ $0.label != nil }) {
+            throw refusal("\(input): is no shard of \(known.sorted().joined(separator: ", "))")
+        }
+        return owners.isEmpty
+            ? [KnownData(name: "the input file", label: nil)]
+            : owners.filter { !known.contains($0) }.map { labels.known($0) }
     }
 
     private func refusal(_ reason: String) -> CommandFailure {

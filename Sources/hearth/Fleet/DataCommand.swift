@@ -1,5 +1,4 @@
 import ArgumentParser
-import Crypto
 import Foundation
 import HearthFleet
 import HearthLedger
@@ -18,7 +17,9 @@ struct DataCommand: ParsableCommand {
         @Option(help: "Folder of labels, NAME.label and NAME.release.") var labels = "/etc/hearth/labels"
         @Option(help: "Keys that are trusted with labels, one a line.") var trusted = "/etc/hearth/label-keys"
 
+        /// Without a file of keys nobody is trusted yet.
         func folder() throws -> LabelFolder {
+            if !FileManager.default.fileExists(atPath: trusted) { try? Data().write(to: URL(fileURLWithPath: trusted)) }
             do { return try LabelFolder(labels, keyFile: trusted) } catch {
                 throw CommandFailure(.badConfig, "\(error)")
             }
@@ -33,10 +34,20 @@ struct DataCommand: ParsableCommand {
         }
 
         func write(_ value: some Encodable, _ name: String, with key: SignerKey) throws {
-            let note = try SignedRecord.sign(value, with: key)
             let file = URL(fileURLWithPath: labels, isDirectory: true).appending(path: name)
-            do { try Data("\(note)".utf8).write(to: file, options: .atomic) } catch {
+            do {
+                try Data("\(try SignedRecord.sign(value, with: key))".utf8).write(to: file, options: .atomic)
+            } catch {
                 throw CommandFailure(.badConfig, "\(file.path): cannot be written: \(error.localizedDescription)")
+            }
+        }
+
+        /// What an untrusted key signs would only make a label that nobody believes.
+        func check(_ key: SignerKey) throws {
+            guard try folder().trusts(key.verifier) else {
+                throw CommandFailure(
+                    .badConfig,
+                    "\(trusted): the signer is not trusted; nothing was written. Its line would be\n\(key.verifier)")
             }
         }
     }
@@ -98,7 +109,12 @@ struct DataCommand: ParsableCommand {
             try terms.apply(to: &label)
             label.shards = try files.map(DataCommand.shard)
             if let problem = label.problem { throw CommandFailure(.badInput, problem) }
-            if try options.folder().known(name).label != nil {
+            let known = try options.folder().known(name)
+            if let problem = known.problem {
+                throw CommandFailure(
+                    .badInput, "\(name): has a label that is not believed (\(problem)); remove it first")
+            }
+            if known.label != nil {
                 throw CommandFailure(.badInput, "\(name): has a label already; hearth data label changes it")
             }
             let key = try signer.key()
@@ -125,7 +141,9 @@ struct DataCommand: ParsableCommand {
             try terms.apply(to: &label)
             label.version += 1
             if let problem = label.problem { throw CommandFailure(.badInput, problem) }
-            try options.write(label, "\(name).label", with: try signer.key())
+            let key = try signer.key()
+            try options.check(key)
+            try options.write(label, "\(name).label", with: key)
             Terminal.out(DataCommand.line(label))
         }
     }
@@ -144,11 +162,13 @@ struct DataCommand: ParsableCommand {
         func run() throws {
             let label = try options.label(name)
             let release = Release(
-                dataset: name, version: label.version, to: label.tier, reviewer: reviewer, reason: reason,
-                decidedAt: Int(Date().timeIntervalSince1970))
+                of: label, reviewer: reviewer, reason: reason, decidedAt: Int(Date().timeIntervalSince1970))
             if let problem = release.problem { throw CommandFailure(.badInput, problem) }
-            try options.write(release, "\(name).release", with: try signer.key())
-            if let problem = Policy.derivationProblem(try options.folder().known(name)) {
+            let key = try signer.key()
+            try options.check(key)
+            try options.write(release, "\(name).release", with: key)
+            let known = try options.folder().known(name)
+            if let problem = known.problem ?? Policy.derivationProblem(known) {
                 throw CommandFailure(.badInput, "\(name): still \(problem)")
             }
             Terminal.out("\(name) version \(label.version) is released as \(label.tier.rawValue)")
@@ -200,16 +220,9 @@ struct DataCommand: ParsableCommand {
     }
 
     private static func shard(_ file: String) throws -> DatasetLabel.Shard {
-        guard let handle = FileHandle(forReadingAtPath: file) else {
-            throw CommandFailure(.badInput, "\(file): no such file, or not readable")
-        }
+        let handle = try FileDigest.open(file)
         defer { try? handle.close() }
-        var (hash, count) = (SHA256(), 0)
-        while let piece = try handle.read(upToCount: 1 << 22), !piece.isEmpty {
-            hash.update(data: piece)
-            count += piece.count
-        }
-        let digest = hash.finalize().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        let (digest, count) = try FileDigest.sha256(handle, file)
         return .init(name: URL(fileURLWithPath: file).lastPathComponent, sha256: digest, byteCount: count)
     }
 

@@ -59,9 +59,11 @@ struct LedgerCommand: AsyncParsableCommand {
             }
             Terminal.endProgress()
             let copy = try LedgerCopy(leaves: leaves, note: try SignedNote(parsing: note))
-            if let before, let signer = before.signatures.first {
+            // A wrong copy does not take a good one's place.
+            try copy.check()
+            if let before {
                 let known = try Checkpoint(before)
-                guard copy.begins(with: known), signer.name == known.origin else {
+                guard copy.begins(with: known) else {
                     throw CommandFailure(
                         .badInput,
                         "\(old.path): the log does not begin as this older checkpoint says; nothing was written")
@@ -87,6 +89,9 @@ struct LedgerCommand: AsyncParsableCommand {
             let copy = try LedgerCommand.copy(folder)
             let (key, before) = (try LedgerCommand.key(key), try older.map(LedgerCommand.note))
             let witnesses = try witness.map(LedgerCommand.key)
+            if let author = witnesses.first(where: { $0.kind != .witness }) {
+                throw CommandFailure(.badInput, "\(author.name) is no witness's key")
+            }
             do { try copy.verify(signedBy: key, witnesses: witnesses, older: before) } catch {
                 throw CommandFailure(.badInput, "\(folder): \(error)")
             }
@@ -118,7 +123,7 @@ struct LedgerCommand: AsyncParsableCommand {
 
         func run() throws {
             let copy = try LedgerCommand.copy(folder)
-            guard let proof = copy.proof(of: index) else {
+            guard let proof = try copy.proof(of: index) else {
                 throw CommandFailure(
                     .badInput,
                     "\(folder): no leaf \(index) of \(copy.leaves.count) under a checkpoint of \(copy.checkpoint.size)")
@@ -143,7 +148,9 @@ struct LedgerCommand: AsyncParsableCommand {
                 let proof = try LedgerProof(parsing: try String(contentsOfFile: proof, encoding: .utf8))
                 let checkpoint = try proof.verify(data, signedBy: key)
                 Terminal.out("the leaf is number \(proof.index) of the \(checkpoint.size) of \(checkpoint.origin)")
-            } catch { throw CommandFailure(.badInput, "\(proof): \(error)") }
+            } catch let error as SignedNote.Problem { throw CommandFailure(.badInput, "\(proof): \(error)") } catch {
+                throw CommandFailure(.badInput, "\(error.localizedDescription)")
+            }
         }
     }
 
@@ -162,6 +169,12 @@ struct LedgerCommand: AsyncParsableCommand {
         func run() throws {
             let copy = try LedgerCommand.copy(folder)
             let last = keyFile + ".last"
+            // Two at once could sign two logs.
+            let lock = open(keyFile + ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+            guard lock >= 0, flock(lock, LOCK_EX) == 0 else {
+                throw CommandFailure(.badConfig, "\(keyFile).lock: \(String(cString: strerror(errno)))")
+            }
+            defer { close(lock) }
             do {
                 let signer = try KeyFile.readOrCreate(keyFile, name: name, kind: .witness)
                 let before = FileManager.default.fileExists(atPath: last) ? try LedgerCommand.note(last) : nil

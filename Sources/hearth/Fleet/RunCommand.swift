@@ -19,20 +19,32 @@ struct RunCommand: AsyncParsableCommand {
     func run() async throws {
         let started = ContinuousClock.now
         let job = try SpecFile.read(spec)
-        Watchdog.start(seconds: job.timeoutSeconds) { status, message in
-            let elapsed = (ContinuousClock.now - started).seconds
-            try? record(JobOutcome(exitCode: status.rawValue, message: message, actualSeconds: elapsed))
+        let admitted: Admission.Admitted
+        do {
+            admitted = try Admission(path: admission).admit(job)
+        } catch {
+            try record(JobOutcome(exitCode: ExitStatus.of(error).rawValue, message: "\(error)", actualSeconds: 0))
+            throw error
+        }
+        /// However it ends, what it might read is said.
+        @Sendable func outcome(_ status: ExitStatus, _ message: String) -> JobOutcome {
+            var outcome = JobOutcome(
+                exitCode: status.rawValue, message: message, actualSeconds: (ContinuousClock.now - started).seconds)
+            (outcome.data, outcome.decision) = (data, decision)
+            return outcome
+        }
+        let (data, decision) = (admitted.data, admitted.decision)
+        Watchdog.start(seconds: job.timeoutSeconds, expiresAt: admitted.expiresAt) { status, message in
+            try? record(outcome(status, message))
         }
         do {
-            let admitted = try Admission(path: admission).admit(job)
-            var outcome = try await JobRunner(job).run()
-            (outcome.data, outcome.decision) = (admitted.data, admitted.decision)
-            outcome.actualSeconds = (ContinuousClock.now - started).seconds
-            try record(outcome)
+            defer { withExtendedLifetime(admitted.input) {} }
+            var ended = try await JobRunner(admitted.spec).run()
+            ended.actualSeconds = (ContinuousClock.now - started).seconds
+            (ended.data, ended.decision) = (data, decision)
+            try record(ended)
         } catch {
-            let status = ExitStatus.of(error)
-            let elapsed = (ContinuousClock.now - started).seconds
-            try record(JobOutcome(exitCode: status.rawValue, message: "\(error)", actualSeconds: elapsed))
+            try record(outcome(ExitStatus.of(error), "\(error)"))
             throw error
         }
     }
@@ -66,7 +78,10 @@ enum SpecFile {
 
 /// Ends the process when time is up or SIGTERM comes, after writing down why.
 enum Watchdog {
-    static func start(seconds: Double, onEnd: @escaping @Sendable (ExitStatus, String) -> Void) {
+    /// - Parameter expiresAt: when labels end that allow the job what it reads, seconds since 1970.
+    static func start(
+        seconds: Double, expiresAt: Int? = nil, onEnd: @escaping @Sendable (ExitStatus, String) -> Void
+    ) {
         signal(SIGTERM, SIG_IGN)
         let terminated = DispatchSource.makeSignalSource(signal: SIGTERM, queue: .global())
         terminated.setEventHandler {
@@ -83,11 +98,21 @@ enum Watchdog {
         }
         timer.resume()
         (onTime, onTermination) = (timer, terminated)
+        guard let expiresAt else { return }
+        let expiry = DispatchSource.makeTimerSource(queue: .global())
+        expiry.schedule(wallDeadline: .now() + max(0, Double(expiresAt) - Date().timeIntervalSince1970))
+        expiry.setEventHandler {
+            Terminal.error("hearth: refused: a label that allowed the job has expired")
+            onEnd(.refusedByPolicy, "refused: a label that allowed the job has expired")
+            exit(ExitStatus.refusedByPolicy.rawValue)
+        }
+        expiry.resume()
+        onExpiry = expiry
     }
 
     /// Leaves SIGTERM to what runs now.
     static func leaveSIGTERM() { onTermination?.cancel() }
 
     /// Sources stop when they are released. Set before the job starts.
-    nonisolated(unsafe) private static var onTime, onTermination: (any DispatchSourceProtocol)?
+    nonisolated(unsafe) private static var onTime, onTermination, onExpiry: (any DispatchSourceProtocol)?
 }
