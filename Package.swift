@@ -69,7 +69,7 @@ let package = Package(
             name: "HearthLedger", dependencies: ["HearthJSON", .product(name: "Crypto", package: "swift-crypto")]),
         .target(
             name: "HearthFleet",
-            dependencies: ["HearthPolicy", "HearthRoofline", .product(name: "Yams", package: "Yams")]),
+            dependencies: ["HearthJSON", "HearthPolicy", "HearthRoofline", .product(name: "Yams", package: "Yams")]),
         .target(name: "HearthStore", dependencies: ["HearthFleet", .product(name: "GRDB", package: "GRDB.swift")]),
         .target(
             name: "HearthAgent",

@@ -22,7 +22,7 @@ import Testing
             "HearthRoofline", "HearthTelemetry",
         ],
         "HearthBench": ["HearthKernels", "HearthCompute", "HearthRoofline"],
-        "HearthFleet": ["HearthPolicy", "HearthRoofline"],
+        "HearthFleet": ["HearthJSON", "HearthPolicy", "HearthRoofline"],
         "HearthStore": ["HearthFleet"],
         "HearthAgent": [
             "HearthFleet", "HearthPolicy", "HearthStore", "HearthRoofline", "HearthTelemetry", "CProcess",

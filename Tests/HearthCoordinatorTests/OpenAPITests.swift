@@ -140,6 +140,13 @@ struct TestService {
             var impossible = job
             impossible.maxTokens = -1
             try await call("post", "/v1/jobs", "/v1/jobs", impossible)
+            let misspelt = String(decoding: try JSONEncoder().encode(job), as: UTF8.self).replacing(
+                "\"name\"", with: "\"dataset\":[\"d\"],\"name\"")
+            let response = try await client.execute(
+                uri: "/v1/jobs", method: .post, headers: service.auth, body: ByteBuffer(string: misspelt))
+            #expect(
+                response.status == .unprocessableContent
+                    && String(buffer: response.body).contains("dataset: unknown field"))
         }
     }
 

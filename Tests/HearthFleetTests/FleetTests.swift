@@ -8,6 +8,21 @@ import Testing
         try JobSpec.parse(yaml: yaml, file: "job.yaml", folder: "/models")
     }
 
+    @Test func fieldsOfJSONThatNobodyKnowsAreNamed() throws {
+        var spec = JobSpec(kind: .probe, name: "p")
+        (spec.data, spec.purpose) = (["letters"], .training)
+        let text = String(decoding: try JSONEncoder().encode(spec), as: UTF8.self)
+        #expect(try JobSpec.parse(json: Data(text.utf8)) == spec)
+        for (changed, field) in [
+            (text.replacing("\"data\"", with: "\"dataset\""), "dataset"),
+            (text.replacing("\"topK\"", with: "\"x\":{\"y\":1},\"topK\""), "sampling.x"),
+        ] {
+            let error = #expect(throws: ConfigError.self) { try JobSpec.parse(json: Data(changed.utf8)) }
+            #expect(error?.description == "\(field): unknown field")
+        }
+        #expect(try JobSpec.parse(json: Data(text.replacing("\"name\"", with: "\"later\":null,\"name\"").utf8)) == spec)
+    }
+
     @Test func readsAGenerateJob() throws {
         let spec = try parse(
             "kind: generate\nname: n\nmodel: a.gguf\nprompt: |\n  two\n  lines\nmaxTokens: 7\nchat: true\ndevice: vulkan:3\ntopP: 0.5\nseed: 9\n"

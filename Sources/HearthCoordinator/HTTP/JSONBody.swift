@@ -8,6 +8,11 @@ enum JSONBody {
     static let maximumByteCount = 8 << 20
 
     static func decode<T: Decodable>(_ type: T.Type, from request: Request) async throws -> T {
+        try await read(request) { try JSONDecoder().decode(type, from: $0) }
+    }
+
+    /// What `parse` makes of the body, with messages that name the field.
+    static func read<T>(_ request: Request, _ parse: (Data) throws -> T) async throws -> T {
         let buffer: ByteBuffer
         do {
             buffer = try await request.body.collect(upTo: maximumByteCount)
@@ -15,7 +20,7 @@ enum JSONBody {
             throw HTTPError(.contentTooLarge, message: "the body is larger than \(maximumByteCount) bytes")
         }
         do {
-            return try JSONDecoder().decode(type, from: Data(buffer.readableBytesView))
+            return try parse(Data(buffer.readableBytesView))
         } catch let error as DecodingError {
             let (keys, reason) = error.place
             let path = keys?.map(\.stringValue).joined(separator: ".")

@@ -9,7 +9,10 @@ struct JobRoutes {
     func add(to router: Router<BasicRequestContext>) {
         router.get("/v1/jobs") { _, _ in try JSONBody.response(try await store.jobs()) }
         router.post("/v1/jobs") { request, _ in
-            let spec = try await JSONBody.decode(JobSpec.self, from: request)
+            let spec: JobSpec
+            do { spec = try await JSONBody.read(request, JobSpec.parse(json:)) } catch let error as ConfigError {
+                throw HTTPError(.unprocessableContent, message: error.description)
+            }
             if let problem = spec.problem { throw HTTPError(.unprocessableContent, message: problem) }
             let key = HTTPField.Name("Idempotency-Key").flatMap { request.headers[$0] }
             if let key, key.utf8.count > 200 {

@@ -66,10 +66,12 @@ enum SpecFile {
         }
         if path.hasSuffix(".json") {
             do {
-                let spec = try JSONDecoder().decode(JobSpec.self, from: data)
+                let spec = try JobSpec.parse(json: data)
                 if let problem = spec.problem { throw CommandFailure(.badInput, "\(path): \(problem)") }
                 return spec
-            } catch let error as DecodingError { throw CommandFailure(.badInput, "\(path): \(error)") }
+            } catch let error as DecodingError { throw CommandFailure(.badInput, "\(path): \(error)") } catch let error
+                as ConfigError
+            { throw CommandFailure(.badInput, "\(path): \(error)") }
         }
         let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
         return try JobSpec.parse(yaml: text, file: path, folder: folder)
