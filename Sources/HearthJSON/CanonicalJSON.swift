@@ -46,7 +46,8 @@ public enum CanonicalJSON {
         }
     }
 
-    private static func quoted(_ text: String) -> String {
+    /// A string with the escapes that have to be: Python writes texts alike.
+    public static func quoted(_ text: String) -> String {
         var out = "\""
         for scalar in text.unicodeScalars {
             switch scalar {

@@ -1,3 +1,5 @@
+import HearthJSON
+
 enum JinjaValue: Sendable {
     case undefined, none
     case bool(Bool)
@@ -75,33 +77,16 @@ enum JinjaValue: Sendable {
         case .none: return "null"
         case .bool(let value): return value ? "true" : "false"
         case .integer(let value): return String(value)
-        case .string(let text): return Self.quoted(text)
+        case .string(let text): return CanonicalJSON.quoted(text)
         case .list(let items):
             let parts = items.compactMap { $0.json(indent: indent, depth: depth + 1) }
             return parts.count < items.count ? nil : block("[", parts, "]")
         case .map(let fields):
             let parts = fields.sorted { $0.key < $1.key }.compactMap { key, value in
-                value.json(indent: indent, depth: depth + 1).map { Self.quoted(key) + ": " + $0 }
+                value.json(indent: indent, depth: depth + 1).map { CanonicalJSON.quoted(key) + ": " + $0 }
             }
             return parts.count < fields.count ? nil : block("{", parts, "}")
         }
-    }
-
-    private static func quoted(_ text: String) -> String {
-        var out = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": out += "\\\""
-            case "\\": out += "\\\\"
-            case "\n": out += "\\n"
-            case "\r": out += "\\r"
-            case "\t": out += "\\t"
-            case _ where scalar.value < 32:
-                out += "\\u00" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
-            default: out.unicodeScalars.append(scalar)
-            }
-        }
-        return out + "\""
     }
 }
 

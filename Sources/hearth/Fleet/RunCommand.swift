@@ -65,13 +65,10 @@ enum SpecFile {
             throw CommandFailure(.badInput, "\(path): no such file, or not text")
         }
         if path.hasSuffix(".json") {
-            do {
-                let spec = try JobSpec.parse(json: data)
-                if let problem = spec.problem { throw CommandFailure(.badInput, "\(path): \(problem)") }
-                return spec
-            } catch let error as DecodingError { throw CommandFailure(.badInput, "\(path): \(error)") } catch let error
-                as ConfigError
-            { throw CommandFailure(.badInput, "\(path): \(error)") }
+            let spec: JobSpec
+            do { spec = try JobSpec.parse(json: data) } catch { throw CommandFailure(.badInput, "\(path): \(error)") }
+            if let problem = spec.problem { throw CommandFailure(.badInput, "\(path): \(problem)") }
+            return spec
         }
         let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
         return try JobSpec.parse(yaml: text, file: path, folder: folder)
