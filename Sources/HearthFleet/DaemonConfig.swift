@@ -39,6 +39,8 @@ public struct AgentConfig: Sendable, Hashable {
     public var probeDeadlineSeconds = 180.0
     /// How long a probe counts before it is repeated.
     public var probeEverySeconds = 86400.0
+    /// Between probes of a device that is not healthy.
+    public var probeAgainSeconds = 30.0
     public init() {}
 
     public static func parse(yaml text: String, file: String) throws(ConfigError) -> AgentConfig {
@@ -52,6 +54,7 @@ public struct AgentConfig: Sendable, Hashable {
         config.devices = try fields.strings("devices", default: [])
         config.probeDeadlineSeconds = try fields.double("probeDeadlineSeconds", default: config.probeDeadlineSeconds)
         config.probeEverySeconds = try fields.double("probeEverySeconds", default: config.probeEverySeconds)
+        config.probeAgainSeconds = try fields.double("probeAgainSeconds", default: config.probeAgainSeconds)
         try fields.finish()
         for device in config.devices where !JobSpec.isDevice(device) {
             throw fields.error("devices", "'\(device)' is not cpu or vulkan:INDEX")

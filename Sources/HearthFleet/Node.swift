@@ -21,14 +21,21 @@ public struct DeviceSummary: Sendable, Codable, Hashable {
         self.memoryByteCount = memoryByteCount
         self.unusable = unusable
     }
+
+    /// The same device, which is not to be used for `reason`.
+    public func barred(for reason: String) -> Self {
+        Self(
+            selector: selector, kind: kind, name: name, driver: driver, memoryByteCount: memoryByteCount,
+            unusable: reason)
+    }
 }
 
 public enum NodeHealth: String, Sendable, Codable, CaseIterable {
     /// Registered, not probed yet.
     case starting
     case healthy
-    /// The last probe failed or hung; the evidence says how.
-    case suspect
+    /// As the worst of its devices (`DeviceHealth`); the evidence says how.
+    case suspect, quarantined, probation
 }
 
 /// What a node says of itself when it joins.

@@ -68,6 +68,18 @@ struct FleetEndToEndTests {
         #expect(fleet.stop("agent") == 0 && fleet.stop("coordinator") == 0)
     }
 
+    /// A device whose probes fail is quarantined after three, with the reason; jobs go on elsewhere.
+    @Test func failingDevicesAreQuarantined() throws {
+        let fleet = try Fleet()
+        try fleet.startCoordinator()
+        try fleet.startAgent(devices: "cpu,vulkan:63", settings: "probeAgainSeconds: 0.2\n")
+        try wait(90) { try fleet.hearth("nodes").out.contains("quarantined") }
+        let nodes = try fleet.hearth("nodes")
+        #expect(
+            nodes.error.contains("vulkan:63 is quarantined: ") && nodes.error.contains("vulkan:63"), "\(nodes.error)")
+        #expect(try fleet.hearth("submit", "--follow", try fleet.generateSpec(tokens: 4)).status == 0)
+    }
+
     @Test func cancelEndsARunningJob() throws {
         let fleet = try Fleet()
         try fleet.startCoordinator()

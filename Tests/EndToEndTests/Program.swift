@@ -97,10 +97,12 @@ final class Fleet {
         coordinatorURL = try start("coordinator", ["--listen", String(coordinatorURL.dropFirst("http://".count))])
     }
 
-    func startAgent(devices: String = "cpu") throws {
+    /// - Parameter settings: lines of an agent.yaml.
+    func startAgent(devices: String = "cpu", settings: String? = nil) throws {
+        let config = try settings.map { ["--config", try write("agent.yaml", $0)] } ?? []
         agentURL = try start(
             "agent",
-            [
+            config + [
                 "--listen", "127.0.0.1:0", "--coordinator", coordinatorURL, "--token-file", tokenFile, "--name", "n1",
                 "--devices", devices,
             ])

@@ -144,3 +144,41 @@ import Testing
         }
     }
 }
+
+@Suite struct DeviceHealthTests {
+    /// Probes as letters, `.` good and `x` bad; the states after each.
+    private func states(_ probes: String) -> String {
+        var health = DeviceHealth()
+        return probes.map { probe in
+            _ = health.observe(probe == "." ? nil : "broken")
+            #expect((health.evidence == nil) == (health.state == .healthy))
+            #expect(health.takesJobs == (health.state != .quarantined))
+            return String(health.state.rawValue.first!)
+        }.joined()
+    }
+
+    @Test func statesChangeAfterSeveralProbes() {
+        #expect(states("...") == "hhh")
+        #expect(states("x..") == "ssh")
+        // Flapping is suspicion: never quarantine, never health.
+        #expect(states("x.x.x.x.") == "ssssssss")
+        #expect(states("xxx") == "ssq" && states("xx.xx.") == "ssssss")
+        #expect(states("xxx..") == "ssqqp" && states("xxx.x..") == "ssqqqqp")
+        #expect(states("xxx.....") == "ssqqppph" && states("xxx....x") == "ssqqpppq")
+        #expect(states("xxx.....x") == "ssqqppphs")
+    }
+
+    @Test func aNodeIsAsItsWorstDevice() {
+        #expect(NodeHealth([.healthy, .quarantined, .suspect]) == .quarantined)
+        #expect(NodeHealth([.probation, .healthy]) == .probation && NodeHealth([.suspect, .probation]) == .suspect)
+        #expect(NodeHealth([]) == .healthy)
+    }
+
+    @Test func statesSurviveARestart() throws {
+        var health = DeviceHealth()
+        for _ in 0..<2 { _ = health.observe("broken") }
+        var read = try JSONDecoder().decode(DeviceHealth.self, from: JSONEncoder().encode(health))
+        #expect(read == health && read.observe("broken again") && read.state == .quarantined)
+        #expect(read.evidence == "broken again")
+    }
+}

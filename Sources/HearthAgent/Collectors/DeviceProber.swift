@@ -10,13 +10,15 @@ import ServiceLifecycle
 actor DeviceProber: Service {
     private let store: AgentStore
     private let folder: URL
-    private let config: AgentConfig
+    private nonisolated let config: AgentConfig
     private let node: String
     private let site: Site?
     private let logger: Logger
     private(set) var devices: [DeviceSummary]?
     private(set) var ceilings: [Ceilings] = []
     private(set) var health = NodeHealth.starting
+    /// Of each device that is measured.
+    private var deviceHealth: [String: DeviceHealth] = [:]
     /// True once every device was probed or given up on.
     private(set) var isReady = false
 
@@ -29,10 +31,15 @@ actor DeviceProber: Service {
         self.logger = logger
     }
 
+    /// A device in quarantine is there and not to be used.
     func registration() -> NodeRegistration? {
-        devices.map {
-            NodeRegistration(
-                node: node, bootID: store.bootID, version: HearthVersion.current, devices: $0, site: site)
+        devices.map { devices in
+            let offered = devices.map { device in
+                guard let health = deviceHealth[device.selector], !health.takesJobs else { return device }
+                return device.barred(for: "quarantined: \(health.evidence ?? "no reason was given")")
+            }
+            return NodeRegistration(
+                node: node, bootID: store.bootID, version: HearthVersion.current, devices: offered, site: site)
         }
     }
 
@@ -42,7 +49,7 @@ actor DeviceProber: Service {
                 do { try await self.round() } catch is CancellationError { return } catch {
                     self.logger.error("probing failed", metadata: ["error": "\(error)"])
                 }
-                try? await Task.sleep(for: .seconds(30))
+                try? await Task.sleep(for: .seconds(self.config.probeAgainSeconds))
             }
         }
     }
@@ -50,17 +57,43 @@ actor DeviceProber: Service {
     /// Measures every device that is due.
     private func round() async throws {
         if devices == nil { try await findDevices() }
-        var problems: [String] = []
         for device in chosenDevices() {
             // Not beside a job: both figures would be wrong.
             while try await !store.activeJobs().isEmpty { try await Task.sleep(for: .milliseconds(500)) }
-            if let problem = try await measure(device) { problems.append(problem) }
+            var health = try await knownHealth(of: device)
+            // What is not well is asked again, however young its last figures are.
+            let isDue = health.state != .healthy
+            guard let probe = try await measure(device, isDue: isDue) else { continue }
+            if health.observe(probe.problem) {
+                logger.notice(
+                    "device is \(health.state)",
+                    metadata: ["device": "\(device)", "evidence": "\(health.evidence ?? "")"])
+            }
+            deviceHealth[device] = health
+            try await store.set("health \(device)", try JSONColumn.encode(health))
         }
-        let state: NodeHealth = problems.isEmpty ? .healthy : .suspect
-        let evidence = problems.isEmpty ? nil : problems.joined(separator: "; ")
-        if state != health || !problems.isEmpty { try await store.enqueue(.health(state: state, evidence: evidence)) }
-        health = state
+        if !(devices ?? []).isEmpty || health == .starting { try await sayHealth() }
         isReady = true
+    }
+
+    /// As it was before the agent was started anew.
+    private func knownHealth(of device: String) async throws -> DeviceHealth {
+        if let known = deviceHealth[device] { return known }
+        let stored = try await store.value("health \(device)")
+        let health = stored.flatMap { try? JSONColumn.decode(DeviceHealth.self, $0) } ?? DeviceHealth()
+        deviceHealth[device] = health
+        return health
+    }
+
+    private func sayHealth() async throws {
+        let state = NodeHealth(deviceHealth.values.map(\.state))
+        let evidence = deviceHealth.sorted { $0.key < $1.key }
+            .compactMap { device, health in health.evidence.map { "\(device) is \(health.state): \($0)" } }
+            .joined(separator: "; ")
+        if state != health {
+            try await store.enqueue(.health(state: state, evidence: evidence.isEmpty ? nil : evidence))
+        }
+        health = state
     }
 
     private struct Listing: Decodable { let devices: [DeviceSummary] }
@@ -82,10 +115,12 @@ actor DeviceProber: Service {
         return config.devices
     }
 
-    /// - Returns: what is wrong with the device; nil when its ceilings are known.
-    private func measure(_ device: String) async throws -> String? {
+    private struct Probe { let problem: String? }
+
+    /// - Returns: how a probe went; nil where none was due.
+    private func measure(_ device: String, isDue: Bool) async throws -> Probe? {
         let key = "ceilings \(device)"
-        if let stored = try await store.value(key),
+        if !isDue, let stored = try await store.value(key),
             let known = try? JSONColumn.decode(Ceilings.self, stored),
             Date().timeIntervalSince1970 - known.measuredAt < config.probeEverySeconds
         {
@@ -100,10 +135,10 @@ actor DeviceProber: Service {
             try await store.enqueue(.ceilings(value: measured))
             try await store.set(key, try JSONColumn.encode(measured))
             remember(measured)
-            return nil
+            return Probe(problem: nil)
         } catch let problem as ProbeProblem {
             logger.error("probe failed", metadata: ["device": "\(device)", "problem": "\(problem.text)"])
-            return "\(device): \(problem.text)"
+            return Probe(problem: problem.text)
         }
     }
 

@@ -14,14 +14,17 @@ struct PollService: Service {
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
+            var registered: NodeRegistration?
             while !Task.isCancelled {
                 do {
                     guard let registration = await registration() else {
                         try await Task.sleep(for: .milliseconds(100))
                         continue
                     }
-                    if await !link.isRegistered {
+                    // A device that may no longer be used, or may again, is said at once.
+                    if await !link.isRegistered || registration != registered {
                         _ = try await client.post("/v1/nodes", registration, as: ReportAck.self)
+                        registered = registration
                         await link.registered(logger)
                     }
                     try await poll(registration.node)

@@ -173,7 +173,7 @@ package enum OpenAPI {
                 node: {type: string}
                 version: {type: string}
                 devices: {type: array, items: {$ref: '#/components/schemas/Device'}}
-                health: {type: string, enum: [starting, healthy, suspect]}
+                health: {type: string, enum: [starting, healthy, suspect, quarantined, probation]}
                 evidence: {type: string}
                 registeredAt: {type: number}
                 lastSeenAt: {type: number}

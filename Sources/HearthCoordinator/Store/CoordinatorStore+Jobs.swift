@@ -113,7 +113,7 @@ extension CoordinatorStore {
     /// Software Vulkan devices count only when named.
     static func offers(_ devices: [DeviceSummary], _ wanted: String) -> Bool {
         switch wanted {
-        case "auto": true
+        case "auto": devices.contains { $0.unusable == nil }
         case "vulkan":
             devices.contains { $0.selector.hasPrefix("vulkan") && $0.kind != "software" && $0.unusable == nil }
         default: devices.contains { $0.selector == wanted && $0.unusable == nil }
