@@ -17,9 +17,15 @@ struct DataCommand: ParsableCommand {
         @Option(help: "Folder of labels, NAME.label and NAME.release.") var labels = "/etc/hearth/labels"
         @Option(help: "Keys that are trusted with labels, one a line.") var trusted = "/etc/hearth/label-keys"
 
-        /// Without a file of keys nobody is trusted yet.
+        /// Where there is no file of keys yet, nobody is trusted.
+        func begin() throws {
+            if FileManager.default.fileExists(atPath: trusted) { return }
+            do { try Data().write(to: URL(fileURLWithPath: trusted)) } catch {
+                throw CommandFailure(.badConfig, "\(trusted): cannot be written: \(error.localizedDescription)")
+            }
+        }
+
         func folder() throws -> LabelFolder {
-            if !FileManager.default.fileExists(atPath: trusted) { try? Data().write(to: URL(fileURLWithPath: trusted)) }
             do { return try LabelFolder(labels, keyFile: trusted) } catch {
                 throw CommandFailure(.badConfig, "\(error)")
             }
@@ -99,6 +105,7 @@ struct DataCommand: ParsableCommand {
         @OptionGroup var options: Options
 
         func run() throws {
+            try options.begin()
             let sources = try sources.map { try options.label($0) }
             if sources.isEmpty, terms.tier == nil || terms.purpose.isEmpty {
                 throw ValidationError("--tier and --purpose are needed for data that is made from no other")
