@@ -17,6 +17,8 @@ actor DeviceProber: Service {
     private(set) var devices: [DeviceSummary]?
     private(set) var ceilings: [Ceilings] = []
     private(set) var health = NodeHealth.starting
+    /// Why it is not known which devices there are.
+    private var listingProblem: String?
     /// Of each device that is measured.
     private var deviceHealth: [String: DeviceHealth] = [:]
     /// True once every device was probed or given up on.
@@ -72,7 +74,7 @@ actor DeviceProber: Service {
             deviceHealth[device] = health
             try await store.set("health \(device)", try JSONColumn.encode(health))
         }
-        if !(devices ?? []).isEmpty || health == .starting { try await sayHealth() }
+        try await sayHealth()
         isReady = true
     }
 
@@ -86,10 +88,10 @@ actor DeviceProber: Service {
     }
 
     private func sayHealth() async throws {
-        let state = NodeHealth(deviceHealth.values.map(\.state))
-        let evidence = deviceHealth.sorted { $0.key < $1.key }
+        let state = NodeHealth(deviceHealth.values.map(\.state) + (listingProblem == nil ? [] : [.suspect]))
+        let devices = deviceHealth.sorted { $0.key < $1.key }
             .compactMap { device, health in health.evidence.map { "\(device) is \(health.state): \($0)" } }
-            .joined(separator: "; ")
+        let evidence = ([listingProblem].compactMap { $0 } + devices).joined(separator: "; ")
         if state != health {
             try await store.enqueue(.health(state: state, evidence: evidence.isEmpty ? nil : evidence))
         }
@@ -102,9 +104,7 @@ actor DeviceProber: Service {
         do {
             devices = try await child("devices", ["devices", "--json"], deadline: 60, as: Listing.self).devices
         } catch let error as ProbeProblem {
-            devices = []
-            health = .suspect
-            try await store.enqueue(.health(state: .suspect, evidence: error.text))
+            (devices, listingProblem) = ([], error.text)
             logger.error("listing devices failed", metadata: ["problem": "\(error.text)"])
         }
     }

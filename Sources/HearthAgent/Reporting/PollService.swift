@@ -1,4 +1,5 @@
 import HearthFleet
+import HearthPolicy
 import Logging
 import ServiceLifecycle
 
