@@ -82,31 +82,28 @@ enum Watchdog {
         seconds: Double, expiresAt: Int? = nil, onEnd: @escaping @Sendable (ExitStatus, String) -> Void
     ) {
         signal(SIGTERM, SIG_IGN)
-        let terminated = DispatchSource.makeSignalSource(signal: SIGTERM, queue: .global())
-        terminated.setEventHandler {
-            onEnd(.tryAgain, "ended on request (SIGTERM)")
-            exit(ExitStatus.tryAgain.rawValue)
+        @Sendable func end(_ status: ExitStatus, _ message: String) -> Never {
+            onEnd(status, message)
+            exit(status.rawValue)
         }
-        terminated.resume()
+        let terminated = DispatchSource.makeSignalSource(signal: SIGTERM, queue: .global())
         let timer = DispatchSource.makeTimerSource(queue: .global())
+        let expiry = DispatchSource.makeTimerSource(queue: .global())
+        terminated.setEventHandler { end(.tryAgain, "ended on request (SIGTERM)") }
         timer.schedule(deadline: .now() + seconds)
         timer.setEventHandler {
             Terminal.error("hearth: the job did not end within its \(seconds) s")
-            onEnd(.timeout, "did not end within its \(seconds) s")
-            exit(ExitStatus.timeout.rawValue)
+            end(.timeout, "did not end within its \(seconds) s")
         }
-        timer.resume()
-        (onTime, onTermination) = (timer, terminated)
-        guard let expiresAt else { return }
-        let expiry = DispatchSource.makeTimerSource(queue: .global())
-        expiry.schedule(wallDeadline: .now() + max(0, Double(expiresAt) - Date().timeIntervalSince1970))
+        if let expiresAt {
+            expiry.schedule(wallDeadline: .now() + max(0, Double(expiresAt) - Date().timeIntervalSince1970))
+        }
         expiry.setEventHandler {
             Terminal.error("hearth: refused: a label that allowed the job has expired")
-            onEnd(.refusedByPolicy, "refused: a label that allowed the job has expired")
-            exit(ExitStatus.refusedByPolicy.rawValue)
+            end(.refusedByPolicy, "refused: a label that allowed the job has expired")
         }
-        expiry.resume()
-        onExpiry = expiry
+        (onTime, onTermination, onExpiry) = (timer, terminated, expiry)
+        for source in [timer, terminated, expiry] as [any DispatchSourceProtocol] { source.resume() }
     }
 
     /// Leaves SIGTERM to what runs now.
