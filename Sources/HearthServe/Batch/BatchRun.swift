@@ -146,9 +146,6 @@ public struct BatchRun: Sendable {
 
     /// Waits where the queue is full: that says nothing of the request.
     private func submit(_ requests: [EngineRequest]) async throws -> [AsyncStream<EngineEvent>] {
-        guard requests.count <= model.engine.options.maxQueued else {
-            throw APIError(.badRequest, "\(requests.count) answers are more than may wait", param: "n")
-        }
         while true {
             do { return try model.submit(requests) } catch let error as APIError where error.status == .tooManyRequests
             {
