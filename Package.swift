@@ -119,7 +119,8 @@ let package = Package(
         .executableTarget(
             name: "hearth",
             dependencies: [
-                "HearthAgent", "HearthBench", "HearthCoordinator", "HearthFleet", "HearthInference", "HearthLedger",
+                "HearthAgent", "HearthBench", "HearthCoordinator", "HearthFleet", "HearthInference", "HearthJSON",
+                "HearthLedger",
                 "HearthPolicy", "HearthServe",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -142,7 +143,7 @@ let package = Package(
         .testTarget(name: "HearthGrammarTests", dependencies: ["HearthGrammar", "HearthJSON", "Support"]),
         .testTarget(
             name: "HearthInferenceTests", dependencies: ["HearthGrammar", "HearthInference", "HearthModels", "Support"]),
-        .testTarget(name: "HearthFleetTests", dependencies: ["HearthFleet", "Support"]),
+        .testTarget(name: "HearthFleetTests", dependencies: ["HearthFleet", "HearthPolicy", "Support"]),
         .testTarget(
             name: "HearthCoordinatorTests",
             dependencies: [

@@ -51,6 +51,9 @@ public struct JobSpec: Sendable, Hashable, Codable {
         self.timeoutSeconds = timeoutSeconds
     }
 
+    /// What for the job reads what it reads.
+    public var readingPurpose: Purpose { purpose ?? .inference }
+
     /// What is wrong with the values, field first; nil when nothing is. Run on every way in: YAML and HTTP.
     public var problem: String? {
         if name.isEmpty || name.count > 200 { return "name: 1 to 200 characters" }

@@ -18,8 +18,7 @@ public struct ModelSource: Sendable {
 
     /// - Throws: `FormatError` naming the file, and the byte or the field, that is not what it should be.
     public init(path: String) throws {
-        var isFolder: ObjCBool = false
-        if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
+        if Self.isFolder(path) {
             self = try HuggingFaceFolder(path: path).source()
         } else {
             try self.init(GGUFFile(path: path))
@@ -28,16 +27,18 @@ public struct ModelSource: Sendable {
 
     /// The files that a model at `path` is read from, in order: it, or those of a folder that are there.
     public static func files(at path: String) throws -> [String] {
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else {
-            return [path]
-        }
+        guard isFolder(path) else { return [path] }
         let small = [
             "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja",
             "model.safetensors.index.json",
         ]
         return try FileManager.default.contentsOfDirectory(atPath: path).sorted()
             .filter { small.contains($0) || $0.hasSuffix(".safetensors") }.map { "\(path)/\($0)" }
+    }
+
+    private static func isFolder(_ path: String) -> Bool {
+        var isFolder: ObjCBool = false
+        return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
     }
 
     private init(_ gguf: GGUFFile) throws(FormatError) {

@@ -1,5 +1,6 @@
 import Crypto
 import Foundation
+import HearthJSON
 
 /// SHA-256 of a leaf or of an inner node.
 public struct MerkleHash: Hashable, Sendable, CustomStringConvertible {
@@ -38,7 +39,7 @@ public struct MerkleHash: Hashable, Sendable, CustomStringConvertible {
     public static let empty = MerkleHash(SHA256.hash(data: [UInt8]()))
 
     public var data: Data { withUnsafeBytes(of: words) { Data($0) } }
-    public var description: String { data.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() }
+    public var description: String { data.hexadecimal }
 }
 
 extension MerkleHash: Codable {

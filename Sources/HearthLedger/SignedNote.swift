@@ -1,5 +1,6 @@
 import Crypto
 import Foundation
+import HearthJSON
 
 /// A text with signatures of those who vouch for it.
 ///
@@ -97,7 +98,7 @@ public struct VerifierKey: Sendable, Hashable, LosslessStringConvertible {
 
     /// `NAME+HEX+BASE64`
     public var description: String {
-        let id = keyID.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        let id = keyID.hexadecimal
         return "\(name)+\(id)+\((Data([kind.rawValue]) + publicKey).base64EncodedString())"
     }
 
@@ -159,7 +160,7 @@ public struct SignerKey: Sendable {
 
     /// To be kept from others.
     public var secret: String {
-        let id = verifier.keyID.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        let id = verifier.keyID.hexadecimal
         let bytes = Data([verifier.kind.rawValue]) + key.rawRepresentation
         return "PRIVATE+KEY+\(verifier.name)+\(id)+\(bytes.base64EncodedString())"
     }

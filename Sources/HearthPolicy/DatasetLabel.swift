@@ -54,41 +54,33 @@ public struct DatasetLabel: Sendable, Codable, Hashable {
     /// SHA-256 of the canonical text: another label is another, whatever its version says.
     public var sha256: String {
         let text = (try? CanonicalJSON.encode(self)) ?? Data()
-        return SHA256.hash(data: text).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        return SHA256.hash(data: text).hexadecimal
     }
 
     /// What is wrong with the values, field first; nil when nothing is.
     public var problem: String? {
-        if !Self.isName(name) { return "name: 1 to 128 letters, digits, '.', '_' or '-', no dot first" }
+        if !FleetName.isValid(name) { return "name: 1 to 128 letters, digits, '.', '_' or '-', no dot first" }
         if version < 1 { return "version: at least 1" }
-        if let sites, let bad = sites.first(where: { !Self.isName($0) }) {
+        if let sites, let bad = sites.first(where: { !FleetName.isValid($0) }) {
             return "sites: '\(bad.prefix(40))' is no name"
         }
         if shards.count > 100_000 { return "shards: at most 100000" }
         var seen: Set<String> = []
         for shard in shards {
-            if !Self.isName(shard.name) { return "shards: '\(shard.name.prefix(40))' is no file's name" }
+            if !FleetName.isValid(shard.name) { return "shards: '\(shard.name.prefix(40))' is no file's name" }
             if !seen.insert(shard.name).inserted { return "shards: '\(shard.name)' occurs twice" }
             if shard.sha256.utf8.count != 64 || !shard.sha256.utf8.allSatisfy(Self.isHex) {
                 return "shards: sha256 of '\(shard.name)' is not 64 hexadecimal digits"
             }
             if shard.byteCount < 0 { return "shards: byteCount of '\(shard.name)' is negative" }
         }
-        if let bad = derivedFrom.first(where: { !Self.isName($0) || $0 == name }) {
+        if let bad = derivedFrom.first(where: { !FleetName.isValid($0) || $0 == name }) {
             return "derivedFrom: '\(bad.prefix(40))' is no other dataset"
         }
         return nil
     }
 
     private static func isHex(_ byte: UInt8) -> Bool { (48...57).contains(byte) || (97...102).contains(byte) }
-
-    private static func isName(_ text: String) -> Bool {
-        (1...128).contains(text.utf8.count) && text.utf8.first != UInt8(ascii: ".")
-            && text.utf8.allSatisfy { byte in
-                (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte)
-                    || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "_") || byte == UInt8(ascii: "-")
-            }
-    }
 
     /// The label of what is made from `sources`: of everything the strictest.
     ///

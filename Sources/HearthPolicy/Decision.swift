@@ -28,6 +28,9 @@ public struct KnownData: Sendable, Hashable {
         (self.name, self.label, self.sources, self.ancestors) = (name, label, sources, ancestors)
         (self.release, self.problem) = (release, problem)
     }
+
+    /// A file that a job reads and no label is known of.
+    public static let unlabelledInput = KnownData(name: "the input file", label: nil)
 }
 
 public enum Policy {

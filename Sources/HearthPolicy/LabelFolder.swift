@@ -30,11 +30,11 @@ public struct LabelFolder: Sendable {
 
     public func trusts(_ key: VerifierKey) -> Bool { keys.contains(key) }
 
-    /// Names of datasets that have a file with these contents.
+    /// The datasets that have a file with these contents.
     ///
     /// - Parameter sha256: in hexadecimal digits.
-    public func owners(ofShard sha256: String) throws -> [String] {
-        try names().filter { known($0).label?.shards.contains { $0.sha256 == sha256 } ?? false }
+    public func owners(ofShard sha256: String) throws -> [KnownData] {
+        try names().map { known($0) }.filter { $0.label?.shards.contains { $0.sha256 == sha256 } ?? false }
     }
 
     /// Names of everything that has a label.

@@ -1,6 +1,7 @@
 import Crypto
 import Foundation
 import HearthFleet
+import HearthJSON
 
 /// Who may ask: names and the SHA-256 of their keys, so that the file gives no key away.
 ///
@@ -36,6 +37,6 @@ public struct APIKeys: Sendable {
     func name(forHeader header: String?) -> String? {
         guard let header, header.lowercased().hasPrefix("bearer ") else { return nil }
         let key = header.dropFirst("bearer ".count)
-        return names[Fingerprint.hex(SHA256.hash(data: Data(key.utf8)))]
+        return names[SHA256.hash(data: Data(key.utf8)).hexadecimal]
     }
 }

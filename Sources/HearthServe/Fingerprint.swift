@@ -2,6 +2,7 @@ import Crypto
 import Foundation
 import HearthCompute
 import HearthFormats
+import HearthJSON
 
 /// What an answer can be traced by: the model's digest, this node, the device and the settings that change bits.
 public enum Fingerprint {
@@ -14,7 +15,7 @@ public enum Fingerprint {
 
     /// `fp_` and 16 hexadecimal digits of a SHA-256 over `parts`, which are logged where the server starts.
     public static func make(_ parts: [String]) -> String {
-        "fp_" + hex(SHA256.hash(data: Data(parts.joined(separator: "\n").utf8))).prefix(16)
+        "fp_" + SHA256.hash(data: Data(parts.joined(separator: "\n").utf8)).hexadecimal.prefix(16)
     }
 
     /// SHA-256 of a model's file; of a folder, over a line `digest  name` for each file that the model is read from.
@@ -22,7 +23,7 @@ public enum Fingerprint {
         let files = try ModelSource.files(at: path)
         if files == [path] { return try digest(ofFile: path) }
         let lines = try files.map { try digest(ofFile: $0) + "  " + URL(fileURLWithPath: $0).lastPathComponent + "\n" }
-        return hex(SHA256.hash(data: Data(lines.joined().utf8)))
+        return SHA256.hash(data: Data(lines.joined().utf8)).hexadecimal
     }
 
     /// SHA-256 of a file, read through a mapping.
@@ -34,10 +35,6 @@ public enum Fingerprint {
                 bufferPointer: UnsafeRawBufferPointer(
                     rebasing: file.bytes[start..<min(start + (1 << 22), file.bytes.count)]))
         }
-        return hex(hash.finalize())
-    }
-
-    static func hex(_ digest: SHA256.Digest) -> String {
-        digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        return hash.finalize().hexadecimal
     }
 }

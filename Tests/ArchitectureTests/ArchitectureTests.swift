@@ -32,7 +32,7 @@ import Testing
         ],
         "hearth": [
             "HearthAgent", "HearthBench", "HearthCompute", "HearthCoordinator", "HearthFleet", "HearthFormats",
-            "HearthInference", "HearthLedger", "HearthPolicy", "HearthRoofline", "HearthServe",
+            "HearthInference", "HearthJSON", "HearthLedger", "HearthPolicy", "HearthRoofline", "HearthServe",
         ],
     ]
 

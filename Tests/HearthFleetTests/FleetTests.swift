@@ -1,5 +1,6 @@
 import Foundation
 import HearthFleet
+import HearthPolicy
 import Support
 import Testing
 

@@ -6,18 +6,16 @@ For llama, qwen2, qwen3, gemma3 and gpt2 a file of a few hundred kB is written (
 and wider than width / heads where the family allows it), and both programs say how likely the next token is after prompts of
 1 to 150 tokens; then both make embeddings of them, the mean over tokens. Prints the largest difference of each.
 """
-import json
 import os
 import sys
 import tempfile
-import urllib.request
 
 import gguf
 import numpy as np
 import xllamacpp
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "serve"))
-from common import Server
+from common import Server, post
 
 WIDTH, FFN, LAYERS, HEADS, KV_HEADS, CONTEXT = 64, 96, 7, 4, 2, 256
 
@@ -106,11 +104,6 @@ def write(name, path, seed):
     w.write_kv_data_to_file()
     w.write_tensors_to_file()
     w.close()
-
-
-def post(url, body):
-    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
-    return json.load(urllib.request.urlopen(request, timeout=60))
 
 
 def main():

@@ -12,7 +12,6 @@ import json
 import os
 import sys
 import tempfile
-import urllib.request
 
 import mlx.core as mx
 import numpy as np
@@ -22,7 +21,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 
 here = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(here, "..", "serve"))
-from common import Server
+from common import Server, post
 
 BOOK = os.path.join(here, "..", "Data", "alice.txt")
 QWEN = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
@@ -141,11 +140,6 @@ def write(path, kind, config, tokenizer, seed):
         mx.save_safetensors(path + "/" + name, part)
     places = {tensor: name for name, part in shards.items() for tensor in part}
     json.dump({"metadata": {}, "weight_map": places}, open(path + "/model.safetensors.index.json", "w"))
-
-
-def post(url, body):
-    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
-    return json.load(urllib.request.urlopen(request, timeout=60))
 
 
 def texts(vocabularies):

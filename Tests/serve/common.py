@@ -1,10 +1,17 @@
 """A `hearth serve` of one test: started on a free port, stopped at the end, with its log at hand."""
+import json
 import os
 import signal
 import subprocess
 import tempfile
 import time
 import urllib.request
+
+
+def post(url, body):
+    """The answer to a JSON body."""
+    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    return json.load(urllib.request.urlopen(request, timeout=60))
 
 
 class Server:

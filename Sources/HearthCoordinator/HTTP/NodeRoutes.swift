@@ -1,4 +1,5 @@
 import HearthFleet
+import HearthPolicy
 import Hummingbird
 
 /// What agents say and ask.

@@ -26,6 +26,6 @@ struct LedgerRecord: Codable {
     var previous: MerkleHash?
 
     static func digest(_ spec: JobSpec) throws -> String {
-        SHA256.hash(data: try CanonicalJSON.encode(spec)).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        SHA256.hash(data: try CanonicalJSON.encode(spec)).hexadecimal
     }
 }

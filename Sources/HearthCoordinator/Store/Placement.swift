@@ -16,12 +16,12 @@ struct Placement {
     /// What the labels say: the rule that the node holds the job to once more.
     private func decision(_ spec: JobSpec, at site: Site?) -> (isAllowed: Bool, reason: String) {
         guard let labels else { return (true, "left to the node") }
-        let names = spec.data ?? (spec.input == nil ? [] : ["the input file"])
-        if names.isEmpty { return (true, "no data is read") }
+        let named = spec.data.map { $0.map { labels.known($0) } }
+        let data = named ?? (spec.input == nil ? [] : [.unlabelledInput])
+        if data.isEmpty { return (true, "no data is read") }
         guard let site else { return (false, "has not said at which site it is") }
-        let data = spec.data.map { $0.map { labels.known($0) } } ?? [KnownData(name: names[0], label: nil)]
         let decision = Policy.decide(
-            data, at: site, for: spec.purpose ?? .inference, now: Int(Date().timeIntervalSince1970))
+            data, at: site, for: spec.readingPurpose, now: Int(Date().timeIntervalSince1970))
         return (decision.isAllowed, decision.reason)
     }
 }

@@ -24,14 +24,14 @@ extension Tokenizer {
         let method: Method
         if type == "BPE", pipeline.isByteLevel {
             let rule = PreTokenizer(stages: pipeline.stages, takesWholeWords: model["ignore_merges"] == .bool(true))
-            method = .bytePairs(rule, MergeTable(tokens: entries.ids, pairs: try entries.merges(of: model, json)))
+            method = .bytePairs(rule, try entries.merges(of: model, json))
         } else {
             guard pipeline.stages.isEmpty else {
                 throw json.error("pre_tokenizer", "expressions are supported before bytes only")
             }
             let pieces: SentencePiece.Model =
                 type == "BPE"
-                ? .merges(MergeTable(tokens: entries.ids, pairs: try entries.merges(of: model, json)))
+                ? .merges(try entries.merges(of: model, json))
                 : .unigram(Unigram(pieces: entries.pieces, scores: entries.scores))
             method = .sentencePiece(
                 SentencePiece(
@@ -161,7 +161,7 @@ extension Tokenizer {
             }
         }
 
-        func merges(of model: JSONValue, _ json: TokenizerJSON) throws(FormatError) -> [(String, String)] {
+        func merges(of model: JSONValue, _ json: TokenizerJSON) throws(FormatError) -> MergeTable {
             guard let list = model["merges"]?.array else { throw json.error("model.merges", "is not a list") }
             var pairs: [(String, String)] = []
             pairs.reserveCapacity(list.count)
@@ -175,7 +175,7 @@ extension Tokenizer {
                 }
                 pairs.append((parts[0], parts[1]))
             }
-            return pairs
+            return MergeTable(tokens: ids, pairs: pairs)
         }
     }
 }

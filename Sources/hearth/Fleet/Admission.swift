@@ -39,7 +39,7 @@ struct Admission {
         let named = spec.data.map { $0.map { labels.known($0) } } ?? []
         func decide(_ data: [KnownData]) throws {
             let decision = Policy.decide(
-                data, at: config.site, for: spec.purpose ?? .inference, now: Int(now.timeIntervalSince1970))
+                data, at: config.site, for: spec.readingPurpose, now: Int(now.timeIntervalSince1970))
             guard decision.isAllowed else { throw refusal(decision.reason) }
             admitted.decision = decision.reason
         }
@@ -64,7 +64,7 @@ struct Admission {
     private func unnamed(
         _ digest: String, _ input: String, _ named: [KnownData], _ labels: LabelFolder
     ) throws -> [KnownData] {
-        let owners: [String]
+        let owners: [KnownData]
         do { owners = try labels.owners(ofShard: digest) } catch {
             throw refusal("labels cannot be read: \(error.localizedDescription)")
         }
@@ -73,8 +73,7 @@ struct Admission {
             throw refusal("\(input): is no shard of \(known.sorted().joined(separator: ", "))")
         }
         return owners.isEmpty
-            ? [KnownData(name: "the input file", label: nil)]
-            : owners.filter { !known.contains($0) }.map { labels.known($0) }
+            ? [.unlabelledInput] : owners.filter { !known.contains($0.name) }
     }
 
     private func refusal(_ reason: String) -> CommandFailure {

@@ -1,5 +1,6 @@
 import Crypto
 import Foundation
+import HearthJSON
 
 /// SHA-256 of a file, read a piece at a time from an open descriptor: what is read afterwards through it is the same file.
 enum FileDigest {
@@ -13,7 +14,7 @@ enum FileDigest {
                 count += piece.count
             }
         } catch { throw CommandFailure(.badInput, "\(file): cannot be read: \(error.localizedDescription)") }
-        return (hash.finalize().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(), count)
+        return (hash.finalize().hexadecimal, count)
     }
 
     /// - Throws: `CommandFailure` naming `file`.

@@ -1,4 +1,4 @@
-/// Names of nodes, spools and jobs: they become parts of paths and labels, so they are plain.
+/// Names of nodes, spools, jobs, datasets and sites: they become parts of paths and labels, so they are plain.
 public enum FleetName {
     /// 1 to 128 letters, digits, '.', '_' or '-', not beginning with a dot.
     public static func isValid(_ text: String) -> Bool {
