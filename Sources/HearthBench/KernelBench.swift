@@ -52,19 +52,18 @@ public struct KernelBench {
                 throw DeviceError(.invalid, "\(workload) runs in \(known), not in \(wrong)")
             }
             for shape in shapes {
-                switch workload {
-                case "gemm", "quant":
-                    for dtype in dtypes { onResult(try product(shape[0], shape[1], shape[2], dtype, selection)) }
-                case "gemv": for dtype in dtypes { onResult(try linear(1, shape[0], shape[1], dtype, selection)) }
-                case "attention": for dtype in dtypes { onResult(try attention(shape, dtype, selection)) }
-                case "norm": onResult(try norm(rows: shape[0], n: shape[1], selection))
-                case "memory":
-                    for stream in [Probe.Stream.copy, .read, .triad] {
-                        onResult(try memory(stream, mebibytes: shape[0], selection))
-                    }
-                default: preconditionFailure("checked against KernelBench.workloads")
+                for one in cases(workload, shape, dtypes) {
+                    onResult(try time(try PreparedKernel(one, on: device), selection))
                 }
             }
+        }
+    }
+
+    private func cases(_ workload: String, _ shape: [Int], _ dtypes: [DType]) -> [BenchCase] {
+        switch workload {
+        case "norm": [BenchCase(workload, shape)]
+        case "memory": [.copy, .read, .triad].map { BenchCase(workload, shape, stream: $0) }
+        default: dtypes.map { BenchCase(workload == "quant" ? "gemm" : workload, shape, $0) }
         }
     }
 
@@ -99,15 +98,12 @@ public struct KernelBench {
         }
     }
 
-    private func time(
-        _ kernel: String, _ shape: String, path: String? = nil, _ selection: BenchSelection,
-        _ encode: (inout CommandEncoder) throws -> Void
-    ) throws -> Result {
+    private func time(_ prepared: PreparedKernel, _ selection: BenchSelection) throws -> Result {
         let isCPU = device.description.kind == .cpu
         var kernels: [KernelCost] = []
         func seconds(_ count: Int) throws -> Double {
             var encoder = try device.makeEncoder()
-            for _ in 0..<count { try encode(&encoder) }
+            for _ in 0..<count { try prepared.encode(&encoder) }
             let submission = try encoder.submit()
             kernels = submission.kernels
             return try submission.wait().seconds / Double(count)
@@ -131,78 +127,29 @@ public struct KernelBench {
         let launches = Array(kernels.prefix(kernels.count / group))
         let cost = launches.reduce(Cost.zero) { $0 + $1.cost }
         return Result(
-            kernel: kernel, shape: shape, device: device.selector, path: path, threads: device.cpuThreadCount,
+            kernel: prepared.kernel, shape: prepared.shape, device: device.selector, path: prepared.path,
+            threads: device.cpuThreadCount,
             cache: selection.isCold ? "cold" : "warm", peakMebibytes: peak.map { ($0 * 10).rounded() / 10 },
             seconds: measured, cost: cost,
             achieved: Achievement(kernels: launches, seconds: measured.median, ceilings: ceilings),
             predictedSeconds: launches.reduce(0) { $0 + ceilings.seconds(for: $1.cost, arithmetic: $1.arithmetic) })
     }
 
-    /// f32 with weights stored by rows, the way `GEMMChoice` says; other types as `linear`.
-    private func product(_ m: Int, _ n: Int, _ k: Int, _ dtype: DType, _ selection: BenchSelection) throws -> Result {
-        if dtype != .f32 { return try linear(m, n, k, dtype, selection) }
-        let a = try device.makeTensor([Float](repeating: 0.5, count: m * k), [m, k])
-        let b = try device.makeTensor([Float](repeating: 0.25, count: n * k), [n, k])
-        let c = try device.makeTensor(.f32, [m, n])
-        return try time("gemm.f32", "\(m)x\(n)x\(k)", path: GEMM.explain(a, b)?.path.rawValue, selection) {
-            try GEMM.encode(a, b, into: c, &$0)
+    /// Runs every launch of `one`: what making its operands took, and what they took together.
+    public func run(_ one: BenchCase) throws -> [KernelTime] {
+        var start = ContinuousClock.now
+        let prepared = try PreparedKernel(one, on: device)
+        let preparing = KernelTime(one.preparation, seconds: (ContinuousClock.now - start).seconds)
+        start = ContinuousClock.now
+        var left = one.launches
+        while left > 0 {
+            let count = min(left, 16)
+            var encoder = try device.makeEncoder()
+            for _ in 0..<count { try prepared.encode(&encoder) }
+            _ = try encoder.submit().wait()
+            left -= count
         }
-    }
-
-    /// Weights as a model holds them: packed where the device packs. f16, bf16 and i8 meet activations of
-    /// their own type, but for one row on Vulkan.
-    private func linear(_ m: Int, _ n: Int, _ k: Int, _ dtype: DType, _ selection: BenchSelection) throws -> Result {
-        let isCPU = device.description.kind == .cpu
-        if dtype.isQuantised, k % dtype.blockLength != 0 {
-            throw DeviceError(.invalid, "\(m)x\(n)x\(k): k is not whole \(dtype) blocks of \(dtype.blockLength)")
-        }
-        let isHalf = dtype == .f16 || dtype == .bf16
-        let activations = dtype == .i8 || isHalf && (isCPU || m > 1) ? dtype : .f32
-        let a = try device.makeTensor(activations, [m, k])
-        try a.write([UInt8](repeating: 0x11, count: a.byteCount))
-        let b = try device.makeTensor(dtype, [n, k])
-        try b.write([UInt8](repeating: 0x11, count: b.byteCount))
-        let weights = try PackedWeights(b, activations: isCPU ? .int8 : .f16)
-        let c = try device.makeTensor(activations == .i8 ? .i32 : activations, [m, n])
-        let name = m == 1 ? "gemv.\(dtype)" : "gemm.\(dtype)"
-        return try time(name, "\(m)x\(n)x\(k)", path: isCPU ? "packed" : nil, selection) {
-            try GEMM.encode(a, weights, into: c, &$0)
-        }
-    }
-
-    private func memory(_ stream: Probe.Stream, mebibytes: Int, _ selection: BenchSelection) throws -> Result {
-        let count = mebibytes << 18
-        let tensors = try (0..<3).map { _ in try device.makeTensor([Float](repeating: 1, count: count), [count]) }
-        return try time("memory.\(stream.rawValue)", "\(mebibytes) MiB", selection) {
-            try Probe.encode(stream, tensors[0], tensors[1], into: tensors[2], &$0)
-        }
-    }
-
-    /// Causal, query heads sharing KV heads.
-    private func attention(_ shape: [Int], _ dtype: DType, _ selection: BenchSelection) throws -> Result {
-        let (tq, tk, heads, kvHeads, d) = (shape[0], shape[1], shape[2], shape[3], shape[4])
-        func tensor(_ shape: [Int]) throws -> Tensor {
-            let tensor = try device.makeTensor(dtype, shape)
-            try tensor.write([UInt8](repeating: 0x11, count: tensor.byteCount))
-            return tensor
-        }
-        let (q, k, v) = (
-            try tensor([1, tq, heads, d]), try tensor([1, tk, kvHeads, d]), try tensor([1, tk, kvHeads, d])
-        )
-        let o = try device.makeTensor(.f32, q.shape)
-        let name = dtype == .f32 ? "attention" : "attention.\(dtype)"
-        return try time(name, "Tq=\(tq) Tk=\(tk) H=\(heads)/\(kvHeads) D=\(d)", selection) {
-            try Attention.encode(q: q, k: k, v: v, isCausal: true, into: o, &$0)
-        }
-    }
-
-    private func norm(rows: Int, n: Int, _ selection: BenchSelection) throws -> Result {
-        let x = try device.makeTensor([Float](repeating: 0.5, count: rows * n), [rows, n])
-        let weight = try device.makeTensor([Float](repeating: 1, count: n), [n])
-        let y = try device.makeTensor(.f32, [rows, n])
-        return try time("rms_norm", "\(rows)x\(n)", selection) {
-            try RMSNorm.encode(x, weight: weight, epsilon: 1e-5, into: y, &$0)
-        }
+        return [preparing, KernelTime(one.work, seconds: (ContinuousClock.now - start).seconds)]
     }
 
     /// Makes every kernel that has one of `variants` take it. - Throws: `invalid` naming the variants there are.

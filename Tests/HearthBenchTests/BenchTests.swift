@@ -37,12 +37,16 @@ import Testing
         }
     }
 
-    @Test func thePageShowsEveryKernelAndEscapesNames() throws {
+    private static func ceilings(_ name: String = "") -> Ceilings {
         let value = MeasuredValue(samples: [1e9])!
-        let ceilings = Ceilings(
-            device: "cpu", deviceName: "A <b>\"CPU\"", driver: "d", measuredAt: 0, f32FlopsPerSecond: value,
+        return Ceilings(
+            device: "cpu", deviceName: name, driver: "d", measuredAt: 0, f32FlopsPerSecond: value,
             copyBytesPerSecond: value, readBytesPerSecond: value, triadBytesPerSecond: value,
             hostToDeviceBytesPerSecond: value, deviceToHostBytesPerSecond: value, emptySubmitSeconds: value)
+    }
+
+    @Test func thePageShowsEveryKernelAndEscapesNames() throws {
+        let ceilings = Self.ceilings("A <b>\"CPU\"")
         let results = try BenchComparison.read(line("gemm.f32", 1, 1, 1) + "\n" + line("norm", 1, 1, 1))
         let page = RooflinePage(results, ceilings: ceilings).html
         for mark in ["<circle", "<tr><td>"] { #expect(page.components(separatedBy: mark).count == 3, "\(mark)") }
@@ -51,11 +55,7 @@ import Testing
 
     @Test func everyWorkloadRunsOnTheCPU() throws {
         let device = try Device.open(.cpu)
-        let value = MeasuredValue(samples: [1e9])!
-        let ceilings = Ceilings(
-            device: "cpu", deviceName: "", driver: "", measuredAt: 0, f32FlopsPerSecond: value,
-            copyBytesPerSecond: value, readBytesPerSecond: value, triadBytesPerSecond: value,
-            hostToDeviceBytesPerSecond: value, deviceToHostBytesPerSecond: value, emptySubmitSeconds: value)
+        let ceilings = Self.ceilings()
         var kernels: Set<String> = []
         try KernelBench(device, ceilings: ceilings, minimumSeconds: 0.001).run(KernelBench.workloads) {
             kernels.insert($0.kernel)
@@ -78,6 +78,31 @@ import Testing
             #expect(throws: BenchSelection.MalformedShape.self, "\(workload) \(text)") {
                 try BenchSelection.parse(text, workload: workload)
             }
+        }
+    }
+
+    @Test func casesAreParsedAndRunAsTheySay() throws {
+        let device = try Device.open(.cpu)
+        let cases: [(String, String, flops: Double, bytes: Double)] = [
+            ("gemm 32x64x96 x3", "gemm.f32", 393_216, 45_056), ("gemv 64x64 q8_0", "gemv.q8_0", 8192, 4864),
+            ("memory 1 triad x2", "memory.triad", 0, 3_145_728), ("norm 4x64", "rms_norm", 1024, 2304),
+        ]
+        for (text, kernel, flops, bytes) in cases {
+            let one = try BenchCase(text)
+            #expect(one.work.kernel == kernel && one.work.cost.flops == flops && one.work.cost.byteCount == bytes)
+            let times = try KernelBench(device, ceilings: Self.ceilings()).run(one)
+            #expect(times.map(\.work) == [one.preparation, one.work] && times.allSatisfy { $0.seconds > 0 })
+        }
+        let malformed: [(String, String)] = [
+            ("gemm", "expected WORKLOAD SHAPE"), ("quant 1x2x3", "expected WORKLOAD SHAPE"),
+            ("gemm 3x4", "gemm takes MxNxK"),
+            ("gemm 8x8x8 f31", "not in 'f31'"), ("gemm 8x8x8 f32 x0", "x1 to x1000000"),
+            ("gemm 8x8x8 q8_0", "blocks of 32"),
+            ("memory 4 write", "no stream 'write'"), ("norm 4x4 f32 x2 x3", "'x2' is too much"),
+        ]
+        for (text, problem) in malformed {
+            let error = #expect(throws: BenchCase.Malformed.self) { try BenchCase(text) }
+            #expect(error?.description.contains(problem) == true, "\(error?.description ?? "")")
         }
     }
 
