@@ -6,7 +6,7 @@ export HEARTH_COORDINATOR ?= http://127.0.0.1:7070
 export HEARTH_TOKEN_FILE ?= $(STATE)/coordinator/token
 export HEARTH_STATE := $(STATE)
 
-.PHONY: help setup build model run demo-fleet up down test bench bench-peers bench-vulkan-peers bench-llm-peers shaders format lint clean
+.PHONY: help setup build model run demo-fleet up down test bench bench-peers bench-vulkan-peers bench-llm-peers bench-placement shaders format lint clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | sort | expand -t 12
@@ -46,6 +46,9 @@ bench-vulkan-peers: build ## Hearth's Vulkan kernels beside ggml's and ncnn's on
 
 bench-llm-peers: build model ## Hearth's server beside llama.cpp's on one model, interleaved (about 4 minutes)
 	@Benchmarks/llm/run.sh
+
+bench-placement: build ## Predicted against actual time of 100 jobs of mixed kernels (about 6 minutes)
+	@Benchmarks/placement/run.py
 
 shaders: ## Recompile shaders with the pinned compiler
 	@scripts/shaders.py tools
