@@ -70,6 +70,7 @@ let package = Package(
         .target(
             name: "HearthFleet",
             dependencies: ["HearthJSON", "HearthPolicy", "HearthRoofline", .product(name: "Yams", package: "Yams")]),
+        .target(name: "HearthPlacement", dependencies: ["HearthFleet", "HearthPolicy", "HearthRoofline"]),
         .target(name: "HearthStore", dependencies: ["HearthFleet", .product(name: "GRDB", package: "GRDB.swift")]),
         .target(
             name: "HearthAgent",
@@ -86,7 +87,7 @@ let package = Package(
         .target(
             name: "HearthCoordinator",
             dependencies: [
-                "HearthFleet", "HearthJSON", "HearthLedger", "HearthPolicy", "HearthStore",
+                "HearthFleet", "HearthJSON", "HearthLedger", "HearthPlacement", "HearthPolicy", "HearthStore",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -120,8 +121,7 @@ let package = Package(
             name: "hearth",
             dependencies: [
                 "HearthAgent", "HearthBench", "HearthCoordinator", "HearthFleet", "HearthInference", "HearthJSON",
-                "HearthLedger",
-                "HearthPolicy", "HearthServe",
+                "HearthLedger", "HearthPlacement", "HearthPolicy", "HearthServe",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
@@ -139,11 +139,15 @@ let package = Package(
             name: "HearthLedgerTests",
             dependencies: ["HearthLedger", .product(name: "Crypto", package: "swift-crypto")]),
         .testTarget(name: "HearthPolicyTests", dependencies: ["HearthLedger", "HearthPolicy"]),
+        .testTarget(
+            name: "HearthPlacementTests",
+            dependencies: ["HearthFleet", "HearthPlacement", "HearthPolicy", "HearthRoofline"]),
         .testTarget(name: "HearthTelemetryTests", dependencies: ["HearthTelemetry", "Support"]),
         .testTarget(name: "HearthGrammarTests", dependencies: ["HearthGrammar", "HearthJSON", "Support"]),
         .testTarget(
             name: "HearthInferenceTests", dependencies: ["HearthGrammar", "HearthInference", "HearthModels", "Support"]),
-        .testTarget(name: "HearthFleetTests", dependencies: ["HearthFleet", "HearthPolicy", "Support"]),
+        .testTarget(
+            name: "HearthFleetTests", dependencies: ["HearthFleet", "HearthPolicy", "HearthRoofline", "Support"]),
         .testTarget(
             name: "HearthCoordinatorTests",
             dependencies: [

@@ -33,7 +33,7 @@ public struct Coordinator: Sendable {
         if let folder = config.labels, let trusted = config.trusted {
             do { labels = try LabelFolder(folder, keyFile: trusted) } catch { throw ConfigError("\(error)") }
         }
-        store = try CoordinatorStore(folder: config.state, labels: labels)
+        store = try CoordinatorStore(folder: config.state, labels: labels, prices: try PriceList.read(config.prices))
         token = try TokenFile.readOrCreate(config.state + "/token")
         ledger = try Ledger(store: store, folder: config.state, name: ProcessInfo.processInfo.hostName)
     }

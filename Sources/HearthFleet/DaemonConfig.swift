@@ -7,6 +7,8 @@ public struct CoordinatorConfig: Sendable, Hashable {
     public var state = "/var/lib/hearth/coordinator"
     /// Folder of signed labels and the keys that are trusted with them; nil: where data may be is left to the nodes.
     public var labels, trusted: String?
+    /// What sites cost (YAML); nil: nothing is known, and no cloud is paid for.
+    public var prices: String?
     public init() {}
 
     public static func parse(yaml text: String, file: String) throws(ConfigError) -> CoordinatorConfig {
@@ -15,6 +17,7 @@ public struct CoordinatorConfig: Sendable, Hashable {
         config.listen = try fields.string("listen", default: config.listen)
         config.state = try fields.string("state", default: config.state)
         (config.labels, config.trusted) = (try fields.optional("labels"), try fields.optional("trusted"))
+        config.prices = try fields.optional("prices")
         try fields.finish()
         if (config.labels == nil) != (config.trusted == nil) {
             throw fields.error("labels", "needs trusted beside it, and trusted labels")
@@ -80,9 +83,7 @@ public struct AdmissionConfig: Sendable, Hashable {
         var status = stat()
         if path == nil, stat(standardPath, &status) != 0, errno == ENOENT || errno == ENOTDIR { return nil }
         let path = path ?? standardPath
-        guard let data = FileManager.default.contents(atPath: path), let text = String(data: data, encoding: .utf8)
-        else { throw ConfigError("\(path): cannot be read, or is not text") }
-        return try parse(yaml: text, file: path)
+        return try parse(yaml: try ConfigError.text(path), file: path)
     }
 
     public static func parse(yaml text: String, file: String) throws(ConfigError) -> AdmissionConfig {

@@ -22,6 +22,8 @@ public struct JobOutcome: Sendable, Hashable, Codable {
     /// What the job read, as its labels were, and by which rule it might.
     public var data: [DataUse]?
     public var decision: String?
+    /// What its kernels took, for the predictions of others.
+    public var kernels: [KernelTime]?
     /// A probe job's result.
     public var ceilings: Ceilings?
 
@@ -61,6 +63,8 @@ public struct JobRecord: Sendable, Codable, Hashable {
     public var outcome: JobOutcome?
     /// Why a queued job still waits.
     public var waitingFor: String?
+    /// What was expected when it was placed, and what it cost, by the price list; nil where that is not known.
+    public var predictedSeconds, cost: Double?
 
     public init(id: String, spec: JobSpec, state: JobState, attempt: Int, submittedAt: Double) {
         self.id = id

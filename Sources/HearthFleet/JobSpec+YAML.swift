@@ -15,6 +15,8 @@ extension JobSpec {
         var spec = JobSpec(kind: kind, name: try fields.string("name", default: kind.rawValue))
         spec.device = try fields.string("device", default: spec.device)
         spec.timeoutSeconds = try fields.double("timeoutSeconds", default: spec.timeoutSeconds)
+        let deadline = try fields.double("deadlineSeconds", default: 0)
+        if deadline != 0 { spec.deadlineSeconds = deadline }
         let data = try fields.strings("data", default: [])
         if !data.isEmpty { spec.data = data }
         let purpose = try fields.string("purpose", default: "")
@@ -54,7 +56,10 @@ extension JobSpec {
             spec.modelName = try fields.optional("modelName")
             (spec.apiKeys, spec.tlsCertificate) = (try path("apiKeys"), try path("tlsCertificate"))
             spec.tlsKey = try path("tlsKey")
-        case .bench: spec.workloads = try fields.strings("workloads", default: [])
+        case .bench:
+            spec.workloads = try fields.strings("workloads", default: [])
+            let cases = try fields.strings("cases", default: [])
+            if !cases.isEmpty { spec.cases = cases }
         case .probe: break
         }
         try fields.finish()

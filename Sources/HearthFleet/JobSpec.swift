@@ -19,6 +19,9 @@ public struct JobSpec: Sendable, Hashable, Codable {
     /// `auto`, `cpu`, `vulkan` or `vulkan:INDEX`.
     public var device: String
     public var timeoutSeconds: Double
+    /// When it should have ended, seconds after it was submitted: what placement pays for, where it has to. Nothing is ended at it.
+    public var deadlineSeconds: Double?
+    public var estimate: JobEstimate?
 
     /// Names of the datasets that the job reads, and what for: held against their labels before anything is opened.
     public var data: [String]?
@@ -43,6 +46,8 @@ public struct JobSpec: Sendable, Hashable, Codable {
 
     // bench
     public var workloads: [String] = []
+    /// Kernels at one size, run so many times each (`BenchCase`); then no workloads.
+    public var cases: [String]?
 
     public init(kind: Kind, name: String, device: String = "auto", timeoutSeconds: Double = 3600) {
         self.kind = kind
@@ -62,6 +67,10 @@ public struct JobSpec: Sendable, Hashable, Codable {
         }
         if !Self.isDevice(device) { return "device: '\(device.prefix(40))' is not auto, cpu, vulkan or vulkan:INDEX" }
         if !(timeoutSeconds >= 1 && timeoutSeconds <= 30 * 86400) { return "timeoutSeconds: 1 to 2592000" }
+        if let deadlineSeconds, !(deadlineSeconds >= 1 && deadlineSeconds <= 30 * 86400) {
+            return "deadlineSeconds: 1 to 2592000"
+        }
+        if let problem = estimate?.problem { return problem }
         if let data {
             if data.isEmpty || data.count > 100 || Set(data).count != data.count {
                 return "data: 1 to 100 different names"
@@ -74,7 +83,7 @@ public struct JobSpec: Sendable, Hashable, Codable {
         switch kind {
         case .generate: return modelProblem ?? generateProblem
         case .serve: return modelProblem ?? serveProblem
-        case .bench: return workloads.count > 100 ? "workloads: at most 100" : nil
+        case .bench: return benchProblem
         case .probe: return nil
         }
     }
@@ -88,6 +97,13 @@ public struct JobSpec: Sendable, Hashable, Codable {
         guard let model, !model.isEmpty else { return "model: a \(kind.rawValue) job needs a model file" }
         if let context, !(1...1 << 24).contains(context) { return "context: 1 to 16777216" }
         return Self.pathProblem("model", model)
+    }
+
+    private var benchProblem: String? {
+        if workloads.count > 100 { return "workloads: at most 100" }
+        guard let cases else { return nil }
+        if !workloads.isEmpty { return "cases: either workloads or cases" }
+        return (1...100).contains(cases.count) ? nil : "cases: 1 to 100"
     }
 
     private var serveProblem: String? {

@@ -1,14 +1,24 @@
+import Foundation
 import Yams
 
 /// A YAML or JSON document that is not what it should be: file, line, field, reason.
 public struct ConfigError: Error, Sendable, CustomStringConvertible {
     public let description: String
     public init(_ description: String) { self.description = description }
+
+    /// The text of the file at `path`. - Throws: where there is none, or it is no text.
+    public static func text(_ path: String) throws(ConfigError) -> String {
+        guard let data = FileManager.default.contents(atPath: path), let text = String(data: data, encoding: .utf8)
+        else { throw ConfigError("\(path): cannot be read, or is not text") }
+        return text
+    }
 }
 
 /// The fields of one YAML mapping, each taken at most once; what nobody takes is an error with its line.
 struct YAMLFields {
     private let file: String
+    /// Where a mapping within another stands: `sites.hall.`
+    private var path = ""
     private var fields: [String: Node] = [:]
     private var lines: [String: Int] = [:]
     private var known: [String] = []
@@ -21,12 +31,21 @@ struct YAMLFields {
         let node: Node?
         do { node = try Yams.compose(yaml: text) } catch { throw ConfigError("\(file): \(Self.reason(error))") }
         guard let mapping = node?.mapping else { throw ConfigError("\(file): expected 'field: value' lines") }
+        try read(mapping)
+    }
+
+    private init(_ mapping: Node.Mapping, file: String, path: String) throws(ConfigError) {
+        (self.file, self.path) = (file, path)
+        try read(mapping)
+    }
+
+    private mutating func read(_ mapping: Node.Mapping) throws(ConfigError) {
         for (key, value) in mapping {
             guard let name = key.string else {
                 throw ConfigError("\(file):\(key.mark?.line ?? 0): a field name is not text")
             }
             guard fields.updateValue(value, forKey: name) == nil else {
-                throw ConfigError("\(file):\(key.mark?.line ?? 0): \(name) occurs twice")
+                throw ConfigError("\(file):\(key.mark?.line ?? 0): \(path)\(name) occurs twice")
             }
             lines[name] = key.mark?.line
         }
@@ -37,7 +56,7 @@ struct YAMLFields {
     }
 
     func error(_ field: String, _ message: String) -> ConfigError {
-        ConfigError(lines[field].map { "\(file):\($0): \(field): \(message)" } ?? "\(file): \(field): \(message)")
+        ConfigError("\(file)\(lines[field].map { ":\($0)" } ?? ""): \(path)\(field): \(message)")
     }
 
     private mutating func take(_ field: String) -> Node? {
@@ -47,7 +66,7 @@ struct YAMLFields {
 
     mutating func string(_ field: String, default fallback: String? = nil) throws(ConfigError) -> String {
         guard let node = take(field) else {
-            guard let fallback else { throw ConfigError("\(file): \(field) is missing") }
+            guard let fallback else { throw ConfigError("\(file): \(path)\(field) is missing") }
             return fallback
         }
         guard let text = node.scalar?.string else { throw error(field, "expected text") }
@@ -66,8 +85,11 @@ struct YAMLFields {
         return value
     }
 
-    mutating func double(_ field: String, default fallback: Double) throws(ConfigError) -> Double {
-        guard let node = take(field) else { return fallback }
+    mutating func double(_ field: String, default fallback: Double?) throws(ConfigError) -> Double {
+        guard let node = take(field) else {
+            guard let fallback else { throw ConfigError("\(file): \(path)\(field) is missing") }
+            return fallback
+        }
         guard let value = node.float, value.isFinite else { throw error(field, "expected a number") }
         return value
     }
@@ -87,6 +109,23 @@ struct YAMLFields {
             values.append(text)
         }
         return values
+    }
+
+    /// The fields of each mapping in the mapping `field`.
+    mutating func mappings(_ field: String) throws(ConfigError) -> [(name: String, fields: YAMLFields)] {
+        guard let node = take(field) else { throw ConfigError("\(file): \(path)\(field) is missing") }
+        guard let mapping = node.mapping else { throw error(field, "expected 'name: {...}' lines") }
+        var all: [(name: String, fields: YAMLFields)] = []
+        for (key, value) in mapping {
+            guard let name = key.string, let inner = value.mapping else {
+                throw ConfigError("\(file):\(key.mark?.line ?? 0): \(field): expected 'name: {...}'")
+            }
+            guard !all.contains(where: { $0.name == name }) else {
+                throw ConfigError("\(file):\(key.mark?.line ?? 0): \(name) occurs twice")
+            }
+            all.append((name, try YAMLFields(inner, file: file, path: "\(path)\(field).\(name).")))
+        }
+        return all
     }
 
     /// - Throws: for the first field (by line) that nothing took.

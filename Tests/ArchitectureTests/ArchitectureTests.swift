@@ -23,16 +23,19 @@ import Testing
         ],
         "HearthBench": ["HearthKernels", "HearthCompute", "HearthRoofline"],
         "HearthFleet": ["HearthJSON", "HearthPolicy", "HearthRoofline"],
+        "HearthPlacement": ["HearthFleet", "HearthPolicy", "HearthRoofline"],
         "HearthStore": ["HearthFleet"],
         "HearthAgent": [
             "HearthFleet", "HearthPolicy", "HearthStore", "HearthRoofline", "HearthTelemetry", "CProcess",
         ],
         "HearthCoordinator": [
-            "HearthFleet", "HearthJSON", "HearthLedger", "HearthPolicy", "HearthStore", "HearthRoofline",
+            "HearthFleet", "HearthJSON", "HearthLedger", "HearthPlacement", "HearthPolicy", "HearthStore",
+            "HearthRoofline",
         ],
         "hearth": [
             "HearthAgent", "HearthBench", "HearthCompute", "HearthCoordinator", "HearthFleet", "HearthFormats",
-            "HearthInference", "HearthJSON", "HearthLedger", "HearthPolicy", "HearthRoofline", "HearthServe",
+            "HearthInference", "HearthJSON", "HearthLedger", "HearthPlacement", "HearthPolicy", "HearthRoofline",
+            "HearthServe",
         ],
     ]
 

@@ -14,6 +14,13 @@ struct FleetEndToEndTests {
         let done = try fleet.hearth("submit", "--follow", try fleet.generateSpec(tokens: 16))
         #expect(done.status == 0 && done.out.contains("decode"), "\(done.error)")
         #expect(try fleet.hearth("logs", "job-1").out == done.out)
+        // Loading, prefill and decoding were predicted from the model's header, and now are known of this device.
+        let why = try fleet.hearth("explain", "job-1").out
+        #expect(why.contains("4 of 4 kernels at their roof") && why.contains("is the first of one's own"), "\(why)")
+        let again = try fleet.hearth("submit", "--follow", try fleet.generateSpec(tokens: 16))
+        #expect(again.status == 0)
+        #expect(try !fleet.hearth("explain", "job-2").out.contains("at their roof"))
+        #expect(try fleet.hearth("explain", "job-9").status == 65)
 
         // Both metrics pages are what Prometheus reads.
         for url in [fleet.coordinatorURL, fleet.agentURL] {

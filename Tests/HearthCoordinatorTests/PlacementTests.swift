@@ -41,23 +41,24 @@ import Testing
         return spec
     }
 
-    /// Which nodes, asked one after the other, get the job.
+    /// Which nodes may have the job. One of them gets it, whichever asks.
     private func takers(_ spec: JobSpec, _ store: CoordinatorStore) async throws -> [String] {
-        var takers: [String] = []
+        let id = try await store.submit(spec, key: nil).id
+        let decision = try await store.placement(of: id)
+        let possible = decision.candidates.filter { $0.refusal == nil }.map(\.node)
         for node in Self.sites.map(\.name) + ["unsaid"] {
-            let id = try await store.submit(spec, key: nil).id
             let got = try await store.poll(node, PollRequest(waitSeconds: 0, capacity: 1, spooledReports: 0))
-            if got.assignments.contains(where: { $0.job == id }) {
-                takers.append(node)
-                let outcome = JobOutcome(exitCode: 0, actualSeconds: 1)
-                let seq = Int64(takers.count) + 1000 * Int64(id.dropFirst(4))!
-                let report = Report(seq: seq, at: 1, body: .jobFinished(job: id, attempt: 1, outcome: outcome))
-                _ = try await store.store(ReportBatch(bootID: "b", reports: [report]), from: node)
-            } else {
-                _ = try await store.cancel(id)
-            }
+            #expect(got.assignments.isEmpty == (node != decision.chosen))
+            guard node == decision.chosen else { continue }
+            let outcome = JobOutcome(exitCode: 0, actualSeconds: 1)
+            let seq = 1000 * Int64(id.dropFirst(4))!
+            let report = Report(seq: seq, at: 1, body: .jobFinished(job: id, attempt: 1, outcome: outcome))
+            _ = try await store.store(ReportBatch(bootID: "b", reports: [report]), from: node)
+            #expect(try await store.placement(of: id).chosen == node)
         }
-        return takers
+        _ = try await store.cancel(id)
+        let order = Self.sites.map(\.name) + ["unsaid"]
+        return order.filter(possible.contains)
     }
 
     @Test func jobsGoWhereTheirDataMay() async throws {

@@ -1,6 +1,8 @@
 import Foundation
 import HearthCoordinator
 import HearthFleet
+import HearthPolicy
+import HearthRoofline
 import Support
 import Testing
 
@@ -71,7 +73,7 @@ import Testing
         _ = try await store.register(TestService.registration("n1"))
         let answer = try await store.poll("n1", PollRequest(waitSeconds: 0, capacity: 1, spooledReports: 0))
         #expect(answer.assignments.isEmpty)
-        #expect(try await store.job(id).waitingFor == "no connected node has device vulkan:9")
+        #expect(try await store.job(id).waitingFor == "no node may take it: n1 has no device vulkan:9")
         #expect(try await store.cancel(id).state == .cancelled)
     }
 
@@ -83,6 +85,38 @@ import Testing
         _ = try await store.register(TestService.registration("n1", boot: "b9"))
         let job = try await store.job(id)
         #expect(job.state == .failed && job.outcome?.message?.contains("empty state folder") == true)
+    }
+
+    /// What kernels took becomes the next prediction, and what the node's hour costs the job's cost.
+    @Test func jobsTeachPlacementAndCost() async throws {
+        let prices = PriceList(sites: ["hall": SitePrice(perHour: 3600)])
+        let store = try CoordinatorStore(folder: try TestPaths.temporaryFolder(), prices: prices)
+        let site = Site(name: "hall", kind: .onprem, country: "DE")
+        _ = try await store.register(
+            NodeRegistration(node: "n1", bootID: "b1", version: "1", devices: [TestService.device], site: site))
+        var spec = JobSpec(kind: .bench, name: "b", device: "cpu")
+        let work = KernelWork("k", Cost(flops: 1e9), launches: 2)
+        spec.estimate = JobEstimate(kernels: [work])
+        var outcome = JobOutcome(exitCode: 0, actualSeconds: 12)
+        outcome.device = "cpu"
+        outcome.kernels = [KernelTime(work, seconds: 10)]
+        _ = try await store.store(
+            ReportBatch(bootID: "b1", reports: [report(1, .ceilings(value: TestService.ceilings))]), from: "n1")
+        // The lower quartile of the ceiling is 1.5 GFLOP/s: never run there, it is at its roof.
+        for (seq, expected) in [(Int64(2), 2 / 1.5), (3, 12)] {
+            let id = try await store.submit(spec, key: nil).id
+            _ = try await store.poll("n1", PollRequest(waitSeconds: 0, capacity: 1, spooledReports: 0))
+            let predicted = try #require(try await store.job(id).predictedSeconds)
+            #expect(abs(predicted - expected) < 1e-6, "\(predicted)")
+            let ended = [report(seq, .jobFinished(job: id, attempt: 1, outcome: outcome))]
+            _ = try await store.store(ReportBatch(bootID: "b1", reports: ended), from: "n1")
+            #expect(try await store.job(id).cost == 12)
+            #expect(try await store.job(id).outcome?.kernels == nil)
+        }
+        let leaves = try await store.leaves(from: 0, limit: 100).map { String(decoding: $0, as: UTF8.self) }
+        #expect(leaves.contains { $0.contains(#""placement":"is the first of one's own to end it""#) })
+        #expect(leaves.contains { $0.contains(#""cost":12"#) })
+        await #expect(throws: StoreError.self) { try await store.placement(of: "job-9") }
     }
 
     @Test func damagedDatabaseIsNamedAndLeftAlone() throws {

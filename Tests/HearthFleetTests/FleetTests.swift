@@ -1,6 +1,7 @@
 import Foundation
 import HearthFleet
 import HearthPolicy
+import HearthRoofline
 import Support
 import Testing
 
@@ -30,6 +31,35 @@ import Testing
         )
         #expect(spec.model == "/models/a.gguf" && spec.prompt == "two\nlines\n" && spec.maxTokens == 7 && spec.isChat)
         #expect(spec.device == "vulkan:3" && spec.sampling.topP == 0.5 && spec.sampling.seed == 9)
+    }
+
+    @Test func readsDeadlinesAndCases() throws {
+        let spec = try parse("kind: bench\ndeadlineSeconds: 90\ncases: [gemm 64x64x64 x2]\n")
+        #expect(spec.deadlineSeconds == 90 && spec.cases == ["gemm 64x64x64 x2"] && spec.workloads.isEmpty)
+        var wrong = spec
+        wrong.estimate = JobEstimate(kernels: [KernelWork("k", Cost(flops: -1))])
+        #expect(wrong.problem == "estimate: k: costs are 0 to 1e24")
+        wrong.estimate = JobEstimate(kernels: [])
+        #expect(wrong.problem == "estimate: 1 to 1000 kernels")
+    }
+
+    @Test func readsPrices() throws {
+        let list = try PriceList.parse(
+            yaml: "currency: EUR\nsites:\n  hall: {perHour: 1.5, watts: 500, perKilowattHour: 0.2}\n", file: "p.yaml")
+        // An hour: 1.5, and half a kilowatt-hour; two gibibytes cost nothing here.
+        #expect(abs(list.sites["hall"]!.cost(seconds: 3600, movedByteCount: Double(2 << 30)) - 1.6) < 1e-9)
+        for (text, problem) in [
+            ("sites: {}\n", "p.yaml: currency is missing"),
+            ("currency: EUR\nsites: 3\n", "p.yaml:2: sites: expected 'name: {...}' lines"),
+            ("currency: EUR\nsites:\n  hall: 3\n", "p.yaml:3: sites: expected 'name: {...}'"),
+            ("currency: EUR\nsites:\n  hall: {watts: 1}\n", "p.yaml: sites.hall.perHour is missing"),
+            ("currency: EUR\nsites:\n  hall:\n    perHour: -1\n", "p.yaml:4: sites.hall.perHour: 0 to 1e9"),
+            ("currency: EUR\nsites:\n  hall: {perHour: 1, rent: 2}\n", "p.yaml:3: sites.hall.rent: unknown field"),
+            ("currency: EUR\nsites:\n  a/b: {perHour: 1}\n", "'a/b' is no site's name"),
+        ] {
+            let error = #expect(throws: ConfigError.self) { try PriceList.parse(yaml: text, file: "p.yaml") }
+            #expect(error?.description.contains(problem) == true, "\(error?.description ?? "")")
+        }
     }
 
     @Test func readsBatchAndServeJobs() throws {

@@ -23,6 +23,9 @@ struct JobRoutes {
         router.get("/v1/jobs/:job") { _, context in
             try JSONBody.response(try await store.job(try context.parameters.require("job")))
         }
+        router.get("/v1/jobs/:job/placement") { _, context in
+            try JSONBody.response(try await store.placement(of: try context.parameters.require("job")))
+        }
         router.post("/v1/jobs/:job/cancel") { _, context in
             try JSONBody.response(try await store.cancel(try context.parameters.require("job")))
         }

@@ -72,6 +72,13 @@ package enum OpenAPI {
               responses:
                 '200': {description: job, content: {application/json: {schema: {$ref: '#/components/schemas/Job'}}}}
                 '404': {$ref: '#/components/responses/Error'}
+          /v1/jobs/{job}/placement:
+            parameters: [{name: job, in: path, required: true, schema: {type: string}}]
+            get:
+              summary: Where a job went, or would go now, and every node that was considered
+              responses:
+                '200': {description: decision, content: {application/json: {schema: {$ref: '#/components/schemas/Placement'}}}}
+                '404': {$ref: '#/components/responses/Error'}
           /v1/jobs/{job}/cancel:
             parameters: [{name: job, in: path, required: true, schema: {type: string}}]
             post:
@@ -204,6 +211,8 @@ package enum OpenAPI {
                 name: {type: string}
                 device: {type: string}
                 timeoutSeconds: {type: number}
+                deadlineSeconds: {type: number, minimum: 1, maximum: 2592000}
+                estimate: {$ref: '#/components/schemas/Estimate'}
                 data: {type: array, items: {type: string}}
                 purpose: {type: string, enum: [training, inference, evaluation]}
                 model: {type: string}
@@ -220,6 +229,53 @@ package enum OpenAPI {
                 maxTokens: {type: integer}
                 sampling: {$ref: '#/components/schemas/Sampling'}
                 workloads: {type: array, items: {type: string}}
+                cases: {type: array, minItems: 1, maxItems: 100, items: {type: string}}
+            Estimate:
+              type: object
+              required: [kernels]
+              properties:
+                kernels: {type: array, minItems: 1, maxItems: 1000, items: {$ref: '#/components/schemas/KernelWork'}}
+                memoryByteCount: {type: number}
+            KernelWork:
+              type: object
+              required: [kernel, cost, arithmetic, launches]
+              properties:
+                kernel: {type: string, minLength: 1, maxLength: 80}
+                cost:
+                  type: object
+                  description: of one launch
+                  required: [flops, bytesRead, bytesWritten]
+                  properties: {flops: {type: number}, bytesRead: {type: number}, bytesWritten: {type: number}}
+                arithmetic: {type: string, enum: [f32, bf16, int8, f16-matrix]}
+                launches: {type: integer, minimum: 1}
+            Placement:
+              type: object
+              required: [job, reason, candidates, currency]
+              properties:
+                job: {type: string}
+                chosen: {type: string, description: the node; none while it waits}
+                reason: {type: string}
+                deadlineSeconds: {type: number, description: from now}
+                currency: {type: string}
+                candidates: {type: array, items: {$ref: '#/components/schemas/Candidate'}}
+            Candidate:
+              type: object
+              required: [node, isForbidden, waitSeconds, movedByteCount]
+              properties:
+                node: {type: string}
+                site: {$ref: '#/components/schemas/Site'}
+                device: {type: string}
+                refusal: {type: string}
+                isForbidden: {type: boolean, description: a label refuses}
+                permission: {type: string}
+                waitSeconds: {type: number}
+                finishSeconds: {type: number}
+                cost: {type: number}
+                movedByteCount: {type: number}
+                predicted:
+                  type: object
+                  required: [seconds, measuredKernels, kernels]
+                  properties: {seconds: {type: number}, measuredKernels: {type: integer}, kernels: {type: integer}}
             Outcome:
               type: object
               required: [exitCode, actualSeconds, figures]
@@ -238,6 +294,10 @@ package enum OpenAPI {
                     type: object
                     required: [name]
                     properties: {name: {type: string}, version: {type: integer}, tier: {type: string}, label: {type: string}}
+                kernels:
+                  type: array
+                  description: what they took together, for predictions
+                  items: {type: object, required: [work, seconds], properties: {work: {$ref: '#/components/schemas/KernelWork'}, seconds: {type: number}}}
                 ceilings: {$ref: '#/components/schemas/Ceilings'}
             Job:
               type: object
@@ -253,6 +313,8 @@ package enum OpenAPI {
                 finishedAt: {type: number}
                 outcome: {$ref: '#/components/schemas/Outcome'}
                 waitingFor: {type: string}
+                predictedSeconds: {type: number}
+                cost: {type: number}
             Report:
               type: object
               required: [seq, at, body]

@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import HearthFleet
+import HearthPlacement
 import HearthStore
 
 extension CoordinatorStore {
@@ -31,21 +32,21 @@ extension CoordinatorStore {
 
     /// Jobs, newest first.
     package func jobs(limit: Int = 200) async throws -> [JobRecord] {
-        let (records, nodes) = (
-            try await database.read { db in
-                try Row.fetchAll(db, sql: "SELECT * FROM jobs ORDER BY number DESC LIMIT ?", arguments: [limit])
-                    .map(Self.job)
-            }, try await nodes()
-        )
-        return records.map { explainWaiting($0, nodes) }
+        try await database.read { [placement] db in
+            let records = try Row.fetchAll(
+                db, sql: "SELECT * FROM jobs ORDER BY number DESC LIMIT ?", arguments: [limit]
+            ).map(Self.job)
+            let plan = records.contains { $0.state == .queued } ? try Self.plan(placement, db) : []
+            return records.map { Self.explainWaiting($0, plan) }
+        }
     }
 
     package func job(_ id: String) async throws -> JobRecord {
-        let row = try await database.read { db in
-            try Row.fetchOne(db, sql: "SELECT * FROM jobs WHERE id = ?", arguments: [id]).map(Self.job)
+        try await database.read { [placement] db in
+            let row = try Row.fetchOne(db, sql: "SELECT * FROM jobs WHERE id = ?", arguments: [id]).map(Self.job)
+            guard let row else { throw StoreError(kind: .notFound, message: "no job \(id)") }
+            return row.state == .queued ? Self.explainWaiting(row, try Self.plan(placement, db)) : row
         }
-        guard let row else { throw StoreError(kind: .notFound, message: "no job \(id)") }
-        return explainWaiting(row, try await nodes())
     }
 
     /// A queued job is cancelled at once, a running one when its node has ended it.
@@ -82,61 +83,29 @@ extension CoordinatorStore {
         }
     }
 
-    private var placement: Placement { Placement(labels: labels) }
+    var placement: Placement { Placement(labels: labels, prices: prices) }
 
-    /// First come, first served: the oldest queued jobs that may go to the node.
+    /// The oldest queued jobs that are to go to the node.
     private static func assign(_ row: Row, capacity: Int, _ placement: Placement, _ db: Database) throws {
-        let (node, bootID): (String, String) = (row["node"], row["boot_id"])
-        let devices = try JSONColumn.decode([DeviceSummary].self, row["devices"])
-        let site = try site(row)
+        let node: String = row["node"]
         let busy = try Int.fetchOne(
             db, sql: "SELECT COUNT(*) FROM jobs WHERE node = ? AND state = 'assigned'", arguments: [node])!
-        var free = capacity - busy
+        let free = capacity - busy
         guard free > 0 else { return }
-        let cursor = try Row.fetchCursor(db, sql: "SELECT * FROM jobs WHERE state = 'queued' ORDER BY number")
-        var chosen: [(job: JobRecord, reason: String)] = []
-        while free > 0, let row = try cursor.next() {
-            let candidate = try job(row)
-            let decision = placement.decide(candidate.spec, devices, at: site)
-            if !decision.isAllowed { continue }
-            chosen.append((candidate, decision.reason))
-            free -= 1
-        }
-        for (job, reason) in chosen {
-            try db.execute(
-                sql: "UPDATE jobs SET state = 'assigned', node = ?, boot_id = ? WHERE id = ?",
-                arguments: [node, bootID, job.id])
-            try record(.assigned, ofJob: job.id, decision: reason, db)
+        for decision in try plan(placement, db).filter({ $0.chosen == node }).prefix(free) {
+            try assign(decision, to: row, db)
         }
     }
 
-    /// Software Vulkan devices count only when named.
-    static func offers(_ devices: [DeviceSummary], _ wanted: String) -> Bool {
-        switch wanted {
-        case "auto": devices.contains { $0.unusable == nil }
-        case "vulkan":
-            devices.contains { $0.selector.hasPrefix("vulkan") && $0.kind != "software" && $0.unusable == nil }
-        default: devices.contains { $0.selector == wanted && $0.unusable == nil }
-        }
-    }
-
-    private func explainWaiting(_ job: JobRecord, _ nodes: [NodeRecord]) -> JobRecord {
-        guard job.state == .queued else { return job }
+    private static func explainWaiting(_ job: JobRecord, _ plan: [PlacementDecision]) -> JobRecord {
+        guard job.state == .queued, let decision = plan.first(where: { $0.job == job.id }) else { return job }
         var job = job
-        let connected = nodes.filter(\.isConnected)
-        let refusals = connected.compactMap { node -> (String, String)? in
-            let decision = placement.decide(job.spec, node.devices, at: node.site)
-            return decision.isAllowed ? nil : (node.node, decision.reason)
-        }
-        if connected.isEmpty {
-            job.waitingFor = "no node is connected"
-        } else if !connected.contains(where: { Self.offers($0.devices, job.spec.device) }) {
-            job.waitingFor = "no connected node has device \(job.spec.device)"
-        } else if refusals.count == connected.count {
-            job.waitingFor = "no node may take it: " + refusals.map { "\($0.0) \($0.1)" }.joined(separator: "; ")
-        } else {
-            job.waitingFor = "nodes that may take it are busy"
-        }
+        job.predictedSeconds = decision.candidate?.predicted?.seconds
+        let wait = decision.candidate?.waitSeconds ?? 0
+        job.waitingFor =
+            decision.chosen.map { node in
+                wait > 0 ? "\(node), busy for about \(Int(wait.rounded(.up))) s" : "\(node) to ask for it"
+            } ?? decision.reason
         return job
     }
 
@@ -148,6 +117,8 @@ extension CoordinatorStore {
         job.node = row["node"]
         job.startedAt = row["started_at"]
         job.finishedAt = row["finished_at"]
+        job.predictedSeconds = try decision(row)?.candidate?.predicted?.seconds
+        job.cost = row["cost"]
         job.outcome = try (row["outcome"] as String?).map { try JSONColumn.decode(JobOutcome.self, $0) }
         return job
     }

@@ -3,6 +3,7 @@ import GRDB
 import HearthFleet
 import HearthJSON
 import HearthLedger
+import HearthPlacement
 import HearthPolicy
 import HearthStore
 
@@ -22,16 +23,20 @@ extension CoordinatorStore {
     ///
     /// - Parameter decision: by which rule a node got it.
     static func record(
-        _ kind: LedgerRecord.Kind, of job: JobRecord, decision: String? = nil, _ db: Database
+        _ kind: LedgerRecord.Kind, of job: JobRecord, because decision: PlacementDecision? = nil, _ db: Database
     ) throws {
         var record = LedgerRecord(
             kind: kind, job: job.id, attempt: job.attempt, at: now(), spec: try LedgerRecord.digest(job.spec))
-        (record.node, record.decision) = (job.node, decision)
+        (record.node, record.decision) = (job.node, decision?.candidate?.permission)
+        if let decision {
+            record.placement = decision.reason
+            record.predictedSeconds = decision.candidate?.predicted?.seconds
+        }
         record.site = try String.fetchOne(db, sql: "SELECT site FROM nodes WHERE node = ?", arguments: [job.node])
             .flatMap {
                 try JSONColumn.decode(Site.self, $0).name
             }
-        if kind == .finished { (record.outcome, record.state) = (job.outcome, job.state) }
+        if kind == .finished { (record.outcome, record.state, record.cost) = (job.outcome, job.state, job.cost) }
         let previous = try Data.fetchOne(
             db, sql: "SELECT hash FROM ledger WHERE job = ? ORDER BY number DESC LIMIT 1", arguments: [job.id])
         record.previous = previous.flatMap { MerkleHash($0) }
@@ -43,10 +48,10 @@ extension CoordinatorStore {
 
     /// As `record`, of the job as it is now.
     static func record(
-        _ kind: LedgerRecord.Kind, ofJob id: String, decision: String? = nil, _ db: Database
+        _ kind: LedgerRecord.Kind, ofJob id: String, because decision: PlacementDecision? = nil, _ db: Database
     ) throws {
         guard let row = try Row.fetchOne(db, sql: "SELECT * FROM jobs WHERE id = ?", arguments: [id]) else { return }
-        try record(kind, of: try job(row), decision: decision, db)
+        try record(kind, of: try job(row), because: decision, db)
     }
 
     /// Leaves from number `first` on, up to `byteCount` bytes but for the first.

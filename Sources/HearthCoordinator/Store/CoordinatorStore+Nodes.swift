@@ -56,29 +56,31 @@ extension CoordinatorStore {
 
     /// Every node, by name.
     package func nodes() async throws -> [NodeRecord] {
-        try await database.read { db in
-            let now = Self.now()
-            var newest: [String: [Ceilings]] = [:]
-            let rows = try Row.fetchAll(
-                db,
-                sql: """
-                    SELECT node, body FROM ceilings c WHERE measured_at =
-                        (SELECT MAX(measured_at) FROM ceilings WHERE node = c.node AND device = c.device) ORDER BY device
-                    """)
-            for row in rows {
-                newest[row["node"], default: []].append(try JSONColumn.decode(Ceilings.self, row["body"]))
-            }
-            return try Row.fetchAll(db, sql: "SELECT * FROM nodes ORDER BY node").map { row in
-                let lastSeen: Double = row["last_seen_at"]
-                var record = NodeRecord(
-                    node: row["node"], version: row["version"],
-                    devices: try JSONColumn.decode([DeviceSummary].self, row["devices"]),
-                    health: NodeHealth(rawValue: row["health"]) ?? .suspect, evidence: row["evidence"],
-                    registeredAt: row["registered_at"], lastSeenAt: lastSeen,
-                    isConnected: now - lastSeen < Self.silenceSeconds, ceilings: newest[row["node"]] ?? [])
-                record.site = try Self.site(row)
-                return record
-            }
+        try await database.read { try Self.nodes($0) }
+    }
+
+    static func nodes(_ db: Database) throws -> [NodeRecord] {
+        let now = Self.now()
+        var newest: [String: [Ceilings]] = [:]
+        let rows = try Row.fetchAll(
+            db,
+            sql: """
+                SELECT node, body FROM ceilings c WHERE measured_at =
+                    (SELECT MAX(measured_at) FROM ceilings WHERE node = c.node AND device = c.device) ORDER BY device
+                """)
+        for row in rows {
+            newest[row["node"], default: []].append(try JSONColumn.decode(Ceilings.self, row["body"]))
+        }
+        return try Row.fetchAll(db, sql: "SELECT * FROM nodes ORDER BY node").map { row in
+            let lastSeen: Double = row["last_seen_at"]
+            var record = NodeRecord(
+                node: row["node"], version: row["version"],
+                devices: try JSONColumn.decode([DeviceSummary].self, row["devices"]),
+                health: NodeHealth(rawValue: row["health"]) ?? .suspect, evidence: row["evidence"],
+                registeredAt: row["registered_at"], lastSeenAt: lastSeen,
+                isConnected: now - lastSeen < Self.silenceSeconds, ceilings: newest[row["node"]] ?? [])
+            record.site = try Self.site(row)
+            return record
         }
     }
 

@@ -9,7 +9,7 @@ extension CoordinatorStore {
     /// The answer is sent after the commit, so what it acknowledges survives a crash; what was sent before and is sent
     /// again changes nothing.
     package func store(_ batch: ReportBatch, from node: String) async throws -> ReportAck {
-        try await database.write { db in
+        try await database.write { [prices] db in
             guard try String.fetchOne(db, sql: "SELECT node FROM nodes WHERE node = ?", arguments: [node]) != nil else {
                 throw StoreError(kind: .notFound, message: "node \(node) is not registered")
             }
@@ -26,7 +26,7 @@ extension CoordinatorStore {
                     arguments: [
                         node, batch.bootID, report.seq, report.at, Self.now(), try JSONColumn.encode(report.body),
                     ])
-                try Self.apply(report, from: node, db)
+                try Self.apply(report, from: node, prices, db)
                 watermark = report.seq
             }
             try db.execute(
@@ -37,7 +37,7 @@ extension CoordinatorStore {
         }
     }
 
-    private static func apply(_ report: Report, from node: String, _ db: Database) throws {
+    private static func apply(_ report: Report, from node: String, _ prices: PriceList, _ db: Database) throws {
         switch report.body {
         case .ceilings(let ceilings):
             try db.execute(
@@ -61,14 +61,22 @@ extension CoordinatorStore {
             // It becomes a leaf, which stays.
             outcome.message = outcome.message.map { String($0.prefix(4096)) }
             if outcome.figures.count > 1000 { outcome.figures = [:] }
+            let kernels = outcome.kernels
+            outcome.kernels = nil
+            let cost = try cost(ofJob: job, on: node, outcome, prices, db)
             // A job the user cancelled ends as cancelled, unless it had already succeeded.
             try db.execute(
                 sql: """
-                    UPDATE jobs SET finished_at = ?, outcome = ?, state = CASE
+                    UPDATE jobs SET finished_at = ?, outcome = ?, cost = ?, state = CASE
                         WHEN ? = 0 THEN 'succeeded' WHEN cancel_requested THEN 'cancelled' ELSE 'failed' END
                     WHERE id = ? AND attempt = ? AND node = ? AND state IN ('assigned', 'running')
-                    """, arguments: [report.at, try JSONColumn.encode(outcome), outcome.exitCode, job, attempt, node])
-            if db.changesCount == 1 { try record(.finished, ofJob: job, db) }
+                    """,
+                arguments: [report.at, try JSONColumn.encode(outcome), cost, outcome.exitCode, job, attempt, node])
+            if db.changesCount == 1 {
+                try record(.finished, ofJob: job, db)
+                outcome.kernels = kernels
+                try learn(from: outcome, ofJob: job, on: node, db)
+            }
         }
     }
 }

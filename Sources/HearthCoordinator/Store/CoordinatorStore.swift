@@ -10,6 +10,7 @@ public final class CoordinatorStore: Sendable {
     let database: DatabaseQueue
     /// What is known of data; nil: where it may be is left to the nodes.
     let labels: LabelCache?
+    let prices: PriceList
 
     /// A node not heard from for this long counts as disconnected.
     static let silenceSeconds = 45.0
@@ -17,8 +18,9 @@ public final class CoordinatorStore: Sendable {
     /// Opens or makes `coordinator.sqlite` in `folder`.
     ///
     /// - Throws: `ConfigError` when the file is damaged or cannot be opened; nothing is changed then.
-    public init(folder: String, labels: LabelFolder? = nil) throws {
+    public init(folder: String, labels: LabelFolder? = nil, prices: PriceList = PriceList()) throws {
         self.labels = labels.map { LabelCache($0) }
+        self.prices = prices
         try StateFolder.prepare(folder)
         database = try SQLiteFile.open("\(folder)/coordinator.sqlite", migrator: Self.migrator)
     }
@@ -55,6 +57,7 @@ public final class CoordinatorStore: Sendable {
         }
         migrator.registerMigration("v2") { try $0.execute(sql: ledgerSchema) }
         migrator.registerMigration("v3") { try $0.execute(sql: "ALTER TABLE nodes ADD COLUMN site TEXT") }
+        migrator.registerMigration("v4") { try $0.execute(sql: placementSchema) }
         return migrator
     }
 

@@ -18,10 +18,13 @@ struct LedgerRecord: Codable {
     var node: String?
     /// Where the node said that it is.
     var site: String?
-    /// Why the node might have it.
-    var decision: String?
+    /// Why the node might have it, and why it was the one.
+    var decision, placement: String?
+    var predictedSeconds: Double?
     var outcome: JobOutcome?
     var state: JobState?
+    /// In the price list's currency.
+    var cost: Double?
     /// Hash of the job's leaf before this one: the steps of a job are a chain.
     var previous: MerkleHash?
 

@@ -1,20 +1,20 @@
 import Foundation
 import HearthFleet
+import HearthPlacement
 import HearthPolicy
 
-/// Whether a job may go to a node: its device, and the labels of what it reads.
+/// What placement goes by besides jobs and nodes: labels of data, and prices.
 struct Placement {
     /// nil: where data may be is left to the nodes.
     let labels: LabelCache?
+    let prices: PriceList
 
-    /// Whether `spec` may run on a node with `devices` at `site`, and why.
-    func decide(_ spec: JobSpec, _ devices: [DeviceSummary], at site: Site?) -> (isAllowed: Bool, reason: String) {
-        guard CoordinatorStore.offers(devices, spec.device) else { return (false, "has no device \(spec.device)") }
-        return decision(spec, at: site)
-    }
+    var planner: Planner { Planner(prices: prices) { [labels] in Self.decide($0, at: $1, labels) } }
 
     /// What the labels say: the rule that the node holds the job to once more.
-    private func decision(_ spec: JobSpec, at site: Site?) -> (isAllowed: Bool, reason: String) {
+    private static func decide(
+        _ spec: JobSpec, at site: Site?, _ labels: LabelCache?
+    ) -> (isAllowed: Bool, reason: String) {
         guard let labels else { return (true, "left to the node") }
         let named = spec.data.map { $0.map { labels.known($0) } }
         let data = named ?? (spec.input == nil ? [] : [.unlabelledInput])
@@ -23,5 +23,12 @@ struct Placement {
         let decision = Policy.decide(
             data, at: site, for: spec.readingPurpose, now: Int(Date().timeIntervalSince1970))
         return (decision.isAllowed, decision.reason)
+    }
+
+    /// Of the labelled data that `spec` names.
+    func dataByteCount(_ spec: JobSpec) -> Double {
+        guard let labels else { return 0 }
+        let shards = (spec.data ?? []).compactMap { labels.known($0).label }.flatMap(\.shards)
+        return shards.reduce(0) { $0 + Double($1.byteCount) }
     }
 }

@@ -28,7 +28,12 @@ struct Submit: AsyncParsableCommand {
     @Flag(help: "Print JSON.") var json = false
 
     func run() async throws {
-        let job = try SpecFile.read(spec)
+        var job = try SpecFile.read(spec)
+        if job.estimate == nil { job.estimate = try JobEstimator.estimate(job) }
+        if job.estimate == nil, job.deadlineSeconds != nil {
+            Terminal.error(
+                "hearth: what the job computes cannot be told here, so nothing will be paid for its deadline")
+        }
         let client = try options.client()
         // One key for every try of this submission: a lost answer cannot make two jobs.
         let key = UUID().uuidString
@@ -119,7 +124,8 @@ struct Jobs: AsyncParsableCommand {
         for job in jobs {
             table.add(
                 job.id, job.spec.name, job.spec.kind.rawValue, job.state.rawValue, job.node ?? "-",
-                job.outcome?.device ?? job.spec.device, job.outcome?.predictedSeconds.map(Figure.seconds) ?? "-",
+                job.outcome?.device ?? job.spec.device,
+                (job.predictedSeconds ?? job.outcome?.predictedSeconds).map(Figure.seconds) ?? "-",
                 job.outcome.map { Figure.seconds($0.actualSeconds) } ?? "-",
                 job.waitingFor ?? job.outcome?.message ?? "")
         }

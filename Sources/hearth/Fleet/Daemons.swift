@@ -56,11 +56,7 @@ enum ConfigFile {
         -> Config
     {
         guard let path else { return standard }
-        guard let data = FileManager.default.contents(atPath: path), let text = String(data: data, encoding: .utf8)
-        else {
-            throw ConfigError("\(path): no such file, or not text")
-        }
-        return try parse(text, path)
+        return try parse(try ConfigError.text(path), path)
     }
 }
 

@@ -29,7 +29,9 @@ struct JobRunner {
 
     private func generate(_ device: Device) throws -> JobOutcome {
         let ceilings = try ceilings(of: device)
+        let loading = ContinuousClock.now
         let language = try LanguageModel(path: spec.model ?? "", device: device)
+        let loadSeconds = (ContinuousClock.now - loading).seconds
         let sampling = SamplingOptions(
             temperature: spec.sampling.temperature, topK: spec.sampling.topK, topP: spec.sampling.topP,
             minP: spec.sampling.minP, seed: spec.sampling.seed)
@@ -42,6 +44,12 @@ struct JobRunner {
         outcome.figures = [
             "time_to_first_token_seconds": report.timeToFirstTokenSeconds,
             "generation_seconds": report.prefill.seconds + report.decode.seconds,
+        ]
+        let work = ModelWork(language)
+        outcome.kernels = [
+            KernelTime(work.load, seconds: loadSeconds),
+            KernelTime(work.prefill(report.prefill.tokens), seconds: report.prefill.seconds),
+            KernelTime(work.decode(report.decode.tokens), seconds: report.decode.seconds),
         ]
         for (name, phase) in [("prefill", report.prefill), ("decode", report.decode)] {
             outcome.figures["\(name)_tokens"] = Double(phase.tokens)
@@ -62,7 +70,9 @@ struct JobRunner {
     /// Answers a file of requests; begun again, it goes on where it ended.
     private func batch(_ device: Device) async throws -> JobOutcome {
         let ceilings = try ceilings(of: device)
-        let model = try await loading(device)
+        let loading = ContinuousClock.now
+        let model = try await self.loading(device)
+        let loadSeconds = (ContinuousClock.now - loading).seconds
         defer { model.engine.stop() }
         let started = ContinuousClock.now
         var said = started
@@ -91,6 +101,13 @@ struct JobRunner {
             "bytes_per_second": achieved.bytesPerSecond,
         ]
         outcome.figures["share_of_bandwidth"] = achieved.shareOfBandwidth
+        let work = ModelWork(model.engine.language)
+        outcome.kernels = [
+            KernelTime(work.load, seconds: loadSeconds),
+            KernelTime(
+                work.batch(promptTokens: summary.promptTokens, answerTokens: summary.completionTokens),
+                seconds: seconds),
+        ]
         return outcome
     }
 
@@ -127,6 +144,10 @@ struct JobRunner {
             throw CommandFailure(.badInput, "workloads: \(problem)")
         }
         var outcome = JobOutcome(exitCode: 0, actualSeconds: 0)
+        if let cases = spec.cases {
+            outcome.kernels = try runCases(cases, device)
+            return outcome
+        }
         let chosen = spec.workloads.isEmpty ? KernelBench.workloads : spec.workloads
         try KernelBench(device, ceilings: try ceilings(of: device), minimumSeconds: 0.5).run(chosen) { result in
             Terminal.out(
@@ -137,6 +158,20 @@ struct JobRunner {
             outcome.figures["\(result.kernel) \(result.shape) seconds"] = result.seconds.median
         }
         return outcome
+    }
+
+    private func runCases(_ texts: [String], _ device: Device) throws -> [KernelTime] {
+        let cases = try texts.map { text in
+            do { return try BenchCase(text) } catch { throw CommandFailure(.badInput, "cases: \(error)") }
+        }
+        let bench = KernelBench(device, ceilings: try ceilings(of: device))
+        return try cases.flatMap { one in
+            let times = try bench.run(one)
+            for time in times {
+                Terminal.out("\(time.work.kernel), \(time.work.launches) times: \(Figure.seconds(time.seconds))")
+            }
+            return times
+        }
     }
 
     private func probe(_ device: Device) throws -> JobOutcome {
