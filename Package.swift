@@ -13,6 +13,8 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -70,29 +72,41 @@ let package = Package(
         .target(
             name: "HearthFleet",
             dependencies: ["HearthJSON", "HearthPolicy", "HearthRoofline", .product(name: "Yams", package: "Yams")]),
+        .target(
+            name: "HearthIdentity",
+            dependencies: [
+                "HearthFleet", "HearthJSON", "HearthPolicy", .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "SwiftASN1", package: "swift-asn1"),
+                .product(name: "X509", package: "swift-certificates"),
+            ]),
         .target(name: "HearthPlacement", dependencies: ["HearthFleet", "HearthPolicy", "HearthRoofline"]),
         .target(name: "HearthStore", dependencies: ["HearthFleet", .product(name: "GRDB", package: "GRDB.swift")]),
         .target(
             name: "HearthAgent",
             dependencies: [
-                "CProcess", "HearthFleet", "HearthPolicy", "HearthStore", "HearthTelemetry",
+                "CProcess", "HearthFleet", "HearthIdentity", "HearthPolicy", "HearthStore", "HearthTelemetry",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOFoundationCompat", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
         .target(
             name: "HearthCoordinator",
             dependencies: [
-                "HearthFleet", "HearthJSON", "HearthLedger", "HearthPlacement", "HearthPolicy", "HearthStore",
+                "HearthFleet", "HearthIdentity", "HearthJSON", "HearthLedger", "HearthPlacement", "HearthPolicy",
+                "HearthStore",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HummingbirdTLS", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "Mustache", package: "swift-mustache"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
@@ -120,7 +134,8 @@ let package = Package(
         .executableTarget(
             name: "hearth",
             dependencies: [
-                "HearthAgent", "HearthBench", "HearthCoordinator", "HearthFleet", "HearthInference", "HearthJSON",
+                "HearthAgent", "HearthBench", "HearthCoordinator", "HearthFleet", "HearthIdentity", "HearthInference",
+                "HearthJSON",
                 "HearthLedger", "HearthPlacement", "HearthPolicy", "HearthServe",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -139,6 +154,7 @@ let package = Package(
             name: "HearthLedgerTests",
             dependencies: ["HearthLedger", .product(name: "Crypto", package: "swift-crypto")]),
         .testTarget(name: "HearthPolicyTests", dependencies: ["HearthLedger", "HearthPolicy"]),
+        .testTarget(name: "HearthIdentityTests", dependencies: ["HearthFleet", "HearthIdentity", "Support"]),
         .testTarget(
             name: "HearthPlacementTests",
             dependencies: ["HearthFleet", "HearthPlacement", "HearthPolicy", "HearthRoofline"]),
@@ -151,7 +167,8 @@ let package = Package(
         .testTarget(
             name: "HearthCoordinatorTests",
             dependencies: [
-                "HearthCoordinator", "HearthFleet", "HearthJSON", "HearthLedger", "HearthPolicy", "Support",
+                "HearthCoordinator", "HearthFleet", "HearthIdentity", "HearthJSON", "HearthLedger", "HearthPolicy",
+                "Support",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
                 .product(name: "Yams", package: "Yams"),

@@ -1,5 +1,6 @@
 import Foundation
 import HearthFleet
+import HearthIdentity
 import HearthPolicy
 import Hummingbird
 import Logging
@@ -15,6 +16,8 @@ public struct Agent: Sendable {
     private let site: Site?
     private let store: AgentStore
     private let client: CoordinatorClient
+    /// Where the coordinator speaks TLS.
+    private let renewal: RenewService?
     private let logger: Logger
 
     /// - Throws: `ConfigError` for bad settings, an unusable or locked state folder, a damaged spool, a missing token.
@@ -23,15 +26,27 @@ public struct Agent: Sendable {
         self.logger = logger
         address = try ListenAddress(config.listen)
         guard address.isLoopback else { throw ConfigError("listen: \(config.listen) is not a loopback address") }
-        node = config.name ?? ProcessInfo.processInfo.hostName
-        guard FleetName.isValid(node) else {
-            throw ConfigError("name: '\(node)' is not 1 to 128 letters, digits, '.', '_' or '-'")
-        }
         site = try AdmissionConfig.read(config.admission)?.site
         try StateFolder.prepare(config.state)
         try StateFolder.lock(config.state)
         store = try AgentStore(folder: config.state)
-        client = try CoordinatorClient(url: config.coordinator, token: try TokenFile.read(config.tokenFile))
+        guard CoordinatorClient.isSecure(config.coordinator) else {
+            node = config.name ?? ProcessInfo.processInfo.hostName
+            guard FleetName.isValid(node) else {
+                throw ConfigError("name: '\(node)' is not 1 to 128 letters, digits, '.', '_' or '-'")
+            }
+            client = try CoordinatorClient(url: config.coordinator, token: try TokenFile.read(config.tokenFile))
+            renewal = nil
+            return
+        }
+        let credentials = try NodeCredentials.read(config.state)
+        node = credentials.identity.name
+        if let name = config.name, name != node {
+            throw ConfigError("name: this machine joined as \(node), not as \(name)")
+        }
+        let tls = try ClientTLS(credentials)
+        client = try CoordinatorClient(url: config.coordinator, tls: tls)
+        renewal = RenewService(credentials, folder: config.state, client: client, tls: tls, logger: logger)
     }
 
     /// Runs until SIGTERM or SIGINT. Jobs go on without the agent; the next one adopts them.
@@ -51,13 +66,14 @@ public struct Agent: Sendable {
                 logger.info("agent metrics", metadata: ["url": "\(url)/metrics"])
             },
             logger: logger)
-        let services: [any Service] = [
-            metrics, supervisor, prober,
-            DeliveryService(store: store, client: client, node: node, logger: logger, link: link),
-            PollService(
-                store: store, client: client, supervisor: supervisor, registration: { await prober.registration() },
-                isReady: { await prober.isReady }, link: link, logger: logger),
-        ]
+        let services: [any Service] =
+            [renewal].compactMap(\.self) + [
+                metrics, supervisor, prober,
+                DeliveryService(store: store, client: client, node: node, logger: logger, link: link),
+                PollService(
+                    store: store, client: client, supervisor: supervisor, registration: { await prober.registration() },
+                    isReady: { await prober.isReady }, link: link, logger: logger),
+            ]
         let group = ServiceGroup(
             configuration: .init(
                 services: services.map { .init(service: $0) }, gracefulShutdownSignals: [.sigterm, .sigint],

@@ -1,9 +1,13 @@
 import Foundation
 import HearthFleet
+import HearthIdentity
 import HearthPolicy
 import Hummingbird
+import HummingbirdCore
+import HummingbirdTLS
 import Logging
 import NIOCore
+import NIOSSL
 import ServiceLifecycle
 
 /// The coordinator process: REST, dashboard and metrics over one store.
@@ -12,19 +16,19 @@ public struct Coordinator: Sendable {
     private let address: ListenAddress
     private let store: CoordinatorStore
     private let ledger: Ledger
-    private let token: String
+    private let access: AccessSettings
     private let logger: Logger
 
-    /// Prepares state folder, database, token and the ledger's key; nothing listens yet.
+    /// Prepares state folder, database, token, the ledger's key and the authority; nothing listens yet.
     ///
     /// - Throws: `ConfigError` for a bad address, an unusable folder, a damaged database or another running coordinator.
     public init(config: CoordinatorConfig, logger: Logger) throws {
         self.config = config
         self.logger = logger
         address = try ListenAddress(config.listen)
-        guard address.isLoopback else {
+        guard address.isLoopback || config.trustDomain != nil else {
             throw ConfigError(
-                "listen: \(config.listen) is not a loopback address; this version speaks plain HTTP and stays on the host"
+                "listen: \(config.listen) is not a loopback address; without trustDomain it is plain HTTP, which stays on the host"
             )
         }
         try StateFolder.prepare(config.state)
@@ -34,7 +38,12 @@ public struct Coordinator: Sendable {
             do { labels = try LabelFolder(folder, keyFile: trusted) } catch { throw ConfigError("\(error)") }
         }
         store = try CoordinatorStore(folder: config.state, labels: labels, prices: try PriceList.read(config.prices))
-        token = try TokenFile.readOrCreate(config.state + "/token")
+        access = AccessSettings(
+            token: try TokenFile.readOrCreate(config.state + "/token"),
+            users: try config.users.map { try UserList(path: $0) } ?? UserList(),
+            authority: try config.trustDomain.map {
+                try CertificateAuthority.readOrCreate(config.state, trustDomain: $0)
+            }, certificateSeconds: config.certificateSeconds)
         ledger = try Ledger(store: store, folder: config.state, name: ProcessInfo.processInfo.hostName)
     }
 
@@ -44,10 +53,12 @@ public struct Coordinator: Sendable {
     public func run() async throws {
         try await ledger.start()
         let application = Application(
-            router: Self.router(store: store, ledger: ledger, token: token),
+            router: Self.router(store: store, ledger: ledger, access),
+            server: try serverBuilder(),
             configuration: .init(address: .hostname(address.host, port: address.port), serverName: "hearth"),
-            onServerRunning: { [config, address, logger] channel in
-                let url = address.announce(boundPort: channel.localAddress?.port, in: config.state)
+            onServerRunning: { [config, address, access, logger] channel in
+                let url = address.announce(
+                    boundPort: channel.localAddress?.port, in: config.state, isSecure: access.authority != nil)
                 logger.info("coordinator is listening", metadata: ["url": "\(url)"])
             },
             logger: logger)
@@ -65,17 +76,56 @@ public struct Coordinator: Sendable {
         }
     }
 
+    /// Plain, or TLS that asks for a node's certificate and lets users come without one.
+    private func serverBuilder() throws -> HTTPServerBuilder {
+        guard let authority = access.authority else { return .http1() }
+        let names = [ProcessInfo.processInfo.hostName, "localhost", "127.0.0.1", "::1"] + config.names
+        do {
+            let (certificate, key) = try authority.issueServer(names: names)
+            var tls = TLSConfiguration.makeServerConfiguration(
+                certificateChain: [.certificate(try NIOSSLCertificate(bytes: Array(certificate.utf8), format: .pem))],
+                privateKey: .privateKey(try NIOSSLPrivateKey(bytes: Array(key.utf8), format: .pem)))
+            tls.minimumTLSVersion = .tlsv13
+            tls.certificateVerification = .optionalVerification
+            tls.trustRoots = .certificates([try NIOSSLCertificate(bytes: Array(authority.pem.utf8), format: .pem)])
+            return try .tls(.http1(), tlsConfiguration: tls)
+        } catch { throw ConfigError("TLS of trust domain \(authority.trustDomain): \(error)") }
+    }
+
     /// Every route of the coordinator; `OpenAPI.document` describes the same ones.
     package static func router(
-        store: CoordinatorStore, ledger: Ledger, token: String
-    ) -> Router<BasicRequestContext> {
-        let router = Router(context: BasicRequestContext.self)
+        store: CoordinatorStore, ledger: Ledger, _ access: AccessSettings
+    ) -> Router<CoordinatorContext> {
+        let router = Router(context: CoordinatorContext.self)
         router.add(middleware: ErrorMiddleware())
-        router.add(middleware: AuthMiddleware(token: token))
+        router.add(
+            middleware: AuthMiddleware(
+                token: access.token, users: access.users, trustDomain: access.authority?.trustDomain))
+        IdentityRoutes(
+            store: store, authority: access.authority, certificateSeconds: access.certificateSeconds
+        ).add(to: router)
         NodeRoutes(store: store).add(to: router)
         JobRoutes(store: store).add(to: router)
         LedgerRoutes(store: store, ledger: ledger).add(to: router)
-        SiteRoutes(store: store, token: token).add(to: router)
+        SiteRoutes(store: store, isSecure: access.authority != nil).add(to: router)
         return router
+    }
+}
+
+/// Who may ask a coordinator.
+package struct AccessSettings: Sendable {
+    /// Of the state folder.
+    package var token: String
+    package var users = UserList()
+    /// nil: no certificates, plain HTTP.
+    package var authority: CertificateAuthority?
+    package var certificateSeconds = 86400.0
+
+    package init(
+        token: String, users: UserList = UserList(), authority: CertificateAuthority? = nil,
+        certificateSeconds: Double = 86400
+    ) {
+        (self.token, self.users, self.authority) = (token, users, authority)
+        self.certificateSeconds = certificateSeconds
     }
 }

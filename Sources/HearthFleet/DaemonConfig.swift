@@ -9,6 +9,14 @@ public struct CoordinatorConfig: Sendable, Hashable {
     public var labels, trusted: String?
     /// What sites cost (YAML); nil: nothing is known, and no cloud is paid for.
     public var prices: String?
+    /// Makes it speak TLS and give nodes certificates of this SPIFFE trust domain; nil: plain HTTP on loopback.
+    public var trustDomain: String?
+    /// DNS names and addresses under which it is reached, besides localhost and its host's name.
+    public var names: [String] = []
+    /// How long a node's certificate is good.
+    public var certificateSeconds = 86400.0
+    /// Users, their roles and the digests of their tokens.
+    public var users: String?
     public init() {}
 
     public static func parse(yaml text: String, file: String) throws(ConfigError) -> CoordinatorConfig {
@@ -17,7 +25,13 @@ public struct CoordinatorConfig: Sendable, Hashable {
         config.listen = try fields.string("listen", default: config.listen)
         config.state = try fields.string("state", default: config.state)
         (config.labels, config.trusted) = (try fields.optional("labels"), try fields.optional("trusted"))
-        config.prices = try fields.optional("prices")
+        (config.prices, config.users) = (try fields.optional("prices"), try fields.optional("users"))
+        config.trustDomain = try fields.optional("trustDomain")
+        config.names = try fields.strings("names", default: [])
+        config.certificateSeconds = try fields.double("certificateSeconds", default: config.certificateSeconds)
+        if !(config.certificateSeconds >= 2 && config.certificateSeconds <= 366 * 86400) {
+            throw fields.error("certificateSeconds", "2 to 31622400")
+        }
         try fields.finish()
         if (config.labels == nil) != (config.trusted == nil) {
             throw fields.error("labels", "needs trusted beside it, and trusted labels")

@@ -20,8 +20,8 @@ public struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
     private func text(port: Int) -> String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 
     /// Writes the URL in use to `<folder>/address`, so that port 0 can be asked for, and returns it.
-    public func announce(boundPort: Int?, in folder: String) -> String {
-        let url = "http://\(text(port: boundPort ?? port))"
+    public func announce(boundPort: Int?, in folder: String, isSecure: Bool = false) -> String {
+        let url = "http\(isSecure ? "s" : "")://\(text(port: boundPort ?? port))"
         try? Data(url.utf8).write(to: URL(fileURLWithPath: folder + "/address"), options: .atomic)
         return url
     }

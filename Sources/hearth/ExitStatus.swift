@@ -38,6 +38,7 @@ enum ExitStatus: Int32 {
     private static func of(status: Int?) -> ExitStatus {
         switch status {
         case 400, 404, 409, 413, 422: .badInput
+        case 401, 403: .refusedByPolicy
         case 401, 403: .badConfig
         default: .tryAgain
         }

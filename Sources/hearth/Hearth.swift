@@ -10,7 +10,8 @@ struct Hearth: AsyncParsableCommand {
             Generate.self, Chat.self, Serve.self, Devices.self, ProbeCommand.self, Tune.self, Bench.self,
             RunCommand.self,
             CoordinatorCommand.self,
-            AgentCommand.self, Submit.self, Nodes.self, Jobs.self, Explain.self, Logs.self, Cancel.self,
+            AgentCommand.self, Submit.self, Nodes.self, Jobs.self, Explain.self, Logs.self, Cancel.self, Invite.self,
+            Join.self, UserCommand.self,
             DataCommand.self,
             LedgerCommand.self,
         ])

@@ -23,18 +23,21 @@ import Testing
         ],
         "HearthBench": ["HearthKernels", "HearthCompute", "HearthRoofline"],
         "HearthFleet": ["HearthJSON", "HearthPolicy", "HearthRoofline"],
+        "HearthIdentity": ["HearthFleet", "HearthJSON", "HearthPolicy"],
         "HearthPlacement": ["HearthFleet", "HearthPolicy", "HearthRoofline"],
         "HearthStore": ["HearthFleet"],
         "HearthAgent": [
-            "HearthFleet", "HearthPolicy", "HearthStore", "HearthRoofline", "HearthTelemetry", "CProcess",
+            "HearthFleet", "HearthIdentity", "HearthPolicy", "HearthStore", "HearthRoofline", "HearthTelemetry",
+            "CProcess",
         ],
         "HearthCoordinator": [
-            "HearthFleet", "HearthJSON", "HearthLedger", "HearthPlacement", "HearthPolicy", "HearthStore",
-            "HearthRoofline",
+            "HearthFleet", "HearthIdentity", "HearthJSON", "HearthLedger", "HearthPlacement", "HearthPolicy",
+            "HearthStore", "HearthRoofline",
         ],
         "hearth": [
             "HearthAgent", "HearthBench", "HearthCompute", "HearthCoordinator", "HearthFleet", "HearthFormats",
-            "HearthInference", "HearthJSON", "HearthLedger", "HearthPlacement", "HearthPolicy", "HearthRoofline",
+            "HearthIdentity", "HearthInference", "HearthJSON", "HearthLedger", "HearthPlacement", "HearthPolicy",
+            "HearthRoofline",
             "HearthServe",
         ],
     ]

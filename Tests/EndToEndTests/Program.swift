@@ -93,9 +93,23 @@ final class Fleet {
     }
 
     /// Keeps its port from the first start on.
-    func startCoordinator() throws {
-        coordinatorURL = try start("coordinator", ["--listen", String(coordinatorURL.dropFirst("http://".count))])
+    ///
+    /// - Parameter settings: lines of a coordinator.yaml.
+    func startCoordinator(settings: String? = nil) throws {
+        let config = try settings.map { ["--config", try write("coordinator.yaml", $0)] } ?? []
+        let listen = String(coordinatorURL.split(separator: "/").last ?? "")
+        coordinatorURL = try start("coordinator", config + ["--listen", listen])
     }
+
+    /// Makes the agent's state folder that of node `name`, by a fresh token. - Returns: the token.
+    func join(_ name: String) throws -> String {
+        let token = try hearth("invite", name).out.trimmingCharacters(in: .whitespacesAndNewlines)
+        let joined = try hearth("join", token, "--coordinator", coordinatorURL, "--state", "\(folder)/agent")
+        guard joined.status == 0 else { throw StartFailure(log: joined.error) }
+        return token
+    }
+
+    func log(_ name: String) -> String { (try? String(contentsOfFile: "\(folder)/\(name).log", encoding: .utf8)) ?? "" }
 
     /// - Parameter settings: lines of an agent.yaml.
     func startAgent(devices: String = "cpu", settings: String? = nil) throws {
@@ -124,7 +138,11 @@ final class Fleet {
 
     func hearth(_ arguments: String..., deadline: Double = 120) throws -> Program.Result {
         try Program.run(
-            arguments, environment: ["HEARTH_COORDINATOR": coordinatorURL, "HEARTH_TOKEN_FILE": tokenFile],
+            arguments,
+            environment: [
+                "HEARTH_COORDINATOR": coordinatorURL, "HEARTH_TOKEN_FILE": tokenFile,
+                "HEARTH_AUTHORITY": "\(folder)/coordinator/authority.pem",
+            ],
             deadline: deadline)
     }
 

@@ -8,7 +8,7 @@ import Testing
 
 @Suite struct LedgerTests {
     private func finishedJob(_ service: TestService) async throws -> String {
-        _ = try await service.store.register(TestService.registration("n1"))
+        try await TestService.join(TestService.registration("n1"), service.store)
         let id = try await service.store.submit(JobSpec(kind: .probe, name: "p", device: "cpu"), key: nil).id
         _ = try await service.store.poll("n1", PollRequest(waitSeconds: 0, capacity: 1, spooledReports: 0))
         let outcome = JobOutcome(exitCode: 0, actualSeconds: 1.5)
@@ -129,7 +129,7 @@ import Testing
     /// A job that its node never began goes back, and that is a step too.
     @Test func whatIsTakenBackIsRecorded() async throws {
         let service = try TestService()
-        _ = try await service.store.register(TestService.registration("n1"))
+        try await TestService.join(TestService.registration("n1"), service.store)
         _ = try await service.store.submit(JobSpec(kind: .probe, name: "p", device: "cpu"), key: nil)
         _ = try await service.store.poll("n1", PollRequest(waitSeconds: 0, capacity: 1, spooledReports: 0))
         _ = try await service.store.register(TestService.registration("n1", boot: "b2"))

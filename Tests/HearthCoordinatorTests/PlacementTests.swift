@@ -26,12 +26,12 @@ import Testing
     private func store(_ labels: LabelFolder?) async throws -> CoordinatorStore {
         let store = try CoordinatorStore(folder: try TestPaths.temporaryFolder(), labels: labels)
         for site in Self.sites {
-            _ = try await store.register(
+            try await TestService.join(
                 NodeRegistration(
-                    node: site.name, bootID: "b", version: "1", devices: [TestService.device], site: site))
+                    node: site.name, bootID: "b", version: "1", devices: [TestService.device], site: site), store)
         }
-        _ = try await store.register(
-            NodeRegistration(node: "unsaid", bootID: "b", version: "1", devices: [TestService.device]))
+        try await TestService.join(
+            NodeRegistration(node: "unsaid", bootID: "b", version: "1", devices: [TestService.device]), store)
         return store
     }
 

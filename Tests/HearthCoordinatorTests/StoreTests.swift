@@ -13,7 +13,7 @@ import Testing
 
     private func submitted(_ store: CoordinatorStore) async throws -> String {
         let spec = JobSpec(kind: .probe, name: "p", device: "cpu")
-        _ = try await store.register(TestService.registration("n1"))
+        try await TestService.join(TestService.registration("n1"), store)
         let id = try await store.submit(spec, key: nil).id
         _ = try await store.poll("n1", PollRequest(waitSeconds: 0, capacity: 1, spooledReports: 0))
         return id
@@ -30,7 +30,8 @@ import Testing
                 report(3, .jobLog(job: id, attempt: 1, offset: 2, text: "c")),
             ])
         for _ in 0..<3 { #expect(try await store.store(batch, from: "n1").watermark == 3) }
-        #expect(try await store.reportCount() == 3)
+        // And the one that says that the node was measured.
+        #expect(try await store.reportCount() == 3 + 1)
         #expect(try await store.log(id, from: 0).text == "abc")
         #expect(try await store.log(id, from: 1).text == "bc")
     }
@@ -71,6 +72,8 @@ import Testing
         let id = try await store.submit(JobSpec(kind: .probe, name: "p", device: "vulkan:9"), key: nil).id
         #expect(try await store.job(id).waitingFor == "no node is connected")
         _ = try await store.register(TestService.registration("n1"))
+        #expect(try await store.job(id).waitingFor == "no node may take it: n1 has not been measured yet")
+        try await TestService.join(TestService.registration("n1"), store)
         let answer = try await store.poll("n1", PollRequest(waitSeconds: 0, capacity: 1, spooledReports: 0))
         #expect(answer.assignments.isEmpty)
         #expect(try await store.job(id).waitingFor == "no node may take it: n1 has no device vulkan:9")
@@ -92,8 +95,8 @@ import Testing
         let prices = PriceList(sites: ["hall": SitePrice(perHour: 3600)])
         let store = try CoordinatorStore(folder: try TestPaths.temporaryFolder(), prices: prices)
         let site = Site(name: "hall", kind: .onprem, country: "DE")
-        _ = try await store.register(
-            NodeRegistration(node: "n1", bootID: "b1", version: "1", devices: [TestService.device], site: site))
+        try await TestService.join(
+            NodeRegistration(node: "n1", bootID: "b1", version: "1", devices: [TestService.device], site: site), store)
         var spec = JobSpec(kind: .bench, name: "b", device: "cpu")
         let work = KernelWork("k", Cost(flops: 1e9), launches: 2)
         spec.estimate = JobEstimate(kernels: [work])

@@ -68,7 +68,9 @@ enum Fleet {
 
     @Test func withADeadlineTheCheapestThatMeetsIt() {
         let nodes = [Fleet.node("own", busy: 30), Fleet.node("dear", busy: 5), Fleet.node("cloud", .cloud)]
-        for (deadline, expected) in [(100.0, "own"), (40, "own"), (39, "dear"), (15, "dear"), (14, "cloud"), (9, "dear")] {
+        for (deadline, expected) in [
+            (100.0, "own"), (40, "own"), (39, "dear"), (15, "dear"), (14, "cloud"), (9, "dear"),
+        ] {
             let decision = plan(Fleet.job(deadline: deadline), nodes)
             #expect(decision.chosen == expected, "within \(deadline) s: \(decision.reason)")
         }

@@ -7,15 +7,20 @@ import NIOFoundationCompat
 /// JSON over HTTP to a coordinator.
 public struct CoordinatorClient: Sendable {
     public let url: String
-    private let token: String
+    /// nil: a certificate says who asks, or nobody does.
+    private let token: String?
+    private let tls: ClientTLS?
 
-    public init(url: String, token: String) throws {
-        guard let parsed = URL(string: url), parsed.scheme == "http", parsed.host != nil else {
-            throw ConfigError("coordinator: '\(url)' is not http://HOST:PORT")
-        }
+    /// - Parameter tls: needed for `https`.
+    public init(url: String, token: String? = nil, tls: ClientTLS? = nil) throws(ConfigError) {
+        guard let parsed = URL(string: url), parsed.host != nil,
+            parsed.scheme == "http" || parsed.scheme == "https" && tls != nil
+        else { throw ConfigError("coordinator: '\(url)' is not http://HOST:PORT or https://HOST:PORT") }
         self.url = url.hasSuffix("/") ? String(url.dropLast()) : url
-        self.token = token
+        (self.token, self.tls) = (token, tls)
     }
+
+    public static func isSecure(_ url: String) -> Bool { url.hasPrefix("https://") }
 
     /// Does not try again by itself: whoever calls knows better when to.
     private static let http: HTTPClient = {
@@ -62,7 +67,8 @@ public struct CoordinatorClient: Sendable {
     ) async throws -> ByteBuffer {
         var request = HTTPClientRequest(url: url + path)
         request.method = .init(rawValue: method)
-        request.headers.add(name: "Authorization", value: "Bearer \(token)")
+        if let token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
+        request.tlsConfiguration = tls?.configuration
         for (name, value) in headers { request.headers.add(name: name, value: value) }
         if let body {
             request.headers.add(name: "Content-Type", value: "application/json")

@@ -6,7 +6,7 @@ import Hummingbird
 struct JobRoutes {
     let store: CoordinatorStore
 
-    func add(to router: Router<BasicRequestContext>) {
+    func add(to router: Router<CoordinatorContext>) {
         router.get("/v1/jobs") { _, _ in try JSONBody.response(try await store.jobs()) }
         router.post("/v1/jobs") { request, _ in
             let spec: JobSpec

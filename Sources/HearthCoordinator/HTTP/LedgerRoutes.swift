@@ -10,7 +10,7 @@ struct LedgerRoutes {
 
     private static let pageSize = 1000
 
-    func add(to router: Router<BasicRequestContext>) {
+    func add(to router: Router<CoordinatorContext>) {
         router.get("/v1/ledger/checkpoint") { _, _ in Self.text("\(try await ledger.checkpoint())") }
         router.get("/v1/ledger/leaves") { request, _ in
             let first = try Self.number("from", request) ?? 0

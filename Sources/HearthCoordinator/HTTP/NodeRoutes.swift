@@ -6,12 +6,15 @@ import Hummingbird
 struct NodeRoutes {
     let store: CoordinatorStore
 
-    func add(to router: Router<BasicRequestContext>) {
+    func add(to router: Router<CoordinatorContext>) {
         router.get("/v1/nodes") { _, _ in try JSONBody.response(try await store.nodes()) }
-        router.post("/v1/nodes") { request, _ in
+        router.post("/v1/nodes") { request, context in
             let registration = try await JSONBody.decode(NodeRegistration.self, from: request)
             guard FleetName.isValid(registration.node), FleetName.isValid(registration.bootID) else {
                 throw HTTPError(.badRequest, message: "node, bootID: 1 to 128 letters, digits, '.', '_' or '-'")
+            }
+            if case .node(let name) = context.principal, name != registration.node {
+                throw HTTPError(.forbidden, message: "node \(name) cannot register as \(registration.node)")
             }
             if let site = registration.site {
                 guard FleetName.isValid(site.name), site.country.utf8.count == 2 else {

@@ -58,6 +58,7 @@ public final class CoordinatorStore: Sendable {
         migrator.registerMigration("v2") { try $0.execute(sql: ledgerSchema) }
         migrator.registerMigration("v3") { try $0.execute(sql: "ALTER TABLE nodes ADD COLUMN site TEXT") }
         migrator.registerMigration("v4") { try $0.execute(sql: placementSchema) }
+        migrator.registerMigration("v5") { try $0.execute(sql: invitationSchema) }
         return migrator
     }
 

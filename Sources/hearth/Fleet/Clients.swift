@@ -10,12 +10,22 @@ struct CoordinatorOptions: ParsableArguments {
     var coordinator: String?
     @Option(help: "Its token file; $HEARTH_TOKEN_FILE or /var/lib/hearth/coordinator/token when left out.")
     var tokenFile: String?
+    @Option(
+        help:
+            "Certificate of its authority (authority.pem), where it speaks TLS; $HEARTH_AUTHORITY when left out, else the system's."
+    )
+    var authority: String?
 
     func client() throws -> CoordinatorClient {
         let environment = ProcessInfo.processInfo.environment
         let url = coordinator ?? environment["HEARTH_COORDINATOR"] ?? "http://127.0.0.1:7070"
         let file = tokenFile ?? environment["HEARTH_TOKEN_FILE"] ?? "/var/lib/hearth/coordinator/token"
-        return try CoordinatorClient(url: url, token: try TokenFile.read(file))
+        let tls =
+            CoordinatorClient.isSecure(url)
+            ? try ClientTLS(
+                authorityPEM: try (authority ?? environment["HEARTH_AUTHORITY"]).map { try ConfigError.text($0) })
+            : nil
+        return try CoordinatorClient(url: url, token: try TokenFile.read(file), tls: tls)
     }
 }
 

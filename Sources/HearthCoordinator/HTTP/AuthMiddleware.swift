@@ -1,0 +1,81 @@
+import Foundation
+import HearthFleet
+import HearthIdentity
+import Hummingbird
+import Logging
+import NIOSSL
+
+/// Who asks, and whether that may: a node's certificate, a bearer token, or for browsers the cookie that `/?token=...` sets.
+///
+/// `/metrics` and `/healthz` are open: they are figures without job contents. Every refusal is logged, and every change.
+struct AuthMiddleware: RouterMiddleware {
+    typealias Context = CoordinatorContext
+
+    let token: String
+    let users: UserList
+    /// nil: this coordinator has no certificates, and its token stands for nodes too.
+    let trustDomain: String?
+
+    func handle(
+        _ request: Request, context: CoordinatorContext, next: (Request, CoordinatorContext) async throws -> Response
+    ) async throws -> Response {
+        let access = Access(request.method, request.uri.path)
+        if access == .everyone { return try await next(request, context) }
+        var context = context
+        func refuse(_ status: HTTPResponse.Status, _ message: String) throws -> Response {
+            let who = context.principal?.description ?? "nobody known"
+            log(request, context, level: .warning, "refused", ["who": "\(who)", "why": "\(message)"])
+            var response = try JSONBody.response(APIError(error: message), status: status)
+            if status == .unauthorized { response.headers[.wwwAuthenticate] = "Bearer" }
+            return response
+        }
+        guard let principal = try await principal(of: request, context) else {
+            return try refuse(.unauthorized, "a bearer token or a node's certificate is needed")
+        }
+        context.principal = principal
+        if let problem = access.problem(principal, hasCertificates: trustDomain != nil) {
+            return try refuse(.forbidden, problem)
+        }
+        let response = try await next(request, context)
+        if case .role = access, request.method != .get {
+            log(
+                request, context, level: .info, "changed", ["who": "\(principal)", "status": "\(response.status.code)"])
+        }
+        return response
+    }
+
+    private func log(
+        _ request: Request, _ context: CoordinatorContext, level: Logger.Level, _ message: Logger.Message,
+        _ metadata: Logger.Metadata
+    ) {
+        let place: Logger.Metadata = [
+            "audit": "\(request.method) \(request.uri.path.prefix(200))",
+            "from": "\(context.channel.remoteAddress?.description ?? "?")",
+        ]
+        context.logger.log(level: level, message, metadata: place.merging(metadata) { $1 })
+    }
+
+    private func principal(of request: Request, _ context: CoordinatorContext) async throws -> Principal? {
+        if let trustDomain, let node = try await node(context, trustDomain) { return node }
+        let header = request.headers[.authorization].flatMap { $0.hasPrefix("Bearer ") ? $0.dropFirst(7) : nil }
+        let cookies = request.headers[.cookie]?.split(separator: ";").map { $0.drop { $0 == " " } } ?? []
+        let cookie = cookies.first { $0.hasPrefix("hearth=") }?.dropFirst(7)
+        guard let given = header ?? request.uri.queryParameters["token"] ?? cookie else { return nil }
+        return isLocal(given) ? .local : users.principal(token: given)
+    }
+
+    /// Whose certificate the connection has. TLS has held it against the authority when it began; it may have expired since.
+    private func node(_ context: CoordinatorContext, _ trustDomain: String) async throws -> Principal? {
+        guard let presented = try? await context.channel.nioSSL_peerCertificate().get(),
+            let certificate = PeerCertificate(der: try presented.toDERBytes()), certificate.isValid(at: Date()),
+            let identity = certificate.identity, identity.kind == .node, identity.trustDomain == trustDomain
+        else { return nil }
+        return .node(identity.name)
+    }
+
+    /// Takes the same time wherever the first difference is.
+    private func isLocal(_ given: some StringProtocol) -> Bool {
+        let (a, b) = (Array(given.utf8), Array(token.utf8))
+        return a.count == b.count && zip(a, b).reduce(0) { $0 | ($1.0 ^ $1.1) } == 0
+    }
+}
