@@ -154,6 +154,7 @@ let package = Package(
             name: "HearthLedgerTests",
             dependencies: ["HearthLedger", .product(name: "Crypto", package: "swift-crypto")]),
         .testTarget(name: "HearthPolicyTests", dependencies: ["HearthLedger", "HearthPolicy"]),
+        .testTarget(name: "HearthAgentTests", dependencies: ["HearthAgent", "HearthFleet", "Support"]),
         .testTarget(name: "HearthIdentityTests", dependencies: ["HearthFleet", "HearthIdentity", "Support"]),
         .testTarget(
             name: "HearthPlacementTests",

@@ -18,10 +18,12 @@ public struct Agent: Sendable {
     private let client: CoordinatorClient
     /// Where the coordinator speaks TLS.
     private let renewal: RenewService?
+    private let sandbox: Sandbox?
     private let logger: Logger
 
+    /// - Parameter cacheFolder: where compute keeps what it can make again; jobs need it.
     /// - Throws: `ConfigError` for bad settings, an unusable or locked state folder, a damaged spool, a missing token.
-    public init(config: AgentConfig, logger: Logger) throws {
+    public init(config: AgentConfig, cacheFolder: String, logger: Logger) throws {
         self.config = config
         self.logger = logger
         address = try ListenAddress(config.listen)
@@ -30,6 +32,12 @@ public struct Agent: Sendable {
         try StateFolder.prepare(config.state)
         try StateFolder.lock(config.state)
         store = try AgentStore(folder: config.state)
+        sandbox = try Sandbox.prepare(
+            Sandbox.Mode(rawValue: config.sandbox) ?? .required, cache: cacheFolder, admission: config.admission
+        ) { problem in
+            logger.warning(
+                "jobs run without a sandbox: they see what the agent sees", metadata: ["because": "\(problem)"])
+        }
         guard CoordinatorClient.isSecure(config.coordinator) else {
             node = config.name ?? ProcessInfo.processInfo.hostName
             guard FleetName.isValid(node) else {
@@ -57,7 +65,7 @@ public struct Agent: Sendable {
             store: store, folder: work.appending(path: "probes"), config: config, node: node, site: site, logger: logger
         )
         let supervisor = JobSupervisor(
-            store: store, folder: work, admission: config.admission, logger: logger)
+            store: store, folder: work, admission: config.admission, sandbox: sandbox, logger: logger)
         let metrics = Application(
             router: AgentMetrics.router(store: store, prober: prober, link: link),
             configuration: .init(address: .hostname(address.host, port: address.port), serverName: "hearth-agent"),

@@ -53,6 +53,8 @@ public struct AgentConfig: Sendable, Hashable {
     public var devices: [String] = []
     /// Where this node is and which labels it trusts; nil means /etc/hearth/admission.yaml, where there is one.
     public var admission: String?
+    /// `auto`, `required` or `off`: whether jobs see only what is theirs.
+    public var sandbox = "auto"
     public var probeDeadlineSeconds = 180.0
     /// How long a probe counts before it is repeated.
     public var probeEverySeconds = 86400.0
@@ -69,6 +71,10 @@ public struct AgentConfig: Sendable, Hashable {
         config.tokenFile = try fields.string("tokenFile", default: config.tokenFile)
         (config.name, config.admission) = (try fields.optional("name"), try fields.optional("admission"))
         config.devices = try fields.strings("devices", default: [])
+        config.sandbox = try fields.string("sandbox", default: config.sandbox)
+        if !["auto", "required", "off"].contains(config.sandbox) {
+            throw fields.error("sandbox", "'\(config.sandbox.prefix(40))' is none of auto, required, off")
+        }
         config.probeDeadlineSeconds = try fields.double("probeDeadlineSeconds", default: config.probeDeadlineSeconds)
         config.probeEverySeconds = try fields.double("probeEverySeconds", default: config.probeEverySeconds)
         config.probeAgainSeconds = try fields.double("probeAgainSeconds", default: config.probeAgainSeconds)

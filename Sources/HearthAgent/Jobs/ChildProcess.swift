@@ -17,19 +17,23 @@ struct ChildProcess: Sendable {
     /// Made by the child's start and by nothing else.
     var wasStarted: Bool { FileManager.default.fileExists(atPath: logFile.path) }
 
-    /// Starts `hearth ARGUMENTS` with output to `logFile`. - Throws: `ChildError` when it cannot be started.
-    func start(_ arguments: [String]) throws {
+    /// Starts `hearth ARGUMENTS` with output to `logFile`.
+    ///
+    /// - Parameter wrap: what becomes the command in place of the program and its arguments.
+    /// - Throws: `ChildError` when it cannot be started.
+    func start(_ arguments: [String], wrap: ((_ command: [String]) -> [String])? = nil) throws {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let lock = open(lockFile, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard lock >= 0, flock(lock, LOCK_EX | LOCK_NB) == 0 else { throw ChildError("cannot lock \(lockFile)") }
         defer { close(lock) }
 
         let program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-        var argv: [UnsafeMutablePointer<CChar>?] = ([program] + arguments).map { strdup($0) } + [nil]
+        let command = wrap?([program] + arguments) ?? [program] + arguments
+        var argv: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) } + [nil]
         defer { argv.forEach { free($0) } }
         var pid: pid_t = 0
         let status = cprocess_spawn(&argv, logFile.path, lock, &pid)
-        guard status == 0 else { throw ChildError("\(program): \(String(cString: strerror(status)))") }
+        guard status == 0 else { throw ChildError("\(command[0]): \(String(cString: strerror(status)))") }
         try Data("\(pid)".utf8).write(to: pidFile, options: .atomic)
     }
 

@@ -12,6 +12,8 @@ struct JobSupervisor: Service {
     let folder: URL
     /// Settings of what this node lets jobs read; nil means the standard file.
     let admission: String?
+    /// nil: jobs see what the agent sees.
+    let sandbox: Sandbox?
     let logger: Logger
 
     /// One job at a time: the figures of two would not mean anything.
@@ -61,7 +63,12 @@ struct JobSupervisor: Service {
             let spec = child.folder.appending(path: "spec.json")
             try JSONEncoder().encode(assignment.spec).write(to: spec, options: .atomic)
             let admission = self.admission.map { ["--admission", $0] } ?? []
-            try child.start(["run", "--result", child.resultFile.path] + admission + [spec.path])
+            let arguments = ["run", "--result", child.resultFile.path] + admission + [spec.path]
+            guard let sandbox else { return try child.start(arguments) }
+            try child.start(arguments) { command in
+                sandbox.command(
+                    command, program: command[0], spec: assignment.spec, folder: child.folder.path)
+            }
         } catch {
             // Not startable is an outcome; trying for ever is not.
             try await store.markRunning(assignment)

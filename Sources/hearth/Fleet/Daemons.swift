@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import HearthAgent
+import HearthCompute
 import HearthCoordinator
 import HearthFleet
 import Logging
@@ -36,6 +37,7 @@ struct AgentCommand: AsyncParsableCommand {
     @Option(
         help: "Where this node is and which labels it trusts (YAML); /etc/hearth/admission.yaml where there is one.")
     var admission: String?
+    @Option(help: "auto, required or off: whether jobs see only what is theirs (bubblewrap).") var sandbox: String?
     @Option(help: "Comma-separated devices to measure; the CPU and hardware GPUs when left out.") var devices: String?
 
     func run() async throws {
@@ -46,8 +48,11 @@ struct AgentCommand: AsyncParsableCommand {
         settings.tokenFile = tokenFile ?? settings.tokenFile
         settings.name = name ?? settings.name
         settings.admission = admission ?? settings.admission
+        settings.sandbox = sandbox ?? settings.sandbox
         settings.devices = devices.map { $0.split(separator: ",").map(String.init) } ?? settings.devices
-        try await Agent(config: settings, logger: Log.make("agent")).run()
+        let cache = CacheFolder.url
+        try? FileManager.default.createDirectory(at: cache, withIntermediateDirectories: true)
+        try await Agent(config: settings, cacheFolder: cache.path, logger: Log.make("agent")).run()
     }
 }
 
