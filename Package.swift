@@ -84,7 +84,8 @@ let package = Package(
         .target(
             name: "HearthAgent",
             dependencies: [
-                "CProcess", "HearthFleet", "HearthIdentity", "HearthPolicy", "HearthStore", "HearthTelemetry",
+                "CProcess", "HearthFleet", "HearthIdentity", "HearthJSON", "HearthPolicy", "HearthStore",
+                "HearthTelemetry", .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -154,7 +155,9 @@ let package = Package(
             name: "HearthLedgerTests",
             dependencies: ["HearthLedger", .product(name: "Crypto", package: "swift-crypto")]),
         .testTarget(name: "HearthPolicyTests", dependencies: ["HearthLedger", "HearthPolicy"]),
-        .testTarget(name: "HearthAgentTests", dependencies: ["HearthAgent", "HearthFleet", "Support"]),
+        .testTarget(
+            name: "HearthAgentTests",
+            dependencies: ["HearthAgent", "HearthFleet", "HearthLedger", "HearthPolicy", "Support"]),
         .testTarget(name: "HearthIdentityTests", dependencies: ["HearthFleet", "HearthIdentity", "Support"]),
         .testTarget(
             name: "HearthPlacementTests",

@@ -27,6 +27,8 @@ enum ExitStatus: Int32 {
         case let error as DeviceError:
             error.code == .timeout ? .timeout : error.code == .invalid ? .badInput : .deviceUnavailable
         case is ConfigError: .badConfig
+        case is Admission.Refusal: .refusedByPolicy
+        case is FileDigest.Problem: .badInput
         case is BatchRun.Interrupted: .tryAgain
         case let error as CoordinatorClient.Failure: Self.of(status: error.status)
         case let error as CommandFailure: error.status
@@ -38,18 +40,15 @@ enum ExitStatus: Int32 {
     private static func of(status: Int?) -> ExitStatus {
         switch status {
         case 400, 404, 409, 413, 422: .badInput
-        case 401, 403: .refusedByPolicy
-        case 401, 403: .badConfig
+        case 401: .badConfig
+        case 403: .refusedByPolicy
         default: .tryAgain
         }
     }
 
     /// Prints what went wrong and ends the process. Usage errors and --help are the argument parser's.
     static func end(with error: any Error, of command: any ParsableCommand.Type) -> Never {
-        let isOurs =
-            error is FormatError || error is GenerationError || error is ChatTemplateError || error is DeviceError
-            || error is CommandFailure || error is ConfigError || error is CoordinatorClient.Failure
-            || error is BatchRun.Interrupted || error is SignedNote.Problem
+        let isOurs = of(error) != .software || error is CommandFailure
         if !isOurs { command.exit(withError: error) }
         Terminal.error("hearth: \(error)")
         exit(of(error).rawValue)

@@ -27,8 +27,8 @@ import Testing
         "HearthPlacement": ["HearthFleet", "HearthPolicy", "HearthRoofline"],
         "HearthStore": ["HearthFleet"],
         "HearthAgent": [
-            "HearthFleet", "HearthIdentity", "HearthPolicy", "HearthStore", "HearthRoofline", "HearthTelemetry",
-            "CProcess",
+            "HearthFleet", "HearthIdentity", "HearthJSON", "HearthPolicy", "HearthStore", "HearthRoofline",
+            "HearthTelemetry", "CProcess",
         ],
         "HearthCoordinator": [
             "HearthFleet", "HearthIdentity", "HearthJSON", "HearthLedger", "HearthPlacement", "HearthPolicy",

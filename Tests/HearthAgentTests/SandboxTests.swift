@@ -55,7 +55,8 @@ struct SandboxTests {
     }
 
     @Test(arguments: [
-        "cat FOLDER/other", "ls /root/.", "cat /etc/shadow", "cat /etc/passwd", "echo x >> FOLDER/in.jsonl", "echo x > FOLDER/model.gguf",
+        "cat FOLDER/other", "ls /root/.", "cat /etc/shadow", "cat /etc/passwd", "echo x >> FOLDER/in.jsonl",
+        "echo x > FOLDER/model.gguf",
         "echo x > /usr/bin/x", "ls /home/.", "kill -0 PID", "cat /proc/PID/environ", "echo $SECRET | grep s3cret",
         "grep -v -e lo: -e Inter -e face /proc/net/dev", "ls /var/lib/.", "mount -t tmpfs none /mnt",
     ])

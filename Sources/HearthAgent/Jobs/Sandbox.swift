@@ -98,7 +98,9 @@ package struct Sandbox: Sendable {
     /// Libraries, drivers and devices.
     private var system: [String] {
         var arguments: [String] = []
-        for path in ["/usr", "/sys", "/etc/ld.so.cache", "/etc/alternatives", "/etc/vulkan", "/etc/OpenCL", "/opt/swift"] {
+        for path in [
+            "/usr", "/sys", "/etc/ld.so.cache", "/etc/alternatives", "/etc/vulkan", "/etc/OpenCL", "/opt/swift",
+        ] {
             arguments += ["--ro-bind-try", path, path]
         }
         for name in ["bin", "lib", "lib32", "lib64", "sbin"] {

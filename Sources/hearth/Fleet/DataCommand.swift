@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import HearthAgent
 import HearthFleet
 import HearthLedger
 import HearthPolicy

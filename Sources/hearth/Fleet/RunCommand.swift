@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import HearthAgent
 import HearthBench
 import HearthCompute
 import HearthFleet

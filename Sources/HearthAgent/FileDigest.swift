@@ -3,24 +3,29 @@ import Foundation
 import HearthJSON
 
 /// SHA-256 of a file, read a piece at a time from an open descriptor: what is read afterwards through it is the same file.
-enum FileDigest {
+package enum FileDigest {
+    /// A file that cannot be read.
+    package struct Problem: Error, Sendable, CustomStringConvertible {
+        package let description: String
+    }
+
     /// - Returns: hexadecimal digits, and how many bytes there are. The descriptor stands at the file's end.
-    /// - Throws: `CommandFailure` naming `file`.
-    static func sha256(_ handle: FileHandle, _ file: String) throws -> (digest: String, byteCount: Int) {
+    /// - Throws: `Problem` naming `file`.
+    package static func sha256(_ handle: FileHandle, _ file: String) throws -> (digest: String, byteCount: Int) {
         var (hash, count) = (SHA256(), 0)
         do {
             while let piece = try handle.read(upToCount: 1 << 22), !piece.isEmpty {
                 hash.update(data: piece)
                 count += piece.count
             }
-        } catch { throw CommandFailure(.badInput, "\(file): cannot be read: \(error.localizedDescription)") }
+        } catch { throw Problem(description: "\(file): cannot be read: \(error.localizedDescription)") }
         return (hash.finalize().hexadecimal, count)
     }
 
-    /// - Throws: `CommandFailure` naming `file`.
-    static func open(_ file: String) throws -> FileHandle {
+    /// - Throws: `Problem` naming `file`.
+    package static func open(_ file: String) throws -> FileHandle {
         guard let handle = FileHandle(forReadingAtPath: file) else {
-            throw CommandFailure(.badInput, "\(file): no such file, or not readable")
+            throw Problem(description: "\(file): no such file, or not readable")
         }
         return handle
     }

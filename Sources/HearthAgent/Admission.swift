@@ -3,26 +3,31 @@ import HearthFleet
 import HearthPolicy
 
 /// Whether this node lets a job read what it names: asked before the job opens anything, whoever sent it.
-struct Admission {
-    /// nil on a machine that has no admission.yaml: data that is named is refused there, and nothing is held to labels.
-    let config: AdmissionConfig?
-
-    /// - Parameter path: the settings; nil means /etc/hearth/admission.yaml, where there is one.
-    init(path: String?) throws { config = try AdmissionConfig.read(path) }
-
-    struct Admitted {
-        /// As it came, but for the input: the file that was looked at, whatever its path leads to later.
-        var spec: JobSpec
-        var data: [DataUse]?
-        var decision: String?
-        /// When the first label that allows it ends, seconds since 1970.
-        var expiresAt: Int?
-        /// Keeps the input open.
-        var input: FileHandle?
+package struct Admission: Sendable {
+    /// What a job may not be, and by which rule.
+    package struct Refusal: Error, Sendable, CustomStringConvertible {
+        package let description: String
     }
 
-    /// - Throws: `CommandFailure` with 77 and the rule that forbids it.
-    func admit(_ spec: JobSpec, now: Date = Date()) throws -> Admitted {
+    /// nil on a machine that has no admission.yaml: data that is named is refused there, and nothing is held to labels.
+    private let config: AdmissionConfig?
+
+    /// - Parameter path: the settings; nil means /etc/hearth/admission.yaml, where there is one.
+    package init(path: String?) throws { config = try AdmissionConfig.read(path) }
+
+    package struct Admitted {
+        /// As it came, but for the input: the file that was looked at, whatever its path leads to later.
+        package var spec: JobSpec
+        package var data: [DataUse]?
+        package var decision: String?
+        /// When the first label that allows it ends, seconds since 1970.
+        package var expiresAt: Int?
+        /// Keeps the input open.
+        package var input: FileHandle?
+    }
+
+    /// - Throws: `Refusal`; `FileDigest.Problem` for an input that cannot be read.
+    package func admit(_ spec: JobSpec, now: Date = Date()) throws -> Admitted {
         var admitted = Admitted(spec: spec)
         guard let config else {
             guard let data = spec.data else { return admitted }
@@ -76,7 +81,5 @@ struct Admission {
             ? [.unlabelledInput] : owners.filter { !known.contains($0.name) }
     }
 
-    private func refusal(_ reason: String) -> CommandFailure {
-        CommandFailure(.refusedByPolicy, "refused: \(reason)")
-    }
+    private func refusal(_ reason: String) -> Refusal { Refusal(description: "refused: \(reason)") }
 }
