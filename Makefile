@@ -6,7 +6,7 @@ export HEARTH_COORDINATOR ?= http://127.0.0.1:7070
 export HEARTH_TOKEN_FILE ?= $(STATE)/coordinator/token
 export HEARTH_STATE := $(STATE)
 
-.PHONY: help setup build model run demo-fleet up down test bench bench-peers bench-vulkan-peers bench-llm-peers bench-placement shaders format lint clean
+.PHONY: help setup build model run demo-fleet up down test deb bench bench-peers bench-vulkan-peers bench-llm-peers bench-placement shaders format lint clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | sort | expand -t 12
@@ -34,6 +34,9 @@ down: ## Stop what `make up` started
 
 test: setup ## Everything that must hold
 	@scripts/test
+
+deb: build ## A Debian package of this build, in .build/deb
+	@scripts/deb
 
 bench: build ## Kernel timings beside this machine's measured ceilings
 	@$(HEARTH) bench

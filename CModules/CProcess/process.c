@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/timex.h>
 #include <unistd.h>
 
 int cprocess_spawn(char *const argv[], const char *log, int lock, pid_t *pid) {
@@ -27,4 +28,9 @@ int cprocess_spawn(char *const argv[], const char *log, int lock, pid_t *pid) {
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     return status;
+}
+
+bool cprocess_clock_is_synchronised(void) {
+    struct timex status = {0};
+    return adjtimex(&status) != TIME_ERROR && !(status.status & STA_UNSYNC);
 }

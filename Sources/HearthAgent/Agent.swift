@@ -72,6 +72,7 @@ public struct Agent: Sendable {
             onServerRunning: { [config, address, logger] channel in
                 let url = address.announce(boundPort: channel.localAddress?.port, in: config.state)
                 logger.info("agent metrics", metadata: ["url": "\(url)/metrics"])
+                Systemd.ready()
             },
             logger: logger)
         let services: [any Service] =

@@ -60,6 +60,7 @@ public struct Coordinator: Sendable {
                 let url = address.announce(
                     boundPort: channel.localAddress?.port, in: config.state, isSecure: access.authority != nil)
                 logger.info("coordinator is listening", metadata: ["url": "\(url)"])
+                Systemd.ready()
             },
             logger: logger)
         let group = ServiceGroup(

@@ -36,7 +36,8 @@ import Testing
         ],
         "hearth": [
             "HearthAgent", "HearthBench", "HearthCompute", "HearthCoordinator", "HearthFleet", "HearthFormats",
-            "HearthIdentity", "HearthInference", "HearthJSON", "HearthLedger", "HearthPlacement", "HearthPolicy",
+            "HearthIdentity", "HearthInference", "HearthJSON", "HearthKernels", "HearthLedger", "HearthPlacement",
+            "HearthPolicy",
             "HearthRoofline",
             "HearthServe",
         ],

@@ -40,7 +40,8 @@ import Testing
             for number in 0..<3 {
                 let made = "made-\(number)"
                 labels[made] = Self.any(made, &random, now)
-                labels[made]!.derivedFrom = Set(names.shuffled(using: &random).prefix(Int.random(in: 1...2, using: &random)))
+                labels[made]!.derivedFrom = Set(
+                    names.shuffled(using: &random).prefix(Int.random(in: 1...2, using: &random)))
                 names.append(made)
             }
             labels["forged-0"] = DatasetLabel(name: "forged-0", tier: .public, purposes: Set(Purpose.allCases))
@@ -48,7 +49,8 @@ import Testing
             self.names = names + ["forged-0", "none-0"]
         }
 
-        private static func any(_ name: String, _ random: inout some RandomNumberGenerator, _ now: Int) -> DatasetLabel {
+        private static func any(_ name: String, _ random: inout some RandomNumberGenerator, _ now: Int) -> DatasetLabel
+        {
             DatasetLabel(
                 name: name, tier: Tier.allCases.randomElement(using: &random)!,
                 sites: Bool.random(using: &random)

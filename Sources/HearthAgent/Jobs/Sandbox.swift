@@ -39,6 +39,11 @@ package struct Sandbox: Sendable {
         return nil
     }
 
+    /// Why there can be none on this machine; nil where there can.
+    package static var problem: String? {
+        Sandbox(bubblewrap: bubblewrap, cache: "/nonexistent", admission: nil).problem()
+    }
+
     /// Why nothing can be run in it; nil where something can.
     private func problem() -> String? {
         guard FileManager.default.isExecutableFile(atPath: bubblewrap) else {

@@ -3,6 +3,7 @@ import Foundation
 import HearthFleet
 import NIOCore
 import NIOFoundationCompat
+import NIOHTTP1
 
 /// JSON over HTTP to a coordinator.
 public struct CoordinatorClient: Sendable {
@@ -51,20 +52,35 @@ public struct CoordinatorClient: Sendable {
 
     /// A body that is no JSON.
     public func text(_ path: String) async throws -> String {
-        String(buffer: try await send("GET", path, body: nil, headers: [:]))
+        String(buffer: try await exchange("GET", path, body: nil, headers: [:]).body)
+    }
+
+    /// What the coordinator's clock says, to the second: its answer's Date.
+    public func clock() async throws -> Date {
+        let text = try await exchange("GET", "/healthz", body: nil, headers: [:]).headers.first(name: "Date")
+        let format = Date.VerbatimFormatStyle(
+            format:
+                "\(weekday: .abbreviated), \(day: .twoDigits) \(month: .abbreviated) \(year: .defaultDigits) \(hour: .twoDigits(clock: .twentyFourHour, hourCycle: .zeroBased)):\(minute: .twoDigits):\(second: .twoDigits) GMT",
+            locale: Locale(identifier: "en_US_POSIX"), timeZone: .gmt, calendar: Calendar(identifier: .gregorian))
+        guard let text, let date = try? Date(text, strategy: format.parseStrategy) else {
+            throw Failure(status: nil, description: "\(url) answers without a date")
+        }
+        return date
     }
 
     private func send<Answer: Decodable>(
         _ method: String, _ path: String, body: Data?, headers: [String: String], timeoutSeconds: Int64 = 30,
         as type: Answer.Type
     ) async throws -> Answer {
-        let answer = try await send(method, path, body: body, headers: headers, timeoutSeconds: timeoutSeconds)
+        let answer = try await exchange(
+            method, path, body: body, headers: headers, timeoutSeconds: timeoutSeconds
+        ).body
         return try JSONDecoder().decode(Answer.self, from: Data(buffer: answer))
     }
 
-    private func send(
+    private func exchange(
         _ method: String, _ path: String, body: Data?, headers: [String: String], timeoutSeconds: Int64 = 30
-    ) async throws -> ByteBuffer {
+    ) async throws -> (headers: HTTPHeaders, body: ByteBuffer) {
         var request = HTTPClientRequest(url: url + path)
         request.method = .init(rawValue: method)
         if let token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
@@ -90,6 +106,6 @@ public struct CoordinatorClient: Sendable {
                 status: Int(response.status.code), description: message ?? "the coordinator answered \(response.status)"
             )
         }
-        return answer
+        return (response.headers, answer)
     }
 }

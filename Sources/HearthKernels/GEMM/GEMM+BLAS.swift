@@ -6,9 +6,12 @@ extension GEMM {
     /// Columns of one task at least.
     private static let columnsPerTask = 64
 
+    /// Why there is no OpenBLAS; nil where there is.
+    public static var openBLASProblem: String? { cob_problem().map { String(cString: $0) } }
+
     /// Why OpenBLAS cannot make this product; nil when it can.
     static func openBLASProblem(_ a: Tensor, _ b: Tensor) -> String? {
-        if let problem = cob_problem() { return String(cString: problem) }
+        if let openBLASProblem { return openBLASProblem }
         return BLASMatrix(a) == nil || BLASMatrix(b) == nil ? "no dimension with unit stride" : nil
     }
 
