@@ -80,11 +80,18 @@ let package = Package(
                 .product(name: "X509", package: "swift-certificates"),
             ]),
         .target(name: "HearthPlacement", dependencies: ["HearthFleet", "HearthPolicy", "HearthRoofline"]),
+        .target(
+            name: "HearthEvidence",
+            dependencies: [
+                "HearthFleet", "HearthJSON", "HearthLedger", "HearthPolicy",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ]),
         .target(name: "HearthStore", dependencies: ["HearthFleet", .product(name: "GRDB", package: "GRDB.swift")]),
         .target(
             name: "HearthAgent",
             dependencies: [
-                "CProcess", "HearthFleet", "HearthIdentity", "HearthJSON", "HearthPolicy", "HearthStore",
+                "CProcess", "HearthEvidence", "HearthFleet", "HearthIdentity", "HearthJSON", "HearthPolicy",
+                "HearthStore",
                 "HearthTelemetry", .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
@@ -136,9 +143,10 @@ let package = Package(
         .executableTarget(
             name: "hearth",
             dependencies: [
-                "HearthAgent", "HearthBench", "HearthCoordinator", "HearthFleet", "HearthIdentity", "HearthInference",
+                "HearthAgent", "HearthBench", "HearthCoordinator", "HearthEvidence", "HearthFleet", "HearthIdentity",
+                "HearthInference",
                 "HearthJSON",
-                "HearthLedger", "HearthPlacement", "HearthPolicy", "HearthServe",
+                "HearthLedger", "HearthPlacement", "HearthPolicy", "HearthServe", "HearthTelemetry",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
@@ -159,6 +167,9 @@ let package = Package(
         .testTarget(
             name: "HearthAgentTests",
             dependencies: ["HearthAgent", "HearthFleet", "HearthLedger", "HearthPolicy", "Support"]),
+        .testTarget(
+            name: "HearthEvidenceTests",
+            dependencies: ["HearthEvidence", "HearthFleet", "HearthJSON", "HearthLedger", "HearthPolicy"]),
         .testTarget(name: "HearthIdentityTests", dependencies: ["HearthFleet", "HearthIdentity", "Support"]),
         .testTarget(
             name: "HearthPlacementTests",

@@ -24,6 +24,8 @@ package struct Admission: Sendable {
         package var expiresAt: Int?
         /// Keeps the input open.
         package var input: FileHandle?
+        /// SHA-256 of it, where it was looked at.
+        package var inputDigest: String?
     }
 
     /// - Throws: `Refusal`; `FileDigest.Problem` for an input that cannot be read.
@@ -56,6 +58,7 @@ package struct Admission: Sendable {
             let digest = try FileDigest.sha256(handle, input).digest
             data += try unnamed(digest, input, named, labels)
             try decide(data)
+            admitted.inputDigest = digest
             (admitted.input, admitted.spec.input) = (handle, "/proc/self/fd/\(handle.fileDescriptor)")
         }
         admitted.data = data.map {

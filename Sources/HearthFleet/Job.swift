@@ -24,6 +24,10 @@ public struct JobOutcome: Sendable, Hashable, Codable {
     public var decision: String?
     /// What its kernels took, for the predictions of others.
     public var kernels: [KernelTime]?
+    /// What it worked with, by contents.
+    public var model, input, output: FileUse?
+    /// Modelled, of its kernels; and measured, where the machine has counters.
+    public var flops, energyJoules: Double?
     /// A probe job's result.
     public var ceilings: Ceilings?
 
@@ -33,6 +37,15 @@ public struct JobOutcome: Sendable, Hashable, Codable {
         self.actualSeconds = actualSeconds
         self.figures = figures
     }
+}
+
+/// A file that a job read or wrote.
+public struct FileUse: Sendable, Hashable, Codable {
+    public let path: String
+    /// 64 hexadecimal digits; of a model's folder, over a line for each of its files.
+    public let sha256: String
+
+    public init(path: String, sha256: String) { (self.path, self.sha256) = (path, sha256) }
 }
 
 /// A dataset that a job read: its label at the time.

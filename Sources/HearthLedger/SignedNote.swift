@@ -116,6 +116,14 @@ public struct VerifierKey: Sendable, Hashable, LosslessStringConvertible {
         (self.name, self.kind, self.publicKey) = (name, kind, publicKey)
     }
 
+    /// - Parameter envelope: of `DSSEEnvelope.signed`.
+    func isValid(_ signature: Data, ofEnvelope envelope: Data) -> Bool {
+        guard kind == .author, let key = try? Curve25519.Signing.PublicKey(rawRepresentation: publicKey) else {
+            return false
+        }
+        return key.isValidSignature(signature, for: envelope)
+    }
+
     func isValid(_ signature: SignedNote.Signature, of text: String) -> Bool {
         guard signature.name == name, signature.keyID == keyID,
             let key = try? Curve25519.Signing.PublicKey(rawRepresentation: publicKey)
@@ -175,6 +183,12 @@ public struct SignerKey: Sendable {
             bytes = time + Array(try key.signature(for: Self.witnessed(text, at: seconds)))
         }
         return SignedNote.Signature(name: verifier.name, keyID: verifier.keyID, bytes: bytes)
+    }
+
+    /// - Precondition: it is an author's key.
+    func signature(ofEnvelope envelope: Data) throws -> Data {
+        precondition(verifier.kind == .author, "a witness signs checkpoints only")
+        return try key.signature(for: envelope)
     }
 
     static func witnessed(_ text: String, at seconds: UInt64) -> Data {

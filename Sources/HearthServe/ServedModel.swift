@@ -7,13 +7,15 @@ public struct ServedModel: Sendable {
     public let name: String
     /// Of `Fingerprint`: model, node, device and settings.
     public let fingerprint: String
+    /// The model's SHA-256.
+    public let digest: String
     /// What is still being written for the next run; the server ends it, and waits for its end.
     public var keeping: Task<Void, Never>?
 
     var language: LanguageModel { engine.language }
 
-    public init(engine: Engine, name: String? = nil, fingerprint: String) {
-        (self.engine, self.fingerprint) = (engine, fingerprint)
+    public init(engine: Engine, name: String? = nil, fingerprint: String, digest: String) {
+        (self.engine, self.fingerprint, self.digest) = (engine, fingerprint, digest)
         self.name = name ?? engine.language.name
     }
 

@@ -23,6 +23,7 @@ import Testing
         ],
         "HearthBench": ["HearthKernels", "HearthCompute", "HearthRoofline"],
         "HearthFleet": ["HearthJSON", "HearthPolicy", "HearthRoofline"],
+        "HearthEvidence": ["HearthFleet", "HearthJSON", "HearthLedger", "HearthPolicy"],
         "HearthIdentity": ["HearthFleet", "HearthJSON", "HearthPolicy"],
         "HearthPlacement": ["HearthFleet", "HearthPolicy", "HearthRoofline"],
         "HearthStore": ["HearthFleet"],
@@ -31,15 +32,16 @@ import Testing
             "HearthTelemetry", "CProcess",
         ],
         "HearthCoordinator": [
-            "HearthFleet", "HearthIdentity", "HearthJSON", "HearthLedger", "HearthPlacement", "HearthPolicy",
-            "HearthStore", "HearthRoofline",
+            "HearthEvidence", "HearthFleet", "HearthIdentity", "HearthJSON", "HearthLedger", "HearthPlacement",
+            "HearthPolicy", "HearthStore", "HearthRoofline",
         ],
         "hearth": [
-            "HearthAgent", "HearthBench", "HearthCompute", "HearthCoordinator", "HearthFleet", "HearthFormats",
+            "HearthAgent", "HearthBench", "HearthCompute", "HearthCoordinator", "HearthEvidence", "HearthFleet",
+            "HearthFormats",
             "HearthIdentity", "HearthInference", "HearthJSON", "HearthKernels", "HearthLedger", "HearthPlacement",
             "HearthPolicy",
             "HearthRoofline",
-            "HearthServe",
+            "HearthServe", "HearthTelemetry",
         ],
     ]
 

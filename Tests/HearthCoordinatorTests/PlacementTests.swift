@@ -107,6 +107,52 @@ import Testing
         #expect(try await takers(spec(["plans"]), store).isEmpty)
     }
 
+    /// letters was read by job-1, whose output job-2 read; topics is labelled as made from letters; nothing is known of a third.
+    @Test func placesFollowWhatWasMade() async throws {
+        let folder = try TestPaths.temporaryFolder()
+        func digest(_ letter: String) -> String { String(repeating: letter, count: 64) }
+        let known = try labels(
+            [
+                DatasetLabel(
+                    name: "letters", tier: .secret, purposes: [.inference],
+                    shards: [
+                        .init(name: "a", sha256: digest("a"), byteCount: 1),
+                        .init(name: "b", sha256: digest("b"), byteCount: 1),
+                    ]),
+                DatasetLabel(
+                    name: "topics", tier: .secret, purposes: [.inference],
+                    shards: [.init(name: "t", sha256: digest("7"), byteCount: 1)], derivedFrom: ["letters"]),
+                DatasetLabel(name: "other", tier: .public, purposes: [.inference]),
+            ], in: folder, SignerKey(name: "labels"))
+        let store = try await store(known)
+        var seq = Int64(0)
+        func run(_ data: [String]?, _ input: String, _ output: String?, path: String) async throws {
+            let id = try await store.submit(spec(data, .inference), key: nil).id
+            let node = try #require(try await store.placement(of: id).chosen)
+            _ = try await store.poll(node, PollRequest(waitSeconds: 0, capacity: 9, spooledReports: 0))
+            var outcome = JobOutcome(exitCode: 0, actualSeconds: 1)
+            outcome.data = data?.map { DataUse(name: $0, version: 1, tier: nil, label: nil) }
+            outcome.input = FileUse(path: "/in/\(path)", sha256: digest(input))
+            outcome.output = output.map { FileUse(path: "/out/\(path)", sha256: digest($0)) }
+            seq += 1
+            let report = Report(seq: seq, at: Double(seq), body: .jobFinished(job: id, attempt: 1, outcome: outcome))
+            _ = try await store.store(ReportBatch(bootID: "b", reports: [report]), from: node)
+        }
+        try await run(["letters"], "a", "c", path: "1")
+        try await run(nil, "c", "d", path: "2")
+        try await run(["topics"], "7", "e", path: "3")
+        try await run(["other"], "f", "9", path: "4")
+        let places = try await store.places(of: "letters")
+        #expect(places.isLabelled && places.unseenShards == ["b"])
+        #expect(places.copies.filter { $0.relation == .shard }.map(\.path) == ["/in/1"])
+        let derived = places.copies.filter { $0.relation == .derived }
+        #expect(Set(derived.map(\.path)) == ["/out/1", "/in/2", "/out/2", "/in/3", "/out/3"])
+        #expect(derived.first { $0.path == "/in/3" }?.name == "topics")
+        #expect(derived.first { $0.path == "/in/3" }?.site == "home")
+        #expect(try await store.places(of: "other").copies.map(\.path) == ["/out/4"])
+        #expect(try await !store.places(of: "never").isLabelled)
+    }
+
     /// Without labels of its own the coordinator leaves it to the nodes, which refuse for themselves.
     @Test func withoutLabelsNodesDecide() async throws {
         #expect(try await takers(spec(["plans"]), try await store(nil)).count == 4)

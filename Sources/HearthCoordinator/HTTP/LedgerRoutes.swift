@@ -11,6 +11,9 @@ struct LedgerRoutes {
     private static let pageSize = 1000
 
     func add(to router: Router<CoordinatorContext>) {
+        router.get("/v1/data/:name/places") { _, context in
+            try JSONBody.response(try await store.places(of: try context.parameters.require("name")))
+        }
         router.get("/v1/ledger/checkpoint") { _, _ in Self.text("\(try await ledger.checkpoint())") }
         router.get("/v1/ledger/leaves") { request, _ in
             let first = try Self.number("from", request) ?? 0

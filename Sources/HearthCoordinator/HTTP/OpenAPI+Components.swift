@@ -174,6 +174,11 @@ extension OpenAPI {
                 predictedSeconds: {type: number}
                 figures: {type: object, additionalProperties: {type: number}}
                 decision: {type: string}
+                model: {$ref: '#/components/schemas/FileUse'}
+                input: {$ref: '#/components/schemas/FileUse'}
+                output: {$ref: '#/components/schemas/FileUse'}
+                flops: {type: number}
+                energyJoules: {type: number}
                 data:
                   type: array
                   items:
@@ -242,6 +247,20 @@ extension OpenAPI {
               properties:
                 assignments: {type: array, items: {$ref: '#/components/schemas/Assignment'}}
                 cancellations: {type: array, items: {type: string}}
+            DataPlaces:
+              type: object
+              required: [name, isLabelled, unseenShards, copies]
+              properties:
+                name: {type: string}
+                isLabelled: {type: boolean}
+                unseenShards: {type: array, items: {type: string}}
+                copies:
+                  type: array
+                  items:
+                    type: object
+                    required: [relation, sha256, node, path, job, at]
+                    properties: {relation: {type: string, enum: [shard, derived]}, name: {type: string}, sha256: {type: string}, node: {type: string}, site: {type: string}, path: {type: string}, job: {type: string}, at: {type: number}}
+            FileUse: {type: object, required: [path, sha256], properties: {path: {type: string}, sha256: {type: string}}}
             Consistency:
               type: object
               required: [old, hashes, checkpoint]

@@ -132,6 +132,13 @@ package enum OpenAPI {
                 '200': {description: a piece, content: {application/json: {schema: {$ref: '#/components/schemas/LogChunk'}}}}
                 '400': {$ref: '#/components/responses/Error'}
                 '404': {$ref: '#/components/responses/Error'}
+          /v1/data/{name}/places:
+            parameters: [{name: name, in: path, required: true, schema: {type: string}}]
+            get:
+              summary: Where a dataset is, and what was made from it, as jobs have said
+              responses:
+                '200': {description: places, content: {application/json: {schema: {$ref: '#/components/schemas/DataPlaces'}}}}
+                '404': {$ref: '#/components/responses/Error'}
           /v1/ledger/checkpoint:
             get:
               summary: The ledger's size and root, signed (C2SP tlog-checkpoint)

@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import HearthEvidence
 import HearthFleet
 import HearthJSON
 import HearthLedger
@@ -25,9 +26,8 @@ extension CoordinatorStore {
     static func record(
         _ kind: LedgerRecord.Kind, of job: JobRecord, because decision: PlacementDecision? = nil, _ db: Database
     ) throws {
-        var record = LedgerRecord(
-            kind: kind, job: job.id, attempt: job.attempt, at: now(), spec: try LedgerRecord.digest(job.spec))
-        (record.node, record.decision) = (job.node, decision?.candidate?.permission)
+        var record = try LedgerRecord(kind, of: job, at: now())
+        record.decision = decision?.candidate?.permission
         if let decision {
             record.placement = decision.reason
             record.predictedSeconds = decision.candidate?.predicted?.seconds
@@ -36,7 +36,6 @@ extension CoordinatorStore {
             .flatMap {
                 try JSONColumn.decode(Site.self, $0).name
             }
-        if kind == .finished { (record.outcome, record.state, record.cost) = (job.outcome, job.state, job.cost) }
         let previous = try Data.fetchOne(
             db, sql: "SELECT hash FROM ledger WHERE job = ? ORDER BY number DESC LIMIT 1", arguments: [job.id])
         record.previous = previous.flatMap { MerkleHash($0) }

@@ -74,6 +74,7 @@ extension CoordinatorStore {
                 arguments: [report.at, try JSONColumn.encode(outcome), cost, outcome.exitCode, job, attempt, node])
             if db.changesCount == 1 {
                 try record(.finished, ofJob: job, db)
+                try remember(outcome, ofJob: job, on: node, at: report.at, db)
                 outcome.kernels = kernels
                 try learn(from: outcome, ofJob: job, on: node, db)
             }

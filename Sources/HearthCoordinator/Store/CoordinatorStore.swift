@@ -59,6 +59,7 @@ public final class CoordinatorStore: Sendable {
         migrator.registerMigration("v3") { try $0.execute(sql: "ALTER TABLE nodes ADD COLUMN site TEXT") }
         migrator.registerMigration("v4") { try $0.execute(sql: placementSchema) }
         migrator.registerMigration("v5") { try $0.execute(sql: invitationSchema) }
+        migrator.registerMigration("v6") { try $0.execute(sql: dataSchema) }
         return migrator
     }
 

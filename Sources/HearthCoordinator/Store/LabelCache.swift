@@ -11,6 +11,12 @@ final class LabelCache: Sendable {
 
     init(_ folder: LabelFolder) { self.folder = folder }
 
+    /// Every label that can be believed, by its dataset's name.
+    func all() throws -> [String: DatasetLabel] {
+        let labels = try folder.names().compactMap { known($0).label }
+        return Dictionary(labels.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    }
+
     func known(_ name: String) -> KnownData {
         let now = ContinuousClock.now
         if let seen = known.withLock({ $0[name] }), now - seen.at < Self.lifetime { return seen.data }

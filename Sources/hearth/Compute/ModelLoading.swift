@@ -67,7 +67,8 @@ extension ServedModel {
             language = try load(nil)
         }
         var model = ServedModel(
-            engine: try Engine(language, engine), name: loading.name, fingerprint: Fingerprint.make(parts))
+            engine: try Engine(language, engine), name: loading.name, fingerprint: Fingerprint.make(parts),
+            digest: parts[0])
         logger.info(
             "model is loaded",
             metadata: [

@@ -11,7 +11,7 @@ extension Purpose: ExpressibleByArgument {}
 struct DataCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "data", abstract: "Label datasets: what they are, and where and for what they may be used.",
-        subcommands: [Add.self, Label.self, ReleaseCommand.self, List.self, Decide.self])
+        subcommands: [Add.self, Label.self, ReleaseCommand.self, List.self, Decide.self, Where.self])
 
     /// What every label command needs.
     struct Options: ParsableArguments {
@@ -90,6 +90,32 @@ struct DataCommand: ParsableCommand {
                     .badInput, "--expires '\(expires.prefix(40))' is not a time like 2027-01-31T00:00:00Z")
             }
             label.expiresAt = Int(date.timeIntervalSince1970)
+        }
+    }
+
+    struct Where: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Say where a dataset's files are, and everything that was made from them, as jobs have said.")
+
+        @Argument(help: "The dataset's name.") var name: String
+        @OptionGroup var options: CoordinatorOptions
+        @Flag(help: "Print JSON.") var json = false
+
+        func run() async throws {
+            let places = try await options.client().get("/v1/data/\(name)/places", as: DataPlaces.self)
+            if json { return try Terminal.json(places) }
+            var table = TextTable("WHAT", "NODE", "SITE", "PATH", "SHA-256", "BY", "SEEN")
+            for copy in places.copies {
+                let what = copy.relation == .shard ? "shard" : copy.name.map { "derived: \($0)" } ?? "derived"
+                table.add(
+                    what, copy.node, copy.site ?? "-", copy.path, String(copy.sha256.prefix(12)), copy.job,
+                    Date(timeIntervalSince1970: copy.at).formatted(.iso8601))
+            }
+            Terminal.out(table.text)
+            if !places.isLabelled { Terminal.error("\(name): the coordinator has no label of that name") }
+            if !places.unseenShards.isEmpty {
+                Terminal.error("read by no job yet: \(places.unseenShards.joined(separator: ", "))")
+            }
         }
     }
 

@@ -32,7 +32,8 @@ struct Finding: Encodable {
 
 struct Doctor: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Look at this machine as a node: devices, drivers, permissions, disk, clock, coordinator; and say what to do.",
+        abstract:
+            "Look at this machine as a node: devices, drivers, permissions, disk, clock, coordinator; and say what to do.",
         discussion: "Run it as the agent's user. Ends with 69 where something will not work.")
 
     @Option(help: "The agent's settings; /etc/hearth/agent.yaml where there is one.") var config: String?

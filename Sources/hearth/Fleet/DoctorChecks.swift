@@ -25,11 +25,15 @@ enum DoctorChecks {
                 .weak("vulkan", problem, "for GPUs install libvulkan1 and the vendor's driver; the CPU works without"))
         } else if !hardware {
             findings.append(
-                .weak("vulkan", "no hardware GPU is seen", "where there is one, its driver or its permissions are missing"))
+                .weak(
+                    "vulkan", "no hardware GPU is seen", "where there is one, its driver or its permissions are missing"
+                ))
         }
         for path in deviceNodes() where access(path, R_OK | W_OK) != 0 {
             findings.append(
-                .bad("permissions", "\(path): \(String(cString: strerror(errno)))", "add this user to the group of that file"))
+                .bad(
+                    "permissions", "\(path): \(String(cString: strerror(errno)))",
+                    "add this user to the group of that file"))
         }
         if let problem = GEMM.openBLASProblem {
             findings.append(
@@ -70,7 +74,9 @@ enum DoctorChecks {
         findings.append(
             WallClock.isSynchronised
                 ? .good("clock", "is synchronised")
-                : .weak("clock", "nothing keeps it right", "enable systemd-timesyncd or chrony: certificates and labels have dates"))
+                : .weak(
+                    "clock", "nothing keeps it right",
+                    "enable systemd-timesyncd or chrony: certificates and labels have dates"))
         return findings
     }
 
@@ -84,10 +90,13 @@ enum DoctorChecks {
                 "run this as the agent's user, or give that user the folder")
         }
         var status = statvfs()
-        guard statvfs(place.path, &status) == 0 else { return .bad(subject, "\(path) cannot be looked at", "check the disk") }
+        guard statvfs(place.path, &status) == 0 else {
+            return .bad(subject, "\(path) cannot be looked at", "check the disk")
+        }
         let free = UInt64(status.f_bavail) * UInt64(status.f_frsize)
         let found = "\(path), \(Figure.gibibytes(free)) free"
-        return free >= neededFreeByteCount ? .good(subject, found) : .weak(subject, found, "make room: 2 GiB are wanted")
+        return free >= neededFreeByteCount
+            ? .good(subject, found) : .weak(subject, found, "make room: 2 GiB are wanted")
     }
 
     // MARK: Policy
@@ -113,9 +122,12 @@ enum DoctorChecks {
             findings.append(
                 problems.isEmpty
                     ? .good("labels", "\(names.count) in \(admission.labels)")
-                    : .bad("labels", problems.prefix(3).joined(separator: "; "), "hearth data list says what is wrong with each"))
+                    : .bad(
+                        "labels", problems.prefix(3).joined(separator: "; "),
+                        "hearth data list says what is wrong with each"))
         } catch {
-            findings.append(.bad("labels", "\(error)", "make the folder and the file of trusted keys, readable for this user"))
+            findings.append(
+                .bad("labels", "\(error)", "make the folder and the file of trusted keys, readable for this user"))
         }
         return findings
     }
@@ -133,7 +145,8 @@ enum DoctorChecks {
                 findings.append(
                     left > 0
                         ? .good("certificate", found)
-                        : .bad("certificate", "\(credentials.identity) has expired", "run hearth join with a new token"))
+                        : .bad("certificate", "\(credentials.identity) has expired", "run hearth join with a new token")
+                )
                 client = try CoordinatorClient(
                     url: settings.coordinator, tls: try ClientTLS(authorityPEM: credentials.authorityPEM))
             } else {

@@ -45,6 +45,7 @@ struct JobRunner {
             "time_to_first_token_seconds": report.timeToFirstTokenSeconds,
             "generation_seconds": report.prefill.seconds + report.decode.seconds,
         ]
+        outcome.model = FileUse(path: language.path, sha256: try Fingerprint.digest(ofModel: language.path))
         let work = ModelWork(language)
         outcome.kernels = [
             KernelTime(work.load, seconds: loadSeconds),
@@ -101,6 +102,7 @@ struct JobRunner {
             "bytes_per_second": achieved.bytesPerSecond,
         ]
         outcome.figures["share_of_bandwidth"] = achieved.shareOfBandwidth
+        outcome.model = FileUse(path: model.engine.language.path, sha256: model.digest)
         let work = ModelWork(model.engine.language)
         outcome.kernels = [
             KernelTime(work.load, seconds: loadSeconds),
@@ -131,6 +133,8 @@ struct JobRunner {
             "answers": Double(metrics.completed), "prompt_tokens": Double(metrics.promptTokens),
             "completion_tokens": Double(metrics.generatedTokens), "busy_seconds": metrics.busySeconds,
         ]
+        outcome.model = FileUse(path: model.engine.language.path, sha256: model.digest)
+        outcome.flops = metrics.flops
         return outcome
     }
 

@@ -7,7 +7,10 @@ struct LedgerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ledger",
         abstract: "Copy the coordinator's log of what ran, and check copies without any service.",
-        subcommands: [Export.self, Verify.self, Show.self, Prove.self, Check.self, Witness.self])
+        subcommands: [
+            Export.self, Verify.self, Show.self, Prove.self, Check.self, Witness.self, Lineage.self, Attest.self,
+            CheckAttestation.self, Sheet.self,
+        ])
 
     /// Which keys are trusted, by text or by a file that holds it.
     static func key(_ text: String) throws -> VerifierKey {

@@ -6,6 +6,7 @@ import HearthCompute
 import HearthFleet
 import HearthInference
 import HearthRoofline
+import HearthTelemetry
 
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -40,9 +41,21 @@ struct RunCommand: AsyncParsableCommand {
         }
         do {
             defer { withExtendedLifetime(admitted.input) {} }
+            let meter = EnergyMeter()
             var ended = try await JobRunner(admitted.spec).run()
             ended.actualSeconds = (ContinuousClock.now - started).seconds
             (ended.data, ended.decision) = (data, decision)
+            let joules = meter.read().map(\.joules)
+            if !joules.isEmpty { ended.energyJoules = joules.reduce(0, +) }
+            ended.flops =
+                ended.flops ?? ended.kernels?.reduce(0) { $0 + $1.work.cost.flops * Double($1.work.launches) }
+            if let input = job.input, let digest = admitted.inputDigest {
+                ended.input = FileUse(path: input, sha256: digest)
+            }
+            if let output = job.output {
+                let (digest, _) = try FileDigest.sha256(try FileDigest.open(output), output)
+                ended.output = FileUse(path: output, sha256: digest)
+            }
             try record(ended)
         } catch {
             try record(outcome(ExitStatus.of(error), "\(error)"))
