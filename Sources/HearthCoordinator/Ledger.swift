@@ -11,6 +11,9 @@ package actor Ledger {
     private var tree = MerkleTree()
     private var signed: SignedNote?
 
+    /// Leaves that it has seen.
+    package var count: Int { tree.count }
+
     package nonisolated var verifier: VerifierKey { key.verifier }
 
     /// Reads or makes the key in `folder`, and beside it its public half (`ledger.pub`).

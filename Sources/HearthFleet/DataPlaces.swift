@@ -19,7 +19,10 @@ public struct DataPlaces: Sendable, Codable {
         public let job: String
         public let at: Double
 
-        public init(_ relation: Relation, name: String?, _ file: FileUse, on node: String, site: String?, job: String, at: Double) {
+        public init(
+            _ relation: Relation, name: String?, _ file: FileUse, on node: String, site: String?, job: String,
+            at: Double
+        ) {
             (self.relation, self.name, sha256, path) = (relation, name, file.sha256, file.path)
             (self.node, self.site, self.job, self.at) = (node, site, job, at)
         }

@@ -6,6 +6,12 @@ public struct InvitationRequest: Sendable, Codable {
     public init(node: String, validSeconds: Double) { (self.node, self.validSeconds) = (node, validSeconds) }
 }
 
+/// An operator's wish that a node takes no new jobs.
+public struct DrainRequest: Sendable, Codable {
+    public let reason: String
+    public init(reason: String) { self.reason = reason }
+}
+
 /// A token that lets one machine join, once.
 public struct Invitation: Sendable, Codable {
     public let node: String

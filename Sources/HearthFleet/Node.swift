@@ -71,6 +71,8 @@ public struct NodeRecord: Sendable, Codable, Hashable {
     /// The newest of each device.
     public var ceilings: [Ceilings]
     public var site: Site?
+    /// Why an operator has it take no new jobs; nil where it does.
+    public var drained: String?
 
     public init(
         node: String, version: String, devices: [DeviceSummary], health: NodeHealth, evidence: String?,

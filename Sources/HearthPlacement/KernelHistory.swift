@@ -10,13 +10,17 @@ public struct KernelHistory: Sendable {
 
     /// Sizes that an estimate is taken from.
     private static let neighbours = 7
+    /// A shorter time says more of caches and clocks than of the kernel.
+    private static let shortest = 2e-3
 
     /// - Parameter times: of one device, the oldest first.
     public init(_ times: [KernelTime] = []) { add(times) }
 
     /// - Parameter times: the oldest first, all newer than what is known.
     public mutating func add(_ times: [KernelTime]) {
-        for time in times where time.seconds > 0 { self.times[time.work.kernel, default: []].append(time) }
+        for time in times where time.seconds >= Self.shortest || time.work.cost == .zero {
+            self.times[time.work.kernel, default: []].append(time)
+        }
     }
 
     /// The seconds of all launches of `work` on a device with `ceilings`.

@@ -96,6 +96,7 @@ public struct Planner: Sendable {
         }
         candidate.permission = permission.reason
         guard node.record.isConnected else { return refused(Self.disconnected) }
+        if let reason = node.record.drained { return refused("is drained: \(reason)") }
         if node.record.health == .starting { return refused("has not been measured yet") }
         guard let device = node.device(job.spec.device) else {
             let barred = node.record.devices.first { $0.selector == job.spec.device }?.unusable

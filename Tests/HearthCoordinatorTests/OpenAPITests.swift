@@ -123,8 +123,20 @@ struct TestService {
             ]
             try await call(
                 "post", "/v1/nodes/n1/reports", "/v1/nodes/{node}/reports", ReportBatch(bootID: "b1", reports: reports))
-            for path in ["/v1/nodes", "/v1/jobs", "/", "/metrics", "/healthz", "/openapi.yaml"] {
+            for path in [
+                "/v1/nodes", "/v1/jobs", "/", "/login", "/data", "/ledger", "/dashboard.js", "/metrics", "/healthz",
+                "/openapi.yaml",
+            ] {
                 try await call("get", path, path)
+            }
+            for (uri, path) in [
+                ("/nodes/n1", "/nodes/{node}"), ("/nodes/none", "/nodes/{node}"), ("/jobs/job-1", "/jobs/{job}"),
+                ("/jobs/job-9", "/jobs/{job}"), ("/data/letters", "/data/{name}"),
+                ("/v1/data/letters/places", "/v1/data/{name}/places"),
+                ("/v1/jobs/job-1/placement", "/v1/jobs/{job}/placement"),
+                ("/v1/jobs/job-9/placement", "/v1/jobs/{job}/placement"),
+            ] {
+                try await call("get", uri, path)
             }
             try await call("get", "/v1/jobs/job-1/log?offset=2", "/v1/jobs/{job}/log")
             try await call("get", "/v1/ledger/checkpoint", "/v1/ledger/checkpoint")
@@ -163,13 +175,15 @@ struct TestService {
         let service = try TestService()
         let concrete = paths.keys.map {
             $0.replacingOccurrences(of: "{node}", with: "n").replacingOccurrences(of: "{job}", with: "j")
+                .replacingOccurrences(of: "{name}", with: "d")
         }
         try await service.application.test(.router) { client in
             for path in concrete {
                 for headers: HTTPFields in [[:], [.authorization: "Bearer wrong"], [.cookie: "hearth=wrong"]] {
                     let status = try await client.execute(uri: path, method: .get, headers: headers).status
                     let open: [String: HTTPResponse.Status] = [
-                        "/metrics": .ok, "/healthz": .ok, "/v1/authority": .notFound,
+                        "/metrics": .ok, "/healthz": .ok, "/v1/authority": .notFound, "/login": .ok,
+                        "/logout": .seeOther,
                     ]
                     #expect(status == open[path] ?? .unauthorized, "\(path)")
                 }

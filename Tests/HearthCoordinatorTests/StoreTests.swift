@@ -122,6 +122,55 @@ import Testing
         await #expect(throws: StoreError.self) { try await store.placement(of: "job-9") }
     }
 
+    @Test func drainedNodesTakeNothingUntilTheyResume() async throws {
+        let store = try store()
+        try await TestService.join(TestService.registration("n1"), store)
+        try await store.drain("n1", "new memory")
+        let id = try await store.submit(JobSpec(kind: .probe, name: "p", device: "cpu"), key: nil).id
+        let poll = PollRequest(waitSeconds: 0, capacity: 1, spooledReports: 0)
+        #expect(try await store.poll("n1", poll).assignments.isEmpty)
+        #expect(try await store.job(id).waitingFor == "no node may take it: n1 is drained: new memory")
+        // Coming back does not end it; an operator does.
+        try await TestService.join(TestService.registration("n1", boot: "b2"), store)
+        #expect(try await store.poll("n1", poll).assignments.isEmpty)
+        try await store.drain("n1", nil)
+        #expect(try await store.poll("n1", poll).assignments.map(\.job) == [id])
+        await #expect(throws: StoreError.self) { try await store.drain("n9", "x") }
+    }
+
+    @Test func backupsAreWholeOrNone() async throws {
+        let service = try TestService()
+        try await service.ledger.start()
+        for _ in 0..<5 { _ = try await service.store.submit(JobSpec(kind: .probe, name: "p"), key: nil) }
+        let target = service.folder + "-backup"
+        #expect(try await Backup.make(of: service.folder, in: target) == 5)
+        // It goes on meanwhile; the backup is of then.
+        _ = try await service.store.submit(JobSpec(kind: .probe, name: "p"), key: nil)
+        let restored = service.folder + "-restored"
+        #expect(try await Backup.restore(target, to: restored) == 5)
+        #expect(try await CoordinatorStore(folder: restored).jobs().count == 5)
+        for name in ["ledger.key", "coordinator.sqlite"] {
+            let attributes = try FileManager.default.attributesOfItem(atPath: "\(restored)/\(name)")
+            #expect(attributes[.posixPermissions] as? Int == 0o600, "\(name)")
+        }
+        // Nothing is written over, and what a coordinator would not start with is no backup.
+        await #expect(throws: ConfigError.self) { try await Backup.make(of: service.folder, in: target) }
+        await #expect(throws: ConfigError.self) { try await Backup.restore(target, to: restored) }
+        await #expect(throws: ConfigError.self) { try await Backup.make(of: "/nonexistent", in: target + "2") }
+        let database = "\(target)/coordinator.sqlite"
+        var bytes = try Data(contentsOf: URL(fileURLWithPath: database))
+        for at in stride(from: 4096, to: bytes.count, by: 512) { bytes[at] ^= 0x55 }
+        try bytes.write(to: URL(fileURLWithPath: database))
+        await #expect(throws: ConfigError.self) { try await Backup.restore(target, to: service.folder + "-no") }
+        #expect(!FileManager.default.fileExists(atPath: service.folder + "-no"))
+        // Leaves that were signed and are not there.
+        #expect(try await Backup.make(of: service.folder, in: target + "3") == 6)
+        try FileManager.default.removeItem(atPath: "\(target)3/coordinator.sqlite")
+        try FileManager.default.copyItem(
+            atPath: "\(restored)/coordinator.sqlite", toPath: "\(target)3/coordinator.sqlite")
+        await #expect(throws: ConfigError.self) { try await Backup.restore(target + "3", to: service.folder + "-no") }
+    }
+
     @Test func damagedDatabaseIsNamedAndLeftAlone() throws {
         let folder = try TestPaths.temporaryFolder()
         defer { try? FileManager.default.removeItem(atPath: folder) }

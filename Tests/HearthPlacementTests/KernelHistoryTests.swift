@@ -31,6 +31,11 @@ import Testing
         #expect(abs(history.seconds(work(1e9), Fleet.ceilings()).seconds - 1) < 0.03)
     }
 
+    @Test func whatIsTooShortTeachesNothing() {
+        let history = KernelHistory([KernelTime(work(1e6), seconds: 1e-3)])
+        #expect(!history.seconds(work(1e6), Fleet.ceilings()).isMeasured)
+    }
+
     @Test func startsAreTheirMedian() {
         let start = KernelWork("start.bench", .zero)
         let history = KernelHistory([0.2, 0.3, 4].map { KernelTime(start, seconds: $0) })

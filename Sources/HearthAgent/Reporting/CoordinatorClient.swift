@@ -50,6 +50,11 @@ public struct CoordinatorClient: Sendable {
             as: type)
     }
 
+    /// For what has no answer but that it was done.
+    public func send(_ method: String, _ path: String, _ body: (some Encodable)? = String?.none) async throws {
+        _ = try await exchange(method, path, body: try body.map { try JSONEncoder().encode($0) }, headers: [:])
+    }
+
     /// A body that is no JSON.
     public func text(_ path: String) async throws -> String {
         String(buffer: try await exchange("GET", path, body: nil, headers: [:]).body)

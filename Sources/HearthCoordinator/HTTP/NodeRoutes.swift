@@ -23,6 +23,18 @@ struct NodeRoutes {
             }
             return try JSONBody.response(try await store.register(registration))
         }
+        router.post("/v1/drains/:node") { request, context in
+            let drain = try await JSONBody.decode(DrainRequest.self, from: request)
+            guard (1...500).contains(drain.reason.count) else {
+                throw HTTPError(.badRequest, message: "reason: 1 to 500 characters")
+            }
+            try await store.drain(try context.parameters.require("node"), drain.reason)
+            return Response(status: .noContent)
+        }
+        router.delete("/v1/drains/:node") { _, context in
+            try await store.drain(try context.parameters.require("node"), nil)
+            return Response(status: .noContent)
+        }
         router.post("/v1/nodes/:node/reports") { request, context in
             let node = try context.parameters.require("node")
             let batch = try await JSONBody.decode(ReportBatch.self, from: request)

@@ -19,7 +19,9 @@ extension CoordinatorStore {
         """
 
     /// Remembers what a job of `node` read and wrote.
-    static func remember(_ outcome: JobOutcome, ofJob id: String, on node: String, at time: Double, _ db: Database) throws {
+    static func remember(_ outcome: JobOutcome, ofJob id: String, on node: String, at time: Double, _ db: Database)
+        throws
+    {
         let row = try Row.fetchOne(db, sql: "SELECT site FROM nodes WHERE node = ?", arguments: [node])
         let place = try row.flatMap { try Self.site($0) }
         for (role, file) in [("input", outcome.input), ("output", outcome.output)] {

@@ -13,7 +13,8 @@ extension CoordinatorStore {
         return try await database.write { db in
             try db.execute(
                 sql: """
-                    INSERT INTO nodes VALUES (?, ?, ?, ?, 'starting', NULL, ?, ?, ?)
+                    INSERT INTO nodes(node, boot_id, version, devices, health, registered_at, last_seen_at, site)
+                    VALUES (?, ?, ?, ?, 'starting', ?, ?, ?)
                     ON CONFLICT(node) DO UPDATE SET boot_id = excluded.boot_id, version = excluded.version,
                         devices = excluded.devices, last_seen_at = excluded.last_seen_at, site = excluded.site
                     """,
@@ -42,6 +43,14 @@ extension CoordinatorStore {
                     sql: "UPDATE jobs SET state = 'queued', node = NULL, boot_id = NULL WHERE id = ?", arguments: [job])
             }
             return ReportAck(watermark: try Self.watermark(db, registration.node, registration.bootID))
+        }
+    }
+
+    /// Has `node` take no new jobs, for `reason`; nil: has it take them again. What runs runs on.
+    package func drain(_ node: String, _ reason: String?) async throws {
+        try await database.write { db in
+            try db.execute(sql: "UPDATE nodes SET drained = ? WHERE node = ?", arguments: [reason, node])
+            if db.changesCount == 0 { throw StoreError(kind: .notFound, message: "no node \(node.prefix(140))") }
         }
     }
 
@@ -80,6 +89,7 @@ extension CoordinatorStore {
                 registeredAt: row["registered_at"], lastSeenAt: lastSeen,
                 isConnected: now - lastSeen < Self.silenceSeconds, ceilings: newest[row["node"]] ?? [])
             record.site = try Self.site(row)
+            record.drained = row["drained"]
             return record
         }
     }

@@ -60,6 +60,7 @@ public final class CoordinatorStore: Sendable {
         migrator.registerMigration("v4") { try $0.execute(sql: placementSchema) }
         migrator.registerMigration("v5") { try $0.execute(sql: invitationSchema) }
         migrator.registerMigration("v6") { try $0.execute(sql: dataSchema) }
+        migrator.registerMigration("v7") { try $0.execute(sql: "ALTER TABLE nodes ADD COLUMN drained TEXT") }
         return migrator
     }
 

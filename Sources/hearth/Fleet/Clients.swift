@@ -172,7 +172,8 @@ struct Nodes: AsyncParsableCommand {
         if json { return try Terminal.json(nodes) }
         var table = TextTable("NODE", "HEALTH", "DEVICE", "NAME", "F32", "READ", "COPY", "TRIAD", "SUBMIT")
         for node in nodes {
-            let health = node.isConnected ? node.health.rawValue : "disconnected"
+            let state = node.isConnected ? node.health.rawValue : "disconnected"
+            let health = node.drained == nil ? state : "drained"
             for device in node.devices {
                 let measured = node.ceilings.first { $0.device == device.selector }
                 func rate(_ value: MeasuredValue?) -> String {
@@ -185,6 +186,7 @@ struct Nodes: AsyncParsableCommand {
                     rate(measured?.triadBytesPerSecond),
                     measured.map { Figure.seconds($0.emptySubmitSeconds.median) } ?? "-")
             }
+            if let reason = node.drained { Terminal.error("\(node.node) is drained: \(reason)") }
             if let evidence = node.evidence { Terminal.error("\(node.node): \(evidence)") }
         }
         Terminal.out(table.text)

@@ -8,19 +8,54 @@ import Logging
 
 struct CoordinatorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "coordinator", abstract: "Serve the coordinator: REST, dashboard, metrics.")
+        commandName: "coordinator", abstract: "Serve the coordinator, or copy its state.",
+        subcommands: [Run.self, BackupCommand.self, RestoreCommand.self], defaultSubcommand: Run.self)
 
-    @Option(help: "Settings (YAML), for example /etc/hearth/coordinator.yaml.") var config: String?
-    @Option(help: "HOST:PORT; port 0 takes a free one.") var listen: String?
-    @Option(help: "Folder for database and token.") var state: String?
+    struct Run: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "run", abstract: "Serve REST, dashboard and metrics (the default).")
 
-    func run() async throws {
-        var settings = try ConfigFile.read(config, CoordinatorConfig()) {
-            try CoordinatorConfig.parse(yaml: $0, file: $1)
+        @Option(help: "Settings (YAML), for example /etc/hearth/coordinator.yaml.") var config: String?
+        @Option(help: "HOST:PORT; port 0 takes a free one.") var listen: String?
+        @Option(help: "Folder for database and token.") var state: String?
+
+        func run() async throws {
+            var settings = try ConfigFile.read(config, CoordinatorConfig()) {
+                try CoordinatorConfig.parse(yaml: $0, file: $1)
+            }
+            settings.listen = listen ?? settings.listen
+            settings.state = state ?? settings.state
+            try await Coordinator(config: settings, logger: Log.make("coordinator")).run()
         }
-        settings.listen = listen ?? settings.listen
-        settings.state = state ?? settings.state
-        try await Coordinator(config: settings, logger: Log.make("coordinator")).run()
+    }
+
+    struct BackupCommand: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "backup",
+            abstract:
+                "Copy database, keys and token into a new folder, while the coordinator runs or not; the copy is checked."
+        )
+
+        @Argument(help: "The new folder. It holds keys: keep it as the state folder is kept.") var folder: String
+        @Option(help: "The coordinator's state folder.") var state = CoordinatorConfig().state
+
+        func run() async throws {
+            let leaves = try await Backup.make(of: state, in: folder)
+            Terminal.out("\(folder): a coordinator with \(leaves) leaves in its ledger")
+        }
+    }
+
+    struct RestoreCommand: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "restore", abstract: "Make a new state folder of a backup; the copy is checked.")
+
+        @Argument(help: "The backup.") var folder: String
+        @Option(help: "The state folder; there must be none, or an empty one.") var state = CoordinatorConfig().state
+
+        func run() async throws {
+            let leaves = try await Backup.restore(folder, to: state)
+            Terminal.out("\(state): a coordinator with \(leaves) leaves in its ledger")
+        }
     }
 }
 

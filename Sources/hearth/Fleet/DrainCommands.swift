@@ -1,0 +1,28 @@
+import ArgumentParser
+import HearthFleet
+
+struct Drain: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Have a node take no new jobs until hearth resume; what runs there runs on.")
+
+    @Argument(help: "The node.") var node: String
+    @Option(help: "Why, for those who ask.") var reason = "by an operator"
+    @OptionGroup var options: CoordinatorOptions
+
+    func run() async throws {
+        try await options.client().send("POST", "/v1/drains/\(node)", DrainRequest(reason: reason))
+        Terminal.out("\(node) takes no new jobs")
+    }
+}
+
+struct Resume: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Have a drained node take jobs again.")
+
+    @Argument(help: "The node.") var node: String
+    @OptionGroup var options: CoordinatorOptions
+
+    func run() async throws {
+        try await options.client().send("DELETE", "/v1/drains/\(node)")
+        Terminal.out("\(node) takes jobs")
+    }
+}
