@@ -100,15 +100,19 @@ public struct Coordinator: Sendable {
         let router = Router(context: CoordinatorContext.self)
         router.add(middleware: ErrorMiddleware())
         router.add(
-            middleware: AuthMiddleware(
-                token: access.token, users: access.users, trustDomain: access.authority?.trustDomain))
+            middleware: AuthMiddleware(access: access))
         IdentityRoutes(
             store: store, authority: access.authority, certificateSeconds: access.certificateSeconds
         ).add(to: router)
         NodeRoutes(store: store).add(to: router)
         JobRoutes(store: store).add(to: router)
         LedgerRoutes(store: store, ledger: ledger).add(to: router)
-        SiteRoutes(store: store, isSecure: access.authority != nil).add(to: router)
+        SiteRoutes(store: store).add(to: router)
+        EventRoutes(store: store).add(to: router)
+        PageRoutes(
+            store: store, ledger: ledger, isSecure: access.authority != nil,
+            isKnown: { AuthMiddleware.principal(token: $0, access) != nil }
+        ).add(to: router)
         return router
     }
 }

@@ -6,27 +6,43 @@ extension RecordSheet {
         let rows = uses.map { use in
             let data = use.data.map { "\($0.name) v\($0.version.map(String.init) ?? "-") (\($0.tier ?? "no label"))" }
             return Self.row([
-                "\(use.leaf)", use.job, Self.time(use.startedAt), "\(use.site ?? "-") / \(use.node ?? "-")", use.device ?? "-",
-                "\(use.kind?.rawValue ?? "-")\(use.purpose.map { ", \($0.rawValue)" } ?? "")", use.state?.rawValue ?? "-",
+                "\(use.leaf)", use.job, Self.time(use.startedAt), "\(use.site ?? "-") / \(use.node ?? "-")",
+                use.device ?? "-",
+                "\(use.kind?.rawValue ?? "-")\(use.purpose.map { ", \($0.rawValue)" } ?? "")",
+                use.state?.rawValue ?? "-",
                 data.isEmpty ? "none named" : data.joined(separator: ", "), use.decision ?? "-",
                 Self.number(use.seconds, "s"), Self.number(use.flops.map { $0 / 1e12 }, "TFLOP"),
                 Self.number(use.energyJoules, "J"), Self.number(use.cost, ""),
             ])
         }
         let energy =
-            totals.energyJoules.map { "\(Self.number($0, "J")) measured in \(totals.jobsWithEnergy) of \(totals.jobs) jobs" }
+            totals.energyJoules.map {
+                "\(Self.number($0, "J")) measured in \(totals.jobsWithEnergy) of \(totals.jobs) jobs"
+            }
             ?? "not measured: these machines have no counters"
         func counts(_ counts: [String: Int]) -> String {
             counts.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: ", ")
         }
         let answers = [
             ("Which model", "SHA-256 \(sha256); known as \(paths.joined(separator: ", "))"),
-            ("Which data", totals.data.isEmpty ? "no job that used it named any" : "jobs by dataset: \(counts(totals.data))"),
+            (
+                "Which data",
+                totals.data.isEmpty ? "no job that used it named any" : "jobs by dataset: \(counts(totals.data))"
+            ),
             ("Where", "jobs by site: \(counts(totals.sites))"),
-            ("When", uses.isEmpty ? "-" : "\(Self.time(uses[0].startedAt)) to \(Self.time(uses[uses.count - 1].finishedAt))"),
-            ("How much compute", "\(Self.number(totals.seconds, "s")), \(Self.number(totals.flops / 1e12, "TFLOP")) as modelled"),
+            (
+                "When",
+                uses.isEmpty ? "-" : "\(Self.time(uses[0].startedAt)) to \(Self.time(uses[uses.count - 1].finishedAt))"
+            ),
+            (
+                "How much compute",
+                "\(Self.number(totals.seconds, "s")), \(Self.number(totals.flops / 1e12, "TFLOP")) as modelled"
+            ),
             ("How much energy", energy), ("What it cost", Self.number(totals.cost, "in the price list's currency")),
-            ("Evidence", "\(leaves) leaves of the ledger \(ledger); each line names its leaf: hearth ledger prove COPY LEAF"),
+            (
+                "Evidence",
+                "\(leaves) leaves of the ledger \(ledger); each line names its leaf: hearth ledger prove COPY LEAF"
+            ),
         ]
         return """
             <!DOCTYPE html>

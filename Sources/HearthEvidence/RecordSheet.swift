@@ -99,7 +99,9 @@ extension RecordSheet.Totals {
 
 extension LedgerHistory {
     func assignment(of record: LedgerRecord) -> LedgerRecord? {
-        entries.last { $0.record.kind == .assigned && $0.record.job == record.job && $0.record.attempt == record.attempt }?
-            .record
+        entries.last {
+            $0.record.kind == .assigned && $0.record.job == record.job && $0.record.attempt == record.attempt
+        }?
+        .record
     }
 }

@@ -53,7 +53,8 @@ import Testing
         #expect(RecordSheet.models(history).map(\.jobs) == [2, 1])
         let sheet = try #require(RecordSheet(history, model: "aaaa"))
         #expect(sheet.uses.map(\.job) == ["job-1", "job-2"] && sheet.uses.map(\.leaf) == [2, 5])
-        #expect(sheet.totals.jobs == 2 && sheet.totals.seconds == 3 && sheet.totals.flops == 3e12 && sheet.totals.cost == 1)
+        #expect(
+            sheet.totals.jobs == 2 && sheet.totals.seconds == 3 && sheet.totals.flops == 3e12 && sheet.totals.cost == 1)
         #expect(sheet.totals.energyJoules == 40 && sheet.totals.jobsWithEnergy == 1)
         #expect(sheet.totals.sites == ["hall": 2] && sheet.totals.data == ["letters": 1])
         #expect(sheet.uses[1].decision == "the label of letters allows it" && sheet.uses[0].purpose == .inference)

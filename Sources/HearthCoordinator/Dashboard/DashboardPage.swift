@@ -35,18 +35,18 @@ struct DashboardPage {
                 title: "Decode bandwidth reached", unit: "GB/s", series: points("decode_bytes_per_second", scale: 1e-9)),
             LineChart(title: "Measured memory ceiling", unit: "GB/s", series: ceilings),
         ]
-        html = try Self.template.get().render([
-            "time": Self.time(Date().timeIntervalSince1970),
+        let body = try Self.template.get().render([
             "nodes": nodes.map(Self.node), "hasNodes": !nodes.isEmpty,
             "jobs": jobs.map(Self.job), "hasJobs": !jobs.isEmpty,
             "charts": charts.map { ["svg": $0.svg] },
         ])
+        html = PageShell.page("Fleet", body)
     }
 
     private static func node(_ node: NodeRecord) -> [String: Any] {
         [
             "name": node.node, "version": node.version,
-            "health": node.isConnected ? node.health.rawValue : "disconnected",
+            "health": !node.isConnected ? "disconnected" : node.drained == nil ? node.health.rawValue : "drained",
             "healthClass": node.isConnected && node.health == .healthy ? "good" : "bad",
             "evidence": node.evidence ?? "", "lastSeen": time(node.lastSeenAt),
             "devices": node.devices.map { device -> [String: Any] in
@@ -73,8 +73,9 @@ struct DashboardPage {
         }
         return [
             "id": job.id, "name": job.spec.name, "kind": job.spec.kind.rawValue, "state": job.state.rawValue,
-            "node": job.node ?? "-", "device": job.outcome?.device ?? job.spec.device,
-            "predicted": seconds(job.outcome?.predictedSeconds), "actual": seconds(job.outcome?.actualSeconds),
+            "node": job.node ?? "-", "hasNode": job.node != nil, "device": job.outcome?.device ?? job.spec.device,
+            "predicted": seconds(job.predictedSeconds ?? job.outcome?.predictedSeconds),
+            "actual": seconds(job.outcome?.actualSeconds),
             "tokens": figure("decode_tokens_per_second", 1, "%.1f"),
             "bandwidth": figure("decode_bytes_per_second", 1e-9, "%.1f"),
             "share": figure("decode_share_of_bandwidth", 100, "%.0f%%"),

@@ -3,7 +3,7 @@ import HearthIdentity
 import Hummingbird
 import NIOCore
 
-/// What a request needs: one table for all routes. What is not in it is the operator's.
+/// What a request needs: one table for all routes. What is not in it is the operator's, such as invitations and drains.
 enum Access: Equatable {
     case everyone
     case role(Principal.Role)
@@ -14,6 +14,7 @@ enum Access: Equatable {
         let parts = path.split(separator: "/").map(String.init)
         switch (method, parts.first, parts.dropFirst().first) {
         case (.get, "metrics", nil), (.get, "healthz", nil): self = .everyone
+        case (.get, "login", nil), (.post, "login", nil), (.get, "logout", nil): self = .everyone
         case (.get, "v1", "authority"), (.post, "v1", "join"): self = .everyone
         case (.post, "v1", "renew"): self = .node(nil)
         case (.post, "v1", "nodes"): self = .node(parts.count > 2 ? parts[2] : nil)

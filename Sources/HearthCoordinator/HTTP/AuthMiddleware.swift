@@ -11,16 +11,16 @@ import NIOSSL
 struct AuthMiddleware: RouterMiddleware {
     typealias Context = CoordinatorContext
 
-    let token: String
-    let users: UserList
+    let access: AccessSettings
+
     /// nil: this coordinator has no certificates, and its token stands for nodes too.
-    let trustDomain: String?
+    private var trustDomain: String? { access.authority?.trustDomain }
 
     func handle(
         _ request: Request, context: CoordinatorContext, next: (Request, CoordinatorContext) async throws -> Response
     ) async throws -> Response {
-        let access = Access(request.method, request.uri.path)
-        if access == .everyone { return try await next(request, context) }
+        let needed = Access(request.method, request.uri.path)
+        if needed == .everyone { return try await next(request, context) }
         var context = context
         func refuse(_ status: HTTPResponse.Status, _ message: String) throws -> Response {
             let who = context.principal?.description ?? "nobody known"
@@ -30,14 +30,18 @@ struct AuthMiddleware: RouterMiddleware {
             return response
         }
         guard let principal = try await principal(of: request, context) else {
+            // Somebody who looks at a page is asked who they are.
+            if request.method == .get, request.headers[.accept]?.contains("text/html") == true {
+                return Response(status: .seeOther, headers: [.location: "/login"])
+            }
             return try refuse(.unauthorized, "a bearer token or a node's certificate is needed")
         }
         context.principal = principal
-        if let problem = access.problem(principal, hasCertificates: trustDomain != nil) {
+        if let problem = needed.problem(principal, hasCertificates: trustDomain != nil) {
             return try refuse(.forbidden, problem)
         }
         let response = try await next(request, context)
-        if case .role = access, request.method != .get {
+        if case .role = needed, request.method != .get {
             log(
                 request, context, level: .info, "changed", ["who": "\(principal)", "status": "\(response.status.code)"])
         }
@@ -61,7 +65,7 @@ struct AuthMiddleware: RouterMiddleware {
         let cookies = request.headers[.cookie]?.split(separator: ";").map { $0.drop { $0 == " " } } ?? []
         let cookie = cookies.first { $0.hasPrefix("hearth=") }?.dropFirst(7)
         guard let given = header ?? request.uri.queryParameters["token"] ?? cookie else { return nil }
-        return isLocal(given) ? .local : users.principal(token: given)
+        return Self.principal(token: given, access)
     }
 
     /// Whose certificate the connection has. TLS has held it against the authority when it began; it may have expired since.
@@ -73,9 +77,11 @@ struct AuthMiddleware: RouterMiddleware {
         return .node(identity.name)
     }
 
-    /// Takes the same time wherever the first difference is.
-    private func isLocal(_ given: some StringProtocol) -> Bool {
-        let (a, b) = (Array(given.utf8), Array(token.utf8))
-        return a.count == b.count && zip(a, b).reduce(0) { $0 | ($1.0 ^ $1.1) } == 0
+    /// Whose token it is; nil where it is nobody's.
+    static func principal(token: some StringProtocol, _ access: AccessSettings) -> Principal? {
+        // Takes the same time wherever the first difference is.
+        let (a, b) = (Array(token.utf8), Array(access.token.utf8))
+        let isLocal = a.count == b.count && zip(a, b).reduce(0) { $0 | ($1.0 ^ $1.1) } == 0
+        return isLocal ? .local : access.users.principal(token: token)
     }
 }

@@ -6,6 +6,7 @@ extension OpenAPI {
             bearer: {type: http, scheme: bearer, description: 'a user: auditor reads, submitter also submits and cancels, operator does everything but be a node'}
             certificate: {type: mutualTLS, description: 'a node, by its SPIFFE id; /v1/nodes and below want it where the coordinator has an authority'}
           responses:
+            Page: {description: HTML page, content: {text/html: {schema: {type: string}}}}
             Error: {description: what is wrong, content: {application/json: {schema: {$ref: '#/components/schemas/Error'}}}}
           schemas:
             Error: {type: object, required: [error], properties: {error: {type: string}}}
@@ -68,6 +69,7 @@ extension OpenAPI {
                 devices: {type: array, items: {$ref: '#/components/schemas/Device'}}
                 health: {type: string, enum: [starting, healthy, suspect, quarantined, probation]}
                 evidence: {type: string}
+                drained: {type: string, description: why it takes no new jobs}
                 registeredAt: {type: number}
                 lastSeenAt: {type: number}
                 isConnected: {type: boolean}

@@ -7,11 +7,68 @@ package enum OpenAPI {
         info: {title: Hearth coordinator, version: 0.1.0, license: {name: Apache-2.0, identifier: Apache-2.0}}
         security: [{bearer: []}]
         paths:
-          /: 
+          /:
             get:
-              summary: Dashboard
+              summary: The fleet
               parameters: [{name: token, in: query, schema: {type: string}}]
-              responses: {'200': {description: HTML page, content: {text/html: {schema: {type: string}}}}}
+              responses: {'200': {$ref: '#/components/responses/Page'}}
+          /login:
+            get:
+              summary: The page on which a browser's user says who they are
+              security: []
+              responses: {'200': {$ref: '#/components/responses/Page'}}
+            post:
+              summary: Makes a token the browser's, as a cookie
+              security: []
+              requestBody: {required: true, content: {application/x-www-form-urlencoded: {schema: {type: object, required: [token], properties: {token: {type: string}}}}}}
+              responses: {'303': {description: logged in}, '401': {$ref: '#/components/responses/Page'}}
+          /logout:
+            get:
+              summary: Takes the cookie back
+              security: []
+              responses: {'303': {description: logged out}}
+          /nodes/{node}:
+            parameters: [{name: node, in: path, required: true, schema: {type: string}}]
+            get:
+              summary: One node
+              responses:
+                '200': {$ref: '#/components/responses/Page'}
+                '404': {$ref: '#/components/responses/Error'}
+          /jobs/{job}:
+            parameters: [{name: job, in: path, required: true, schema: {type: string}}]
+            get:
+              summary: One job
+              responses:
+                '200': {$ref: '#/components/responses/Page'}
+                '404': {$ref: '#/components/responses/Error'}
+          /data:
+            get:
+              summary: Datasets
+              responses:
+                '200': {$ref: '#/components/responses/Page'}
+          /data/{name}:
+            parameters: [{name: name, in: path, required: true, schema: {type: string}}]
+            get:
+              summary: Where a dataset is, and what was made from it
+              responses:
+                '200': {$ref: '#/components/responses/Page'}
+                '404': {$ref: '#/components/responses/Error'}
+          /ledger:
+            get:
+              summary: The log, and a button that checks it in the browser
+              responses:
+                '200': {$ref: '#/components/responses/Page'}
+          /dashboard.js:
+            get:
+              summary: What pages do in the browser
+              responses: {'200': {description: script, content: {text/javascript: {schema: {type: string}}}}}
+          /v1/events:
+            get:
+              summary: Server-sent events, change and log
+              parameters: [{name: job, in: query, description: whose log, schema: {type: string}}]
+              responses:
+                '200': {description: events, content: {text/event-stream: {schema: {type: string}}}}
+                '404': {$ref: '#/components/responses/Error'}
           /healthz:
             get:
               summary: Liveness, database included
@@ -71,6 +128,20 @@ package enum OpenAPI {
               responses:
                 '200': {description: what is committed of its reports, content: {application/json: {schema: {$ref: '#/components/schemas/Ack'}}}}
                 '400': {$ref: '#/components/responses/Error'}
+          /v1/drains/{node}:
+            parameters: [{name: node, in: path, required: true, schema: {type: string}}]
+            post:
+              summary: Has a node take no new jobs, for operators; what runs runs on
+              requestBody: {required: true, content: {application/json: {schema: {type: object, required: [reason], properties: {reason: {type: string, minLength: 1, maxLength: 500}}}}}}
+              responses:
+                '204': {description: drained}
+                '400': {$ref: '#/components/responses/Error'}
+                '404': {$ref: '#/components/responses/Error'}
+            delete:
+              summary: Has it take jobs again
+              responses:
+                '204': {description: resumed}
+                '404': {$ref: '#/components/responses/Error'}
           /v1/nodes/{node}/reports:
             parameters: [{name: node, in: path, required: true, schema: {type: string}}]
             post:

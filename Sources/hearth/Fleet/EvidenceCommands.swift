@@ -33,7 +33,8 @@ extension LedgerCommand {
 
     struct Attest: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Sign how a job's output came to be: an in-toto statement with SLSA provenance in a DSSE envelope.")
+            abstract:
+                "Sign how a job's output came to be: an in-toto statement with SLSA provenance in a DSSE envelope.")
 
         @Argument(help: "Folder that `hearth ledger export` wrote.") var folder: String
         @Option(help: "The job.") var job: String
@@ -75,7 +76,9 @@ extension LedgerCommand {
 
     struct Sheet: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Print what is on record of a model: data, places, times, purposes, machines, compute, energy. Without --model: the models.")
+            abstract:
+                "Print what is on record of a model: data, places, times, purposes, machines, compute, energy. Without --model: the models."
+        )
 
         enum Format: String, CaseIterable, ExpressibleByArgument { case html, json }
 
