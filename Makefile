@@ -6,7 +6,7 @@ export HEARTH_COORDINATOR ?= http://127.0.0.1:7070
 export HEARTH_TOKEN_FILE ?= $(STATE)/coordinator/token
 export HEARTH_STATE := $(STATE)
 
-.PHONY: help setup build model run demo-fleet up down test deb bench bench-peers bench-vulkan-peers bench-llm-peers bench-placement shaders format lint clean
+.PHONY: help setup build model run demo-fleet up down test deb bench bench-peers bench-vulkan-peers bench-llm-peers bench-placement bench-overhead shaders format lint clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | sort | expand -t 12
@@ -52,6 +52,9 @@ bench-llm-peers: build model ## Hearth's server beside llama.cpp's on one model,
 
 bench-placement: build ## Predicted against actual time of 100 jobs of mixed kernels (about 6 minutes)
 	@Benchmarks/placement/run.py
+
+bench-overhead: build ## What an idle agent takes, and a coordinator that gets 1,000 reports a second (about 2 minutes)
+	@Benchmarks/overhead/run.py
 
 shaders: ## Recompile shaders with the pinned compiler
 	@scripts/shaders.py tools

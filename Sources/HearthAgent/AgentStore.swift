@@ -2,11 +2,13 @@ import Foundation
 import GRDB
 import HearthFleet
 import HearthStore
+import Synchronization
 
 /// The agent's memory: the spool of reports and the jobs it has taken on, in one SQLite file so that both change in one
 /// transaction.
 public final class AgentStore: Sendable {
     private let database: DatabaseQueue
+    private let writes = Atomic<Int>(0)
     /// Names this spool; made when the file is.
     public let bootID: String
 
@@ -55,9 +57,19 @@ public final class AgentStore: Sendable {
             sql: "INSERT INTO spool(at, body) VALUES (?, ?)", arguments: [Date().timeIntervalSince1970, json])
     }
 
+    /// Another after every change of the spool or of jobs: what looked when nothing was there need not look again until then.
+    var changeCount: Int { writes.load(ordering: .acquiring) }
+
+    /// Writes, and counts it once it is committed.
+    private func write<Value: Sendable>(_ body: @Sendable @escaping (Database) throws -> Value) async throws -> Value {
+        let value = try await database.write(body)
+        writes.add(1, ordering: .acquiringAndReleasing)
+        return value
+    }
+
     // MARK: Spool
 
-    func enqueue(_ body: ReportBody) async throws { try await database.write { try Self.enqueue(body, $0) } }
+    func enqueue(_ body: ReportBody) async throws { try await write { try Self.enqueue(body, $0) } }
 
     /// The oldest reports that were not acknowledged.
     func pending(limit: Int) async throws -> [Report] {
@@ -70,7 +82,7 @@ public final class AgentStore: Sendable {
     }
 
     func forget(through watermark: Int64) async throws {
-        try await database.write { try $0.execute(sql: "DELETE FROM spool WHERE seq <= ?", arguments: [watermark]) }
+        try await write { try $0.execute(sql: "DELETE FROM spool WHERE seq <= ?", arguments: [watermark]) }
     }
 
     func pendingCount() async throws -> Int {
@@ -86,7 +98,7 @@ public final class AgentStore: Sendable {
     }
 
     func set(_ key: String, _ value: String) async throws {
-        try await database.write {
+        try await write {
             try $0.execute(
                 sql: "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
                 arguments: [key, value])
@@ -112,7 +124,7 @@ public final class AgentStore: Sendable {
     /// Remembers an assignment before anything is started. - Returns: false when it was taken on before.
     func takeOn(_ assignment: Assignment) async throws -> Bool {
         let spec = try JSONColumn.encode(assignment.spec)
-        return try await database.write { db in
+        return try await write { db in
             try db.execute(
                 sql: "INSERT OR IGNORE INTO jobs VALUES (?, ?, ?, 'starting', 0, 0, ?)",
                 arguments: [assignment.job, assignment.attempt, spec, MonotonicClock.seconds])
@@ -122,7 +134,7 @@ public final class AgentStore: Sendable {
 
     /// The process exists: said once, in the transaction that remembers it.
     func markRunning(_ assignment: Assignment) async throws {
-        try await database.write { db in
+        try await write { db in
             try db.execute(
                 sql: "UPDATE jobs SET state = 'running' WHERE job = ? AND attempt = ? AND state = 'starting'",
                 arguments: [assignment.job, assignment.attempt])
@@ -135,7 +147,7 @@ public final class AgentStore: Sendable {
     /// Spools a piece of log and moves the offsets past it together.
     func appendLog(_ job: ActiveJob, text: String, fileByteCount: Int) async throws {
         let (id, attempt) = (job.assignment.job, job.assignment.attempt)
-        try await database.write { db in
+        try await write { db in
             try db.execute(
                 sql: "UPDATE jobs SET file_offset = ?, log_offset = ? WHERE job = ? AND attempt = ?",
                 arguments: [job.fileOffset + fileByteCount, job.logOffset + text.utf8.count, id, attempt])
@@ -145,7 +157,7 @@ public final class AgentStore: Sendable {
 
     /// Ends a job: said once, in the transaction that forgets it is active.
     func finish(_ assignment: Assignment, _ outcome: JobOutcome) async throws {
-        try await database.write { db in
+        try await write { db in
             try db.execute(
                 sql: "UPDATE jobs SET state = 'done' WHERE job = ? AND attempt = ? AND state <> 'done'",
                 arguments: [assignment.job, assignment.attempt])

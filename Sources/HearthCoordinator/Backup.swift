@@ -71,7 +71,9 @@ public enum Backup {
     /// One moment of a database that may be in use.
     private static func snapshot(_ from: String, _ to: String) throws {
         do {
-            try DatabaseQueue(path: from).writeWithoutTransaction { try $0.execute(sql: "VACUUM INTO ?", arguments: [to]) }
+            try DatabaseQueue(path: from).writeWithoutTransaction {
+                try $0.execute(sql: "VACUUM INTO ?", arguments: [to])
+            }
             chmod(to, 0o600)
         } catch let error as DatabaseError {
             throw ConfigError("\(to): cannot be written: \(error.message ?? "SQLite error \(error.resultCode)")")

@@ -23,11 +23,16 @@ struct JobSupervisor: Service {
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
+            var idleSince: Int?
             while !Task.isCancelled {
-                do { for job in try await store.activeJobs() { try await attend(to: job) } } catch is CancellationError
-                {
-                    return
-                } catch {
+                do {
+                    let changes = store.changeCount
+                    if changes != idleSince {
+                        let jobs = try await store.activeJobs()
+                        for job in jobs { try await attend(to: job) }
+                        idleSince = jobs.isEmpty ? changes : nil
+                    }
+                } catch is CancellationError { return } catch {
                     logger.error("supervising jobs failed; trying again", metadata: ["error": "\(error)"])
                 }
                 try? await Task.sleep(for: .milliseconds(150))

@@ -14,12 +14,18 @@ struct DeliveryService: Service {
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
+            var seen: Int?
             while !Task.isCancelled {
+                let changes = store.changeCount
+                if changes == seen {
+                    try? await Task.sleep(for: .milliseconds(100))
+                    continue
+                }
                 guard await link.isRegistered, let sent = await deliver() else {
                     try? await Task.sleep(for: .milliseconds(500))
                     continue
                 }
-                if sent == 0 { try? await Task.sleep(for: .milliseconds(100)) }
+                if sent == 0 { seen = changes }
             }
         }
         // A last try, so that a clean stop leaves nothing behind that could have been said.

@@ -23,7 +23,14 @@ struct JobPage {
             ("By which rule", outcome?.decision.map(PageShell.escape)), ("Model", file(outcome?.model)),
         ]
         facts += [("Input", file(outcome?.input)), ("Output", file(outcome?.output))]
-        facts.append(("Ledger", leaves.isEmpty ? nil : "leaves \(leaves.map(String.init).joined(separator: ", ")) of the " + PageShell.link("/ledger", "ledger")))
+        facts.append(
+            (
+                "Ledger",
+                leaves.isEmpty
+                    ? nil
+                    : "leaves \(leaves.map(String.init).joined(separator: ", ")) of the "
+                        + PageShell.link("/ledger", "ledger")
+            ))
         let figures = (outcome?.figures ?? [:]).sorted { $0.key < $1.key }
             .map { [PageShell.escape($0.key), String(format: "%.4g", $0.value)] }
         let body = """
@@ -50,7 +57,10 @@ struct JobPage {
         return "<p>\(PageShell.escape(who + decision.reason)).</p>"
             + PageShell.table(
                 "Candidates",
-                ["Node", "Site", "Device", "#Runs s", "#Waits s", "#Ends s", "#Cost \(decision.currency)", "Refused because"],
+                [
+                    "Node", "Site", "Device", "#Runs s", "#Waits s", "#Ends s", "#Cost \(decision.currency)",
+                    "Refused because",
+                ],
                 rows, chosen: chosen)
     }
 

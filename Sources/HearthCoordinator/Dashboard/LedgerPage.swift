@@ -3,7 +3,8 @@ import HearthLedger
 
 /// The log's newest leaves and checkpoint, and a button that checks all of it in the browser.
 enum LedgerPage {
-    static func html(_ note: SignedNote, key: VerifierKey, newest: [(index: Int, job: String, leaf: String)]) -> String {
+    static func html(_ note: SignedNote, key: VerifierKey, newest: [(index: Int, job: String, leaf: String)]) -> String
+    {
         let rows = newest.map {
             ["\($0.index)", PageShell.link("/jobs/\($0.job)", $0.job), "<code>\(PageShell.escape($0.leaf))</code>"]
         }

@@ -8,8 +8,15 @@ struct NodePage {
     init(_ node: NodeRecord, history: [Ceilings], times: [(device: String, time: KernelTime)], jobs: [JobRecord]) {
         let health = node.isConnected ? node.health.rawValue : "disconnected"
         var facts = [
-            ("Health", "<span class=\"badge \(health == "healthy" ? "good" : "bad")\" data-health>\(health)</span> \(PageShell.escape(node.evidence ?? ""))"),
-            ("Site", node.site.map { PageShell.escape("\($0.name) (\($0.kind.rawValue), \($0.country))") } ?? "it has not said"),
+            (
+                "Health",
+                "<span class=\"badge \(health == "healthy" ? "good" : "bad")\" data-health>\(health)</span> \(PageShell.escape(node.evidence ?? ""))"
+            ),
+            (
+                "Site",
+                node.site.map { PageShell.escape("\($0.name) (\($0.kind.rawValue), \($0.country))") }
+                    ?? "it has not said"
+            ),
             ("Last heard", PageShell.time(node.lastSeenAt)), ("Version", PageShell.escape(node.version)),
         ]
         if let reason = node.drained { facts.insert(("Drained", PageShell.escape(reason)), at: 1) }

@@ -94,7 +94,8 @@ enum PageShell {
                 : "<th scope=\"col\">\(escape(heading))</th>"
         }.joined()
         let body = rows.enumerated().map { index, cells -> String in
-            let cells: String = zip(cells, isNumber).map { $1 ? "<td class=\"n\">\($0)</td>" : "<td>\($0)</td>" }.joined()
+            let cells: String = zip(cells, isNumber).map { $1 ? "<td class=\"n\">\($0)</td>" : "<td>\($0)</td>" }
+                .joined()
             return "<tr\(index == chosen ? " class=\"chosen\"" : "")>\(cells)</tr>"
         }.joined(separator: "\n")
         return """

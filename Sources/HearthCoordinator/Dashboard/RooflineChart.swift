@@ -29,7 +29,8 @@ struct RooflineChart {
             Self.text(Self.left + (log10(value) - x0) / (x1 - x0) * (Self.width - Self.left - 16))
         }
         func y(_ value: Double) -> String {
-            Self.text(Self.height - Self.bottom - (log10(value) - y0) / (y1 - y0) * (Self.height - Self.top - Self.bottom))
+            Self.text(
+                Self.height - Self.bottom - (log10(value) - y0) / (y1 - y0) * (Self.height - Self.top - Self.bottom))
         }
         let title = PageShell.escape("\(ceilings.device): \(ceilings.deviceName)")
         var out = """
@@ -39,17 +40,21 @@ struct RooflineChart {
             """
         for power in Int(y0.rounded(.up))...max(Int(y0.rounded(.up)), Int(y1)) {
             let value = pow(10, Double(power))
-            out += "<line x1=\"\(Self.left)\" x2=\"\(Self.width - 16)\" y1=\"\(y(value))\" y2=\"\(y(value))\" class=\"grid\"/>"
+            out +=
+                "<line x1=\"\(Self.left)\" x2=\"\(Self.width - 16)\" y1=\"\(y(value))\" y2=\"\(y(value))\" class=\"grid\"/>"
             out += "<text x=\"\(Self.left - 6)\" y=\"\(y(value))\" class=\"tick\">\(Self.rate(value))</text>"
         }
         for power in Int(x0.rounded(.up))...max(Int(x0.rounded(.up)), Int(x1)) {
             let value = pow(10, Double(power))
-            out += "<text x=\"\(x(value))\" y=\"\(Self.height - 24)\" text-anchor=\"middle\">\(String(format: "%g", value))</text>"
+            out +=
+                "<text x=\"\(x(value))\" y=\"\(Self.height - 24)\" text-anchor=\"middle\">\(String(format: "%g", value))</text>"
         }
         let first = pow(10, x0)
-        out += "<polyline class=\"roof\" points=\"\(x(first)),\(y(first * ceilings.bytesPerSecond)) \(x(ridge)),\(y(roof)) \(x(pow(10, x1))),\(y(roof))\"/>"
+        out +=
+            "<polyline class=\"roof\" points=\"\(x(first)),\(y(first * ceilings.bytesPerSecond)) \(x(ridge)),\(y(roof)) \(x(pow(10, x1))),\(y(roof))\"/>"
         for point in points {
-            out += "<circle cx=\"\(x(point.x))\" cy=\"\(y(point.y))\" r=\"3\" fill=\"#c2571a\"><title>\(PageShell.escape(point.name)): \(Self.rate(point.y))FLOP/s</title></circle>"
+            out +=
+                "<circle cx=\"\(x(point.x))\" cy=\"\(y(point.y))\" r=\"3\" fill=\"#c2571a\"><title>\(PageShell.escape(point.name)): \(Self.rate(point.y))FLOP/s</title></circle>"
         }
         return out + "</svg>"
     }

@@ -24,7 +24,9 @@ struct EventRoutes {
         }
     }
 
-    private static func write(_ writer: inout any ResponseBodyWriter, _ store: CoordinatorStore, _ job: String?) async throws {
+    private static func write(_ writer: inout any ResponseBodyWriter, _ store: CoordinatorStore, _ job: String?)
+        async throws
+    {
         let end = ContinuousClock.now + longest
         var (state, offset) = (try await store.changeMark(), 0)
         try await writer.write(ByteBuffer(string: "retry: 2000\n\n"))
@@ -33,7 +35,8 @@ struct EventRoutes {
             if let job {
                 let chunk = try await store.log(job, from: offset)
                 if !chunk.text.isEmpty {
-                    text += "event: log\ndata: \(String(decoding: try JSONEncoder().encode(chunk.text), as: UTF8.self))\n\n"
+                    text +=
+                        "event: log\ndata: \(String(decoding: try JSONEncoder().encode(chunk.text), as: UTF8.self))\n\n"
                 }
                 offset = chunk.nextOffset
             }

@@ -20,7 +20,8 @@ struct PageRoutes {
             if let token = request.uri.queryParameters["token"] { return session(String(token)) }
             return Self.page(
                 try DashboardPage(
-                    nodes: try await store.nodes(), jobs: try await store.jobs(), history: try await store.ceilingHistory()
+                    nodes: try await store.nodes(), jobs: try await store.jobs(),
+                    history: try await store.ceilingHistory()
                 ).html)
         }
         router.get("/login") { _, _ in Self.page(PageShell.login()) }
@@ -33,7 +34,8 @@ struct PageRoutes {
             return session(token)
         }
         router.get("/logout") { _, _ in
-            Response(status: .seeOther, headers: [.location: "/login", .setCookie: "hearth=; Max-Age=0; \(attributes)"])
+            Response(
+                status: .seeOther, headers: [.location: "/login", .setCookie: "hearth=; Max-Age=0; \(attributes)"])
         }
         router.get("/nodes/:node") { _, context in
             let name = try context.parameters.require("node")

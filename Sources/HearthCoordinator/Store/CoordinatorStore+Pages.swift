@@ -34,9 +34,12 @@ extension CoordinatorStore {
     /// Another whenever a page could look otherwise: steps of jobs, and what nodes reported of themselves.
     func changeMark() async throws -> [Int64] {
         try await database.read { db in
-            try ["SELECT IFNULL(MAX(number), -1) FROM ledger", "SELECT COUNT(*) FROM jobs WHERE state = 'running'",
-                "SELECT COUNT(*) FROM ceilings", "SELECT IFNULL(SUM(LENGTH(health) + LENGTH(IFNULL(drained, ''))), 0) FROM nodes"]
-                .map { try Int64.fetchOne(db, sql: $0) ?? 0 }
+            try [
+                "SELECT IFNULL(MAX(number), -1) FROM ledger", "SELECT COUNT(*) FROM jobs WHERE state = 'running'",
+                "SELECT COUNT(*) FROM ceilings",
+                "SELECT IFNULL(SUM(LENGTH(health) + LENGTH(IFNULL(drained, ''))), 0) FROM nodes",
+            ]
+            .map { try Int64.fetchOne(db, sql: $0) ?? 0 }
         }
     }
 }
