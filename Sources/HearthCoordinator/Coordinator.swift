@@ -66,7 +66,9 @@ public struct Coordinator: Sendable {
         let group = ServiceGroup(
             configuration: .init(
                 services: [
-                    .init(service: CheckpointService(ledger: ledger, logger: logger)), .init(service: application),
+                    .init(service: CheckpointService(ledger: ledger, logger: logger)),
+                    .init(service: RetentionService(store: store, days: config.retainDays, logger: logger)),
+                    .init(service: application),
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         do {

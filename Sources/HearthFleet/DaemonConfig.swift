@@ -17,6 +17,8 @@ public struct CoordinatorConfig: Sendable, Hashable {
     public var certificateSeconds = 86400.0
     /// Users, their roles and the digests of their tokens.
     public var users: String?
+    /// How long reports, and logs of jobs that ended, are kept.
+    public var retainDays = 90.0
     public init() {}
 
     public static func parse(yaml text: String, file: String) throws(ConfigError) -> CoordinatorConfig {
@@ -29,6 +31,8 @@ public struct CoordinatorConfig: Sendable, Hashable {
         config.trustDomain = try fields.optional("trustDomain")
         config.names = try fields.strings("names", default: [])
         config.certificateSeconds = try fields.double("certificateSeconds", default: config.certificateSeconds)
+        config.retainDays = try fields.double("retainDays", default: config.retainDays)
+        if !(config.retainDays >= 1 && config.retainDays <= 36500) { throw fields.error("retainDays", "1 to 36500") }
         if !(config.certificateSeconds >= 2 && config.certificateSeconds <= 366 * 86400) {
             throw fields.error("certificateSeconds", "2 to 31622400")
         }

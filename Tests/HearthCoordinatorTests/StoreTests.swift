@@ -122,6 +122,33 @@ import Testing
         await #expect(throws: StoreError.self) { try await store.placement(of: "job-9") }
     }
 
+    @Test func whatIsOldGoesAndWhatIsEvidenceStays() async throws {
+        let store = try store()
+        let id = try await submitted(store)
+        let day = 86400.0
+        var reports = [
+            report(1, .jobLog(job: id, attempt: 1, offset: 0, text: "ab")),
+            report(2, .jobFinished(job: id, attempt: 1, outcome: JobOutcome(exitCode: 0, actualSeconds: 1))),
+        ]
+        // Two an hour for two hours, a hundred days ago and today.
+        for (index, at) in [0, 1800, 3600, 5400, 100 * day, 100 * day + 1800].enumerated() {
+            var ceilings = TestService.ceilings
+            ceilings.measuredAt = at
+            reports.append(report(Int64(3 + index), .ceilings(value: ceilings)))
+        }
+        let batch = ReportBatch(bootID: "b1", reports: reports)
+        _ = try await store.store(batch, from: "n1")
+        #expect(try await store.retain(seconds: day, now: 100 * day + 7200) == .init(reports: 0, logs: 1, ceilings: 3))
+        #expect(try await store.ceilingHistory().map(\.ceilings.measuredAt) == [5400, 100 * day, 100 * day + 1800])
+        let later = try await store.retain(seconds: day, now: Date().timeIntervalSince1970 + 2 * day)
+        #expect(later.reports == 9)
+        // Sent again it is still known; the job and its leaves are there.
+        #expect(try await store.store(batch, from: "n1").watermark == 8)
+        #expect(try await store.reportCount() == 0)
+        #expect(try await store.job(id).state == .succeeded)
+        #expect(try await store.leaves(from: 0, limit: 10).count == 3)
+    }
+
     @Test func drainedNodesTakeNothingUntilTheyResume() async throws {
         let store = try store()
         try await TestService.join(TestService.registration("n1"), store)
