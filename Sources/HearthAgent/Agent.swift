@@ -65,7 +65,9 @@ public struct Agent: Sendable {
             store: store, folder: work.appending(path: "probes"), config: config, node: node, site: site, logger: logger
         )
         let supervisor = JobSupervisor(
-            store: store, folder: work, admission: config.admission, sandbox: sandbox, logger: logger)
+            store: store, folder: work, admission: config.admission, sandbox: sandbox,
+            kept: [config.state, URL(fileURLWithPath: config.tokenFile).deletingLastPathComponent().path],
+            logger: logger)
         let metrics = Application(
             router: AgentMetrics.router(store: store, prober: prober, link: link),
             configuration: .init(address: .hostname(address.host, port: address.port), serverName: "hearth-agent"),

@@ -32,7 +32,9 @@ public enum Backup {
         if (try? FileManager.default.contentsOfDirectory(atPath: state))?.isEmpty == true {
             try? FileManager.default.removeItem(atPath: state)
         }
-        return try await copy(source, to: state) { try duplicate("\(source)/\(database)", "\($0)/\(database)") }
+        let leaves = try await copy(source, to: state) { try duplicate("\(source)/\(database)", "\($0)/\(database)") }
+        try await CoordinatorStore(folder: state).markRestored()
+        return leaves
     }
 
     private static func copy(

@@ -112,8 +112,7 @@ public struct Coordinator: Sendable {
         SiteRoutes(store: store).add(to: router)
         EventRoutes(store: store).add(to: router)
         PageRoutes(
-            store: store, ledger: ledger, isSecure: access.authority != nil,
-            isKnown: { AuthMiddleware.principal(token: $0, access) != nil }
+            store: store, ledger: ledger, access: access
         ).add(to: router)
         return router
     }
@@ -127,6 +126,7 @@ package struct AccessSettings: Sendable {
     /// nil: no certificates, plain HTTP.
     package var authority: CertificateAuthority?
     package var certificateSeconds = 86400.0
+    package let sessions = Sessions()
 
     package init(
         token: String, users: UserList = UserList(), authority: CertificateAuthority? = nil,

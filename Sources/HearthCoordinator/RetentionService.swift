@@ -17,7 +17,8 @@ struct RetentionService: Service {
                         logger.info(
                             "forgot what is old",
                             metadata: [
-                                "reports": "\(gone.reports)", "log_pieces": "\(gone.logs)", "ceilings": "\(gone.ceilings)",
+                                "reports": "\(gone.reports)", "log_pieces": "\(gone.logs)",
+                                "ceilings": "\(gone.ceilings)",
                             ])
                     }
                 } catch is CancellationError { return } catch {

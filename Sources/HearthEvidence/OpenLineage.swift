@@ -19,13 +19,15 @@ public struct OpenLineageEvent: Sendable, Encodable {
     let producer: String
     let schemaURL: String
 
-    /// nil for steps that are none of a run's: a job that was put back.
+    /// nil for a step that is none of a run's: a job that was submitted.
     public init?(_ entry: LedgerHistory.Entry, origin: String) {
         let record = entry.record
         switch (record.kind, record.state) {
         case (.submitted, _): return nil
         case (.assigned, _): eventType = "START"
-        case (.returned, _), (.finished, .cancelled): eventType = "ABORT"
+        // Given back before it began: the attempt goes on elsewhere.
+        case (.returned, _): eventType = "OTHER"
+        case (.finished, .cancelled): eventType = "ABORT"
         case (.finished, .succeeded): eventType = "COMPLETE"
         case (.finished, _): eventType = "FAIL"
         }
@@ -38,7 +40,7 @@ public struct OpenLineageEvent: Sendable, Encodable {
         let outcome = record.outcome
         inputs =
             (outcome?.data ?? []).map { Dataset(namespace: namespace, name: $0.name) }
-            + [outcome?.model].compactMap(\.self).map { Dataset(namespace: place, name: $0.path) }
+            + [outcome?.input, outcome?.model].compactMap(\.self).map { Dataset(namespace: place, name: $0.path) }
         outputs = [outcome?.output].compactMap(\.self).map { Dataset(namespace: place, name: $0.path) }
         producer = "urn:hearth:\(HearthVersion.current)"
         schemaURL = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"

@@ -38,7 +38,13 @@ extension RecordSheet {
                 "How much compute",
                 "\(Self.number(totals.seconds, "s")), \(Self.number(totals.flops / 1e12, "TFLOP")) as modelled"
             ),
-            ("How much energy", energy), ("What it cost", Self.number(totals.cost, "in the price list's currency")),
+            ("How much energy", energy),
+            (
+                "What it cost",
+                totals.cost.map {
+                    "\(Self.number($0, "")) in the price list's currency, of \(totals.jobsWithCost) of \(totals.jobs) jobs"
+                } ?? "not known"
+            ),
             (
                 "Evidence",
                 "\(leaves) leaves of the ledger \(ledger); each line names its leaf: hearth ledger prove COPY LEAF"

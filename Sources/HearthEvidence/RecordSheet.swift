@@ -31,7 +31,9 @@ public struct RecordSheet: Sendable, Codable {
         /// nil where no machine had counters; of the jobs that had, where some did.
         public var energyJoules: Double?
         public var jobsWithEnergy = 0
-        public var cost = 0.0
+        /// As energy.
+        public var cost: Double?
+        public var jobsWithCost = 0
         public var sites: [String: Int] = [:]
         public var data: [String: Int] = [:]
     }
@@ -87,7 +89,10 @@ extension RecordSheet.Totals {
         jobs += 1
         seconds += use.seconds
         flops += use.flops ?? 0
-        cost += use.cost ?? 0
+        if let price = use.cost {
+            cost = (cost ?? 0) + price
+            jobsWithCost += 1
+        }
         if let joules = use.energyJoules {
             energyJoules = (energyJoules ?? 0) + joules
             jobsWithEnergy += 1

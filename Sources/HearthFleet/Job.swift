@@ -39,6 +39,19 @@ public struct JobOutcome: Sendable, Hashable, Codable {
     }
 }
 
+extension JobOutcome {
+    /// Takes out what cannot be: a node says it, and others reckon with it.
+    public mutating func keepPlausible() {
+        func isTime(_ seconds: Double) -> Bool { seconds >= 0 && seconds <= 1e9 }
+        if !isTime(actualSeconds) { actualSeconds = 0 }
+        kernels = kernels?.filter { isTime($0.seconds) && $0.work.problem == nil }
+        func file(_ file: FileUse?) -> FileUse? { file.flatMap { $0.isPlausible ? $0 : nil } }
+        (model, input, output) = (file(model), file(input), file(output))
+        if let flops, !(flops >= 0 && flops < 1e30) { self.flops = nil }
+        if let energyJoules, !(energyJoules >= 0 && energyJoules < 1e15) { self.energyJoules = nil }
+    }
+}
+
 /// A file that a job read or wrote.
 public struct FileUse: Sendable, Hashable, Codable {
     public let path: String
@@ -46,6 +59,11 @@ public struct FileUse: Sendable, Hashable, Codable {
     public let sha256: String
 
     public init(path: String, sha256: String) { (self.path, self.sha256) = (path, sha256) }
+
+    var isPlausible: Bool {
+        (1...4096).contains(path.utf8.count) && sha256.utf8.count == 64
+            && sha256.utf8.allSatisfy { (48...57).contains($0) || (97...102).contains($0) }
+    }
 }
 
 /// A dataset that a job read: its label at the time.

@@ -1,9 +1,9 @@
 import HearthRoofline
 
-/// What a job will compute, as far as its submitter can tell: the input of predictions, never of limits.
+/// What a job will compute, as far as its submitter can tell: the input of predictions.
 public struct JobEstimate: Sendable, Hashable, Codable {
     public var kernels: [KernelWork]
-    /// Of the device, at the job's peak; nil where nobody knows.
+    /// Of the device, that it needs at least: one with less is not asked. nil where nobody knows.
     public var memoryByteCount: Double?
 
     public init(kernels: [KernelWork], memoryByteCount: Double? = nil) {

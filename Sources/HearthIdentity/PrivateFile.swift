@@ -12,6 +12,8 @@ enum PrivateFile {
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
         guard descriptor >= 0 else { throw ConfigError("\(path): \(String(cString: strerror(errno)))") }
         defer { close(descriptor) }
+        // Whatever the process's mask is.
+        fchmod(descriptor, mode)
         guard text.withCString({ Foundation.write(descriptor, $0, strlen($0)) }) == text.utf8.count,
             fsync(descriptor) == 0, rename(temporary, path) == 0
         else { throw ConfigError("\(path): cannot be written: \(String(cString: strerror(errno)))") }

@@ -43,6 +43,6 @@ public struct ModelWork: Sendable {
             Cost(flops: flops(promptTokens + answerTokens), bytesRead: Double(byteCount) * passes.rounded(.up)), .int8)
     }
 
-    /// Of the device, with weights and about as much again for packed copies and the cache.
-    public var memoryByteCount: Double { 2 * Double(byteCount) }
+    /// Of the device, at least: the weights. Less cannot do.
+    public var memoryByteCount: Double { Double(byteCount) }
 }

@@ -37,6 +37,8 @@ public struct Candidate: Sendable, Codable, Hashable {
     public internal(set) var refusal: String?
     /// Whether it is a label that refuses.
     public internal(set) var isForbidden = false
+    /// Whether it could be one later: it is away, drained, or not measured.
+    public internal(set) var isAway = false
     /// Why it may, where labels were asked.
     public internal(set) var permission: String?
     public internal(set) var waitSeconds = 0.0

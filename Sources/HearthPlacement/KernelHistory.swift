@@ -18,7 +18,9 @@ public struct KernelHistory: Sendable {
 
     /// - Parameter times: the oldest first, all newer than what is known.
     public mutating func add(_ times: [KernelTime]) {
-        for time in times where time.seconds >= Self.shortest || time.work.cost == .zero {
+        // What costs nothing is a job's start; anything else without a cost did nothing.
+        for time in times
+        where time.work.cost == .zero ? time.work.kernel.hasPrefix("start.") : time.seconds >= Self.shortest {
             self.times[time.work.kernel, default: []].append(time)
         }
     }
@@ -71,12 +73,16 @@ public struct KernelHistory: Sendable {
 /// How long a job is expected to take on a device.
 public struct JobPrediction: Sendable, Codable, Hashable {
     public let seconds: Double
+    /// Whatever somebody says that a job computes: thirty years are for ever.
+    static let longest = 1e9
+
     /// Kernels that the device has run before, of how many: the others are taken at their roof.
     public let measuredKernels, kernels: Int
 
     public init(_ work: [KernelWork], _ ceilings: Ceilings, _ history: KernelHistory) {
         let parts = work.map { history.seconds($0, ceilings) }
-        seconds = parts.reduce(0) { $0 + $1.seconds }
+        let sum = parts.reduce(0) { $0 + $1.seconds }
+        seconds = sum.isFinite ? min(max(sum, 0), Self.longest) : Self.longest
         (measuredKernels, kernels) = (parts.count { $0.isMeasured }, parts.count)
     }
 }

@@ -46,7 +46,8 @@ public struct PlacementDecision: Sendable, Codable, Hashable {
 /// 1. A node must be connected, have the device and the memory, and be allowed to by the labels of what the job reads.
 /// 2. Without a deadline a job goes to the node of one's own that ends it first.
 /// 3. With one, to the cheapest of one's own that ends it in time.
-/// 4. Where none does, to the cheapest cloud that does: a cloud is paid for to keep a deadline, and where labels allow no other place.
+/// 4. Where none of them can, to the cheapest cloud that does: a cloud is paid for to keep a deadline, and where labels allow no other place; not
+///    because one's own are away.
 /// 5. Where no cloud does either, to the first of one's own: money buys nothing then.
 public struct Planner: Sendable {
     /// What a job is taken to last of which nobody said what it computes.
@@ -95,11 +96,16 @@ public struct Planner: Sendable {
             return refused(permission.reason)
         }
         candidate.permission = permission.reason
-        guard node.record.isConnected else { return refused(Self.disconnected) }
-        if let reason = node.record.drained { return refused("is drained: \(reason)") }
-        if node.record.health == .starting { return refused("has not been measured yet") }
+        func away(_ reason: String) -> Candidate {
+            candidate.isAway = true
+            return refused(reason)
+        }
+        guard node.record.isConnected else { return away(Self.disconnected) }
+        if let reason = node.record.drained { return away("is drained: \(reason)") }
+        if node.record.health == .starting { return away("has not been measured yet") }
         guard let device = node.device(job.spec.device) else {
             let barred = node.record.devices.first { $0.selector == job.spec.device }?.unusable
+            candidate.isAway = barred != nil
             return refused(barred.map { "\(job.spec.device): \($0)" } ?? "has no device \(job.spec.device)")
         }
         candidate.device = device.selector
@@ -137,7 +143,10 @@ public struct Planner: Sendable {
         if let first = own.min(by: Self.isSooner), first.finishSeconds == nil {
             return (first.node, "is the first of one's own; whether it meets the deadline cannot be predicted")
         }
-        if let cheapest = clouds.filter(inTime).min(by: Self.isCheaper) {
+        // Those that are away are waited for: an outage on the premises is not to be a bill.
+        let mayPay =
+            candidates.contains { !$0.isCloud } && (!own.isEmpty || !candidates.contains { $0.isAway && !$0.isCloud })
+        if mayPay, let cheapest = clouds.filter(inTime).min(by: Self.isCheaper) {
             return (cheapest.node, "is the cheapest cloud that meets the deadline, which nothing of one's own does")
         }
         if let first = own.min(by: Self.isSooner) {

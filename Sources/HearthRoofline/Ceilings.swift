@@ -56,6 +56,21 @@ public struct Ceilings: Sendable, Hashable, Codable {
         }
     }
 
+    /// What is wrong with the values, which somebody else may have sent; nil when nothing is.
+    public var problem: String? {
+        func isRate(_ value: MeasuredValue?) -> Bool {
+            guard let value else { return true }
+            return [value.lowerQuartile, value.median, value.upperQuartile].allSatisfy { $0 > 0 && $0 < 1e21 }
+        }
+        let rates = [
+            f32FlopsPerSecond, bf16FlopsPerSecond, int8OpsPerSecond, f16MatrixFlopsPerSecond, copyBytesPerSecond,
+            readBytesPerSecond, triadBytesPerSecond, hostToDeviceBytesPerSecond, deviceToHostBytesPerSecond,
+        ]
+        guard rates.allSatisfy(isRate) else { return "a rate is not above 0 and below 1e21" }
+        let submit = emptySubmitSeconds.median
+        return submit >= 0 && submit < 1e6 && measuredAt.isFinite ? nil : "a time is not from 0 up"
+    }
+
     /// The memory roof: the best of the three measured bandwidths.
     public var bytesPerSecond: Double {
         max(copyBytesPerSecond.median, readBytesPerSecond.median, triadBytesPerSecond.median)

@@ -36,7 +36,7 @@ struct FleetEndToEndTests {
         let read = try #require(nodes.first?.ceilings.first { $0.device == "cpu" }).readBytesPerSecond.median
         let token = try String(contentsOfFile: fleet.tokenFile, encoding: .utf8)
         let dom = try Program.tool(
-            "/usr/bin/curl", ["-fsS", "-H", "Cookie: hearth=\(token)", fleet.coordinatorURL + "/"]
+            "/usr/bin/curl", ["-fsS", "-H", "Authorization: Bearer \(token)", fleet.coordinatorURL + "/"]
         ).out
         let cell = try #require(
             dom.range(of: #"data-device="cpu".*?data-figure="read">([0-9.]+)<"#, options: .regularExpression))

@@ -4,6 +4,19 @@ import HearthFleet
 import Support
 import Testing
 
+@Suite struct TrespassTests {
+    @Test(arguments: [
+        ("/var/lib/hearth/coordinator/token", true), ("/var/lib/hearth/coordinator", true), ("/var/lib", true),
+        ("/var/lib/hearth/coordinator/../coordinator/x", true), ("/var/lib/hearth/coordinator2/x", false),
+        ("/srv/m.gguf", false),
+    ])
+    func stateIsNoJobs(path: String, isRefused: Bool) {
+        var spec = JobSpec(kind: .serve, name: "s")
+        spec.apiKeys = path
+        #expect((JobSupervisor.trespass(spec, ["/var/lib/hearth/coordinator/"]) != nil) == isRefused)
+    }
+}
+
 enum TestSandbox {
     static let cache = (try? TestPaths.temporaryFolder()) ?? "/tmp"
     static let sandbox = try? Sandbox.prepare(.auto, cache: cache, admission: nil) { _ in }
@@ -30,7 +43,7 @@ struct SandboxTests {
     }
 
     private func shell(_ script: String, _ spec: JobSpec) throws -> (status: Int32, out: String) {
-        let command = TestSandbox.sandbox!.command(
+        let command = try TestSandbox.sandbox!.command(
             ["/bin/sh", "-c", script], program: "/bin/sh", spec: spec, folder: "\(folder)/job")
         let process = Process()
         let pipe = Pipe()
@@ -73,6 +86,19 @@ struct SandboxTests {
         let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/ns/net")
         #expect(try shell(script, server).out == own + "\n")
         #expect(try shell(script, spec).out != own + "\n")
+    }
+
+    @Test func outputsThatWouldBeLostAreRefused() throws {
+        var lost = spec
+        for output in ["/proc/none/out", folder, "\(folder)/nowhere/out"] {
+            lost.output = output
+            #expect(throws: (any Error).self) { try shell("true", lost) }
+        }
+        #expect(mkfifo("\(folder)/pipe", 0o600) == 0)
+        lost.output = "\(folder)/pipe"
+        #expect(throws: (any Error).self) { try shell("true", lost) }
+        // Where nothing is shown nothing can be written, either.
+        #expect(try shell("echo x > /beside", spec).status != 0)
     }
 
     @Test func requiredMeansRequired() throws {

@@ -50,7 +50,7 @@ struct TestService {
             device: "cpu", deviceName: "CPU", driver: "d", measuredAt: 5, f32FlopsPerSecond: value,
             copyBytesPerSecond: value,
             readBytesPerSecond: value, triadBytesPerSecond: value, hostToDeviceBytesPerSecond: value,
-            deviceToHostBytesPerSecond: value, emptySubmitSeconds: value)
+            deviceToHostBytesPerSecond: value, emptySubmitSeconds: MeasuredValue(samples: [1e-5])!)
     }
 }
 

@@ -78,7 +78,7 @@ import Testing
             #expect(event["job"]?["namespace"]?.string == "hearth://log.example")
         }
         #expect(events[0]["run"] == events[1]["run"] && events[0]["run"] != events[2]["run"])
-        #expect(events[1]["inputs"]?.array?.map { $0["name"]?.string } == ["letters", "/m<1>.gguf"])
+        #expect(events[1]["inputs"]?.array?.map { $0["name"]?.string } == ["letters", "/in", "/m<1>.gguf"])
         #expect(events[1]["outputs"]?.array?.map { $0["name"]?.string } == ["/out"])
         #expect(events[1]["eventTime"]?.string == "1970-01-01T00:16:43.000Z")
     }

@@ -92,6 +92,11 @@ enum Fleet {
         // An own node that is away is waited for; one that labels forbid is not.
         let away = Fleet.node("own", isConnected: false)
         #expect(plan(Fleet.job(), [away] + clouds).chosen == nil)
+        #expect(plan(Fleet.job(deadline: 20), [away] + clouds).chosen == nil)
+        #expect(plan(Fleet.job(deadline: 20), clouds).chosen == nil)
+        // One that lacks the memory is not waited for.
+        let small = Fleet.node("own", memory: 1 << 20)
+        #expect(plan(Fleet.job(deadline: 20, memory: 1e9), [small] + clouds).chosen == "cloud")
         #expect(plan(Fleet.job(), [away] + clouds).reason.contains("waits for a node of one's own"))
         #expect(plan(Fleet.job(), [own] + clouds, forbidding: ["own"]).chosen != nil)
         #expect(plan(Fleet.job(), [Fleet.node("unsaid", nil, isConnected: false)] + clouds).chosen == nil)
@@ -104,6 +109,16 @@ enum Fleet {
         #expect(plan(Fleet.job(), [Fleet.node("own", isConnected: false)]).reason == "no node is connected")
         let forbidden = plan(Fleet.job(), [Fleet.node("own")], forbidding: ["own"])
         #expect(forbidden.reason == "no node may take it: own may not be there")
+    }
+
+    @Test func whateverIsClaimedStaysFinite() {
+        let endless = Fleet.job("e", gigaflops: 1e15)
+        var broken = Fleet.node("own")
+        broken.record.ceilings = [Fleet.ceilings(0)]
+        for node in [Fleet.node("own"), broken] {
+            let plan = Fleet.planner().plan([endless, Fleet.job("x")], on: [node])
+            #expect(plan.allSatisfy { $0.candidate!.finishSeconds! <= 2.1e9 })
+        }
     }
 
     @Test func jobsTakeTimeFromThoseBehindThem() {

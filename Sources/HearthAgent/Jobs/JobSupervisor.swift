@@ -7,13 +7,15 @@ import ServiceLifecycle
 ///
 /// Every step is remembered before the next is taken, so that after a crash at any point the next agent goes on: a job
 /// whose process lives is adopted, one that ended is reported with its result, one that never started is started.
-struct JobSupervisor: Service {
+package struct JobSupervisor: Service {
     let store: AgentStore
     let folder: URL
     /// Settings of what this node lets jobs read; nil means the standard file.
     let admission: String?
     /// nil: jobs see what the agent sees.
     let sandbox: Sandbox?
+    /// Folders with keys and state, the agent's own and a coordinator's beside it: no job is shown anything of them.
+    let kept: [String]
     let logger: Logger
 
     /// One job at a time: the figures of two would not mean anything.
@@ -21,7 +23,7 @@ struct JobSupervisor: Service {
     private static let logPieceByteCount = 64 << 10
     private static let graceSeconds = 10.0
 
-    func run() async throws {
+    package func run() async throws {
         await cancelWhenGracefulShutdown {
             var idleSince: Int?
             while !Task.isCancelled {
@@ -62,6 +64,13 @@ struct JobSupervisor: Service {
     }
 
     private func start(_ assignment: Assignment, _ child: ChildProcess) async throws {
+        if let path = Self.trespass(assignment.spec, kept) {
+            try await store.markRunning(assignment)
+            let outcome = JobOutcome(
+                exitCode: 77, message: "refused: \(path) is of the agent's or the coordinator's own state",
+                actualSeconds: 0)
+            return try await store.finish(assignment, outcome)
+        }
         logger.info("starting job", metadata: ["job": "\(assignment.job)", "kind": "\(assignment.spec.kind)"])
         do {
             try FileManager.default.createDirectory(at: child.folder, withIntermediateDirectories: true)
@@ -71,7 +80,7 @@ struct JobSupervisor: Service {
             let arguments = ["run", "--result", child.resultFile.path] + admission + [spec.path]
             guard let sandbox else { return try child.start(arguments) }
             try child.start(arguments) { command in
-                sandbox.command(
+                try sandbox.command(
                     command, program: command[0], spec: assignment.spec, folder: child.folder.path)
             }
         } catch {
@@ -79,6 +88,17 @@ struct JobSupervisor: Service {
             try await store.markRunning(assignment)
             try await store.finish(
                 assignment, JobOutcome(exitCode: 69, message: "cannot be started: \(error)", actualSeconds: 0))
+        }
+    }
+
+    /// A path of `spec` that is in one of `folders`, or has one of them in it.
+    package static func trespass(_ spec: JobSpec, _ folders: [String]) -> String? {
+        func resolved(_ path: String) -> String { URL(fileURLWithPath: path).resolvingSymlinksInPath().path + "/" }
+        let kept = folders.map(resolved)
+        let named = [spec.model, spec.input, spec.output, spec.apiKeys, spec.tlsCertificate, spec.tlsKey]
+        return named.compactMap(\.self).first { path in
+            let path = resolved(path)
+            return kept.contains { path.hasPrefix($0) || $0.hasPrefix(path) }
         }
     }
 

@@ -64,7 +64,8 @@ package struct Sandbox: Sendable {
     /// The command that runs `command` as the job `spec` in `folder`.
     ///
     /// - Parameter program: the executable, which is shown too.
-    package func command(_ command: [String], program: String, spec: JobSpec, folder: String) -> [String] {
+    /// - Throws: `ChildError` for an output that is no file which can be written: written elsewhere, it would be lost.
+    package func command(_ command: [String], program: String, spec: JobSpec, folder: String) throws -> [String] {
         var arguments = namespaces(hasNetwork: spec.kind == .serve) + system
         for path in [program] + readable(spec) { arguments += ["--ro-bind-try", path, path] }
         // Models that are kept there are not this job's, but for its own.
@@ -74,12 +75,17 @@ package struct Sandbox: Sendable {
         if let model = spec.model { arguments += Self.model(model) }
         arguments += ["--bind", folder, folder]
         if let output = spec.output {
-            // A file that is not there cannot be shown.
-            let descriptor = open(output, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
-            if descriptor >= 0 { close(descriptor) }
-            arguments += ["--bind-try", output, output]
+            // A file that is not there cannot be shown; nor is anything else opened: it could wait, or do something.
+            let descriptor = open(output, O_WRONLY | O_CREAT | O_NONBLOCK | O_CLOEXEC, 0o600)
+            var status = stat()
+            defer { if descriptor >= 0 { close(descriptor) } }
+            guard descriptor >= 0, fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+                let reason = descriptor < 0 ? String(cString: strerror(errno)) : "is no file"
+                throw ChildError("output: \(output): \(reason)")
+            }
+            arguments += ["--bind", output, output]
         }
-        return arguments + ["--chdir", "/", "--"] + command
+        return arguments + ["--remount-ro", "/", "--chdir", "/", "--"] + command
     }
 
     private func namespaces(hasNetwork: Bool) -> [String] {

@@ -14,7 +14,9 @@ public final class ClientTLS: Sendable {
     }
 
     /// Shows the node's certificate and believes its authority.
-    init(_ credentials: NodeCredentials) throws(ConfigError) { current = Mutex(try Self.configuration(credentials)) }
+    package init(_ credentials: NodeCredentials) throws(ConfigError) {
+        current = Mutex(try Self.configuration(credentials))
+    }
 
     private init(_ configuration: TLSConfiguration) { current = Mutex(configuration) }
 

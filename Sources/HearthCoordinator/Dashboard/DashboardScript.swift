@@ -5,7 +5,8 @@ enum DashboardScript {
         const live = document.getElementById("live"), job = document.body.dataset.log;
         const log = document.getElementById("log");
         const events = new EventSource("/v1/events" + (job ? "?job=" + encodeURIComponent(job) : ""));
-        events.onopen = () => { live.textContent = "Live."; };
+        // Each stream begins with the log's beginning.
+        events.onopen = () => { live.textContent = "Live."; if (log) log.textContent = ""; };
         events.onerror = () => { live.textContent = "The coordinator does not answer; trying again."; };
         // The page is asked for again; what changed is put in place, the log stays.
         events.addEventListener("change", async () => {

@@ -26,7 +26,7 @@ enum DataPage {
             [
                 copy.relation == .shard ? "file of it" : "made from it", PageShell.escape(copy.name ?? "-"),
                 PageShell.link("/nodes/\(copy.node)", copy.node), PageShell.escape(copy.site ?? "-"),
-                PageShell.escape(copy.path), "<code>\(copy.sha256.prefix(16))</code>",
+                PageShell.escape(copy.path), "<code>\(PageShell.escape(String(copy.sha256.prefix(16))))</code>",
                 PageShell.link("/jobs/\(copy.job)", copy.job), PageShell.time(copy.at),
             ]
         }

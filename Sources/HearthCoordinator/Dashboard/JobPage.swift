@@ -9,7 +9,7 @@ struct JobPage {
     init(_ job: JobRecord, placement: PlacementDecision?, leaves: [Int], currency: String) {
         let outcome = job.outcome
         func file(_ file: FileUse?) -> String? {
-            file.map { "\(PageShell.escape($0.path)) <small>SHA-256 \($0.sha256)</small>" }
+            file.map { "\(PageShell.escape($0.path)) <small>SHA-256 \(PageShell.escape($0.sha256))</small>" }
         }
         var facts: [(String, String?)] = [
             ("State", "<span class=\"\(job.state.rawValue)\" data-state>\(job.state.rawValue)</span>"),

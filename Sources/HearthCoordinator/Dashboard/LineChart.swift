@@ -19,8 +19,8 @@ struct LineChart {
 
     var svg: String {
         var out = """
-            <svg viewBox="0 0 \(Self.width) \(Self.height)" role="img" aria-label="\(Self.escape(title)) in \(unit)">
-            <text x="8" y="18" class="title">\(Self.escape(title)), \(unit)</text>
+            <svg viewBox="0 0 \(Self.width) \(Self.height)" role="img" aria-label="\(PageShell.escape(title)) in \(unit)">
+            <text x="8" y="18" class="title">\(PageShell.escape(title)), \(unit)</text>
             """
         let points = series.flatMap(\.points)
         guard let first = points.map(\.time).min(), let last = points.map(\.time).max(),
@@ -48,12 +48,13 @@ struct LineChart {
             for point in one.points {
                 out += """
                     <circle cx="\(Self.number(x(point.time)))" cy="\(Self.number(y(point.value)))" r="3" fill="\(colour)">\
-                    <title>\(Self.escape(one.name)): \(Self.number(point.value)) \(unit)</title></circle>
+                    <title>\(PageShell.escape(one.name)): \(Self.number(point.value)) \(unit)</title></circle>
                     """
             }
             let legend = Self.left + Double(index % 3) * 155
             let row = Self.height - 18 + Double(index / 3) * 12
-            out += "<text x=\"\(legend)\" y=\"\(row)\" style=\"fill:\(colour)\">&#9679; \(Self.escape(one.name))</text>"
+            out +=
+                "<text x=\"\(legend)\" y=\"\(row)\" style=\"fill:\(colour)\">&#9679; \(PageShell.escape(one.name))</text>"
         }
         return out + "</svg>"
     }
@@ -66,9 +67,4 @@ struct LineChart {
     }
 
     private static func number(_ value: Double) -> String { String(format: "%.4g", value) }
-
-    private static func escape(_ text: String) -> String {
-        text.replacingOccurrences(of: "&", with: "&amp;").replacingOccurrences(of: "<", with: "&lt;")
-            .replacingOccurrences(of: ">", with: "&gt;").replacingOccurrences(of: "\"", with: "&quot;")
-    }
 }

@@ -5,7 +5,7 @@ import Hummingbird
 import Logging
 import NIOSSL
 
-/// Who asks, and whether that may: a node's certificate, a bearer token, or for browsers the cookie that `/?token=...` sets.
+/// Who asks, and whether that may: a node's certificate, a bearer token, or to look, in a browser, a session's cookie.
 ///
 /// `/metrics` and `/healthz` are open: they are figures without job contents. Every refusal is logged, and every change.
 struct AuthMiddleware: RouterMiddleware {
@@ -62,10 +62,9 @@ struct AuthMiddleware: RouterMiddleware {
     private func principal(of request: Request, _ context: CoordinatorContext) async throws -> Principal? {
         if let trustDomain, let node = try await node(context, trustDomain) { return node }
         let header = request.headers[.authorization].flatMap { $0.hasPrefix("Bearer ") ? $0.dropFirst(7) : nil }
-        let cookies = request.headers[.cookie]?.split(separator: ";").map { $0.drop { $0 == " " } } ?? []
-        let cookie = cookies.first { $0.hasPrefix("hearth=") }?.dropFirst(7)
-        guard let given = header ?? request.uri.queryParameters["token"] ?? cookie else { return nil }
-        return Self.principal(token: given, access)
+        if let given = header ?? request.uri.queryParameters["token"] { return Self.principal(token: given, access) }
+        guard request.method == .get, let session = Self.session(request) else { return nil }
+        return access.sessions.principal(session)
     }
 
     /// Whose certificate the connection has. TLS has held it against the authority when it began; it may have expired since.
@@ -75,6 +74,11 @@ struct AuthMiddleware: RouterMiddleware {
             let identity = certificate.identity, identity.kind == .node, identity.trustDomain == trustDomain
         else { return nil }
         return .node(identity.name)
+    }
+
+    static func session(_ request: Request) -> Substring? {
+        let cookies = request.headers[.cookie]?.split(separator: ";").map { $0.drop { $0 == " " } } ?? []
+        return cookies.first { $0.hasPrefix("hearth=") }?.dropFirst(7)
     }
 
     /// Whose token it is; nil where it is nobody's.

@@ -55,6 +55,7 @@ struct IdentityRoutes {
                 throw HTTPError(.forbidden, message: "only a node with a certificate has one to renew")
             }
             let authority = try known()
+            context.logger.info("renewed", metadata: ["audit": "renew", "node": "\(name)"])
             return try JSONBody.response(
                 CertificateAnswer(certificate: try issue(authority, name, renewal.request), authority: authority.pem))
         }

@@ -14,6 +14,8 @@ struct NodeRoutes {
                 throw HTTPError(.badRequest, message: "node, bootID: 1 to 128 letters, digits, '.', '_' or '-'")
             }
             if case .node(let name) = context.principal, name != registration.node {
+                context.logger.warning(
+                    "refused", metadata: ["audit": "register", "who": "node \(name)", "as": "\(registration.node)"])
                 throw HTTPError(.forbidden, message: "node \(name) cannot register as \(registration.node)")
             }
             if let site = registration.site {

@@ -148,13 +148,14 @@ extension OpenAPI {
                 candidates: {type: array, items: {$ref: '#/components/schemas/Candidate'}}
             Candidate:
               type: object
-              required: [node, isForbidden, waitSeconds, movedByteCount]
+              required: [node, isForbidden, isAway, waitSeconds, movedByteCount]
               properties:
                 node: {type: string}
                 site: {$ref: '#/components/schemas/Site'}
                 device: {type: string}
                 refusal: {type: string}
                 isForbidden: {type: boolean, description: a label refuses}
+                isAway: {type: boolean, description: it could be one later}
                 permission: {type: string}
                 waitSeconds: {type: number}
                 finishSeconds: {type: number}

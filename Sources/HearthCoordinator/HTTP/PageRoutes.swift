@@ -8,16 +8,16 @@ import NIOCore
 struct PageRoutes {
     let store: CoordinatorStore
     let ledger: Ledger
-    /// Whether browsers come by TLS.
-    let isSecure: Bool
-    let isKnown: @Sendable (String) -> Bool
+    let access: AccessSettings
 
     private static let newestLeaves = 50
 
     func add(to router: Router<CoordinatorContext>) {
-        router.get("/") { request, _ in
+        router.get("/") { request, context in
             // It was good, or nobody had come this far: from here on the cookie says it.
-            if let token = request.uri.queryParameters["token"] { return session(String(token)) }
+            if request.uri.queryParameters["token"] != nil, let principal = context.principal {
+                return session(principal)
+            }
             return Self.page(
                 try DashboardPage(
                     nodes: try await store.nodes(), jobs: try await store.jobs(),
@@ -25,16 +25,21 @@ struct PageRoutes {
                 ).html)
         }
         router.get("/login") { _, _ in Self.page(PageShell.login()) }
-        router.post("/login") { request, _ in
+        router.post("/login") { request, context in
             let form = String(buffer: try await request.body.collect(upTo: 4096))
             let token = form.hasPrefix("token=") ? form.dropFirst(6).trimmingCharacters(in: .whitespaces) : ""
-            guard isKnown(token) else {
+            guard let principal = AuthMiddleware.principal(token: token, access) else {
+                context.logger.warning(
+                    "refused",
+                    metadata: ["audit": "login", "from": "\(context.channel.remoteAddress?.description ?? "?")"])
                 return Self.page(PageShell.login(problem: "Nobody has that token."), status: .unauthorized)
             }
-            return session(token)
+            context.logger.info("logged in", metadata: ["audit": "login", "who": "\(principal)"])
+            return session(principal)
         }
-        router.get("/logout") { _, _ in
-            Response(
+        router.get("/logout") { request, _ in
+            if let session = AuthMiddleware.session(request) { access.sessions.end(session) }
+            return Response(
                 status: .seeOther, headers: [.location: "/login", .setCookie: "hearth=; Max-Age=0; \(attributes)"])
         }
         router.get("/nodes/:node") { _, context in
@@ -42,8 +47,8 @@ struct PageRoutes {
             guard let node = try await store.nodes().first(where: { $0.node == name }) else {
                 throw HTTPError(.notFound, message: "no node \(name.prefix(140))")
             }
-            let history = try await store.ceilingHistory().filter { $0.node == name }.map(\.ceilings)
-            let jobs = try await store.jobs().filter { $0.node == name }
+            let history = try await store.ceilingHistory(of: name).map(\.ceilings)
+            let jobs = try await store.jobs(on: name)
             return Self.page(
                 NodePage(node, history: history, times: try await store.kernelTimes(of: name), jobs: jobs).html)
         }
@@ -66,12 +71,11 @@ struct PageRoutes {
         router.get("/dashboard.js") { _, _ in SiteRoutes.text(DashboardScript.text, type: "text/javascript") }
     }
 
-    private var attributes: String { "HttpOnly; SameSite=Strict; Path=/" + (isSecure ? "; Secure" : "") }
+    private var attributes: String { "HttpOnly; SameSite=Strict; Path=/" + (access.authority == nil ? "" : "; Secure") }
 
-    /// A token is letters and digits: nothing else gets into a header.
-    private func session(_ token: String) -> Response {
-        let plain = token.filter { $0.isASCII && ($0.isLetter || $0.isNumber) }
-        return Response(status: .seeOther, headers: [.location: "/", .setCookie: "hearth=\(plain); \(attributes)"])
+    private func session(_ principal: Principal) -> Response {
+        let id = access.sessions.begin(principal)
+        return Response(status: .seeOther, headers: [.location: "/", .setCookie: "hearth=\(id); \(attributes)"])
     }
 
     private static func page(_ html: String, status: HTTPResponse.Status = .ok) -> Response {

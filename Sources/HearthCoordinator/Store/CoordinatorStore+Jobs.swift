@@ -19,7 +19,10 @@ extension CoordinatorStore {
                 return job
             }
             let number = try Int.fetchOne(db, sql: "SELECT IFNULL(MAX(number), 0) + 1 FROM jobs")!
-            let job = JobRecord(id: "job-\(number)", spec: spec, state: .queued, attempt: 1, submittedAt: Self.now())
+            // After a restore numbers come again that nodes may know already: they get a mark.
+            let mark = try String.fetchOne(db, sql: "SELECT mark FROM restores ORDER BY rowid DESC LIMIT 1")
+            let id = "job-\(number)" + (mark.map { "-\($0)" } ?? "")
+            let job = JobRecord(id: id, spec: spec, state: .queued, attempt: 1, submittedAt: Self.now())
             try db.execute(
                 sql: """
                     INSERT INTO jobs(id, number, spec, state, attempt, submitted_at, submission_key)
@@ -30,11 +33,22 @@ extension CoordinatorStore {
         }
     }
 
+    /// Jobs from now on have other ids than those that were submitted between the backup and now.
+    func markRestored() async throws {
+        let mark = String(UInt32.random(in: 0...UInt32.max), radix: 36)
+        try await database.write {
+            try $0.execute(sql: "INSERT INTO restores VALUES (?, ?)", arguments: [mark, Self.now()])
+        }
+    }
+
     /// Jobs, newest first.
-    package func jobs(limit: Int = 200) async throws -> [JobRecord] {
+    ///
+    /// - Parameter node: whose; nil: all.
+    package func jobs(on node: String? = nil, limit: Int = 200) async throws -> [JobRecord] {
         try await database.read { [placement] db in
             let records = try Row.fetchAll(
-                db, sql: "SELECT * FROM jobs ORDER BY number DESC LIMIT ?", arguments: [limit]
+                db, sql: "SELECT * FROM jobs WHERE ? IS NULL OR node = ? ORDER BY number DESC LIMIT ?",
+                arguments: [node, node, limit]
             ).map(Self.job)
             let plan = records.contains { $0.state == .queued } ? try Self.plan(placement, db) : []
             return records.map { Self.explainWaiting($0, plan) }
@@ -83,7 +97,7 @@ extension CoordinatorStore {
         }
     }
 
-    var placement: Placement { Placement(labels: labels, prices: prices) }
+    var placement: Placement { Placement(labels: labels, prices: prices, plans: plans) }
 
     /// The oldest queued jobs that are to go to the node.
     private static func assign(_ row: Row, capacity: Int, _ placement: Placement, _ db: Database) throws {
@@ -104,7 +118,8 @@ extension CoordinatorStore {
         let wait = decision.candidate?.waitSeconds ?? 0
         job.waitingFor =
             decision.chosen.map { node in
-                wait > 0 ? "\(node), busy for about \(Int(wait.rounded(.up))) s" : "\(node) to ask for it"
+                wait > 0
+                    ? "\(node), busy for about \(String(format: "%.0f", wait.rounded(.up))) s" : "\(node) to ask for it"
             } ?? decision.reason
         return job
     }
@@ -125,14 +140,16 @@ extension CoordinatorStore {
 
     /// The log of the current attempt from byte `offset` on, at most about 1 MiB.
     package func log(_ id: String, from offset: Int) async throws -> LogChunk {
-        let job = try await job(id)
-        return try await database.read { db in
+        try await database.read { db in
+            guard let job = try Row.fetchOne(db, sql: "SELECT attempt, state FROM jobs WHERE id = ?", arguments: [id])
+            else { throw StoreError(kind: .notFound, message: "no job \(id)") }
+            let isFinal = JobState(rawValue: job["state"])?.isFinal ?? true
             let rows = try Row.fetchAll(
                 db,
                 sql: """
                     SELECT offset, text FROM logs WHERE job = ? AND attempt = ? AND offset + LENGTH(text) > ?
                     ORDER BY offset LIMIT 256
-                    """, arguments: [id, job.attempt, offset])
+                    """, arguments: [id, job["attempt"] as Int, offset])
             var bytes: [UInt8] = []
             for row in rows {
                 let (start, data): (Int, Data) = (row["offset"], row["text"])
@@ -140,7 +157,7 @@ extension CoordinatorStore {
             }
             return LogChunk(
                 text: String(decoding: bytes, as: UTF8.self), nextOffset: offset + bytes.count,
-                isComplete: rows.isEmpty && job.state.isFinal)
+                isComplete: rows.isEmpty && isFinal)
         }
     }
 

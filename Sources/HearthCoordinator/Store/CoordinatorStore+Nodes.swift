@@ -8,6 +8,7 @@ import HearthStore
 extension CoordinatorStore {
     /// A node joins or comes back. With a new boot id its spool is new: what it ran under the old one is gone.
     package func register(_ registration: NodeRegistration) async throws -> ReportAck {
+        defer { plans.forget() }
         let now = Self.now()
         let devices = try JSONColumn.encode(registration.devices)
         return try await database.write { db in
@@ -48,6 +49,7 @@ extension CoordinatorStore {
 
     /// Has `node` take no new jobs, for `reason`; nil: has it take them again. What runs runs on.
     package func drain(_ node: String, _ reason: String?) async throws {
+        defer { plans.forget() }
         try await database.write { db in
             try db.execute(sql: "UPDATE nodes SET drained = ? WHERE node = ?", arguments: [reason, node])
             if db.changesCount == 0 { throw StoreError(kind: .notFound, message: "no node \(node.prefix(140))") }
@@ -94,11 +96,15 @@ extension CoordinatorStore {
         }
     }
 
-    /// The bandwidth ceilings of a node over time, oldest first: what the dashboard charts.
-    package func ceilingHistory(limit: Int = 500) async throws -> [(node: String, ceilings: Ceilings)] {
+    /// The ceilings of a node, or of all, over time, oldest first: what the dashboard charts.
+    package func ceilingHistory(of node: String? = nil, limit: Int = 500) async throws -> [(
+        node: String, ceilings: Ceilings
+    )] {
         try await database.read { db in
             try Row.fetchAll(
-                db, sql: "SELECT node, body FROM ceilings ORDER BY measured_at DESC LIMIT ?", arguments: [limit]
+                db,
+                sql: "SELECT node, body FROM ceilings WHERE ? IS NULL OR node = ? ORDER BY measured_at DESC LIMIT ?",
+                arguments: [node, node, limit]
             )
             .reversed().map { ($0["node"], try JSONColumn.decode(Ceilings.self, $0["body"])) }
         }

@@ -31,15 +31,18 @@ extension CoordinatorStore {
         }
     }
 
-    /// Another whenever a page could look otherwise: steps of jobs, and what nodes reported of themselves.
-    func changeMark() async throws -> [Int64] {
+    /// Another whenever a page could look otherwise: steps of jobs, and what is known of nodes.
+    func changeMark() async throws -> [String] {
         try await database.read { db in
-            try [
-                "SELECT IFNULL(MAX(number), -1) FROM ledger", "SELECT COUNT(*) FROM jobs WHERE state = 'running'",
-                "SELECT COUNT(*) FROM ceilings",
-                "SELECT IFNULL(SUM(LENGTH(health) + LENGTH(IFNULL(drained, ''))), 0) FROM nodes",
+            let nodes = """
+                SELECT GROUP_CONCAT(node || health || IFNULL(evidence, '') || IFNULL(drained, '') || (last_seen_at > ?)) FROM nodes
+                """
+            return [
+                try String.fetchOne(db, sql: "SELECT MAX(number) FROM ledger") ?? "",
+                try String.fetchOne(db, sql: "SELECT MAX(rowid) FROM ceilings") ?? "",
+                try String.fetchOne(db, sql: "SELECT COUNT(*) FROM jobs WHERE state = 'running'") ?? "",
+                try String.fetchOne(db, sql: nodes, arguments: [Self.now() - Self.silenceSeconds]) ?? "",
             ]
-            .map { try Int64.fetchOne(db, sql: $0) ?? 0 }
         }
     }
 }

@@ -18,7 +18,14 @@ extension CoordinatorStore {
     private static let (keptTimes, keptCandidates) = (256, 50)
 
     /// Where every queued job is to go, as things are now.
+    ///
+    /// As it was made less than a second ago, where no job has taken a step since.
     static func plan(_ placement: Placement, _ db: Database) throws -> [PlacementDecision] {
+        let mark = try Int64.fetchOne(db, sql: "SELECT MAX(number) FROM ledger") ?? -1
+        return try placement.plans.plan(mark) { try freshPlan(placement, db) }
+    }
+
+    private static func freshPlan(_ placement: Placement, _ db: Database) throws -> [PlacementDecision] {
         let rows = try Row.fetchAll(db, sql: "SELECT * FROM jobs WHERE state = 'queued' ORDER BY number")
         if rows.isEmpty { return [] }
         let now = now()
@@ -62,11 +69,13 @@ extension CoordinatorStore {
     /// Gives `decision`'s job to its node.
     static func assign(_ decision: PlacementDecision, to row: Row, _ db: Database) throws {
         try db.execute(
-            sql: "UPDATE jobs SET state = 'assigned', node = ?, boot_id = ?, placement = ? WHERE id = ?",
+            sql:
+                "UPDATE jobs SET state = 'assigned', node = ?, boot_id = ?, placement = ? WHERE id = ? AND state = 'queued'",
             arguments: [
                 row["node"] as String, row["boot_id"] as String,
                 try JSONColumn.encode(decision.shortened(to: keptCandidates)), decision.job,
             ])
+        guard db.changesCount == 1 else { return }
         try record(.assigned, ofJob: decision.job, because: decision, db)
     }
 
@@ -97,7 +106,7 @@ extension CoordinatorStore {
         let kernels = outcome.kernels ?? []
         let rest = outcome.actualSeconds - kernels.reduce(0) { $0 + $1.seconds }
         let start = KernelTime(JobEstimate.start(of: try job(row).spec.kind), seconds: max(0, rest))
-        for time in kernels.isEmpty ? [] : kernels + [start] where time.work.problem == nil && time.seconds.isFinite {
+        for time in kernels.isEmpty ? [] : kernels + [start] {
             let key: StatementArguments = [node, device, time.work.kernel]
             try db.execute(
                 sql: "INSERT INTO kernel_times(node, device, kernel, body) VALUES (?, ?, ?, ?)",

@@ -9,7 +9,14 @@ extension CoordinatorStore {
     /// The answer is sent after the commit, so what it acknowledges survives a crash; what was sent before and is sent
     /// again changes nothing.
     package func store(_ batch: ReportBatch, from node: String) async throws -> ReportAck {
-        try await database.write { [prices] db in
+        let isOfTheNode = batch.reports.contains {
+            switch $0.body {
+            case .ceilings, .health: true
+            default: false
+            }
+        }
+        defer { if isOfTheNode { plans.forget() } }
+        return try await database.write { [prices] db in
             guard try String.fetchOne(db, sql: "SELECT node FROM nodes WHERE node = ?", arguments: [node]) != nil else {
                 throw StoreError(kind: .notFound, message: "node \(node) is not registered")
             }
@@ -40,6 +47,12 @@ extension CoordinatorStore {
     private static func apply(_ report: Report, from node: String, _ prices: PriceList, _ db: Database) throws {
         switch report.body {
         case .ceilings(let ceilings):
+            if let problem = ceilings.problem {
+                try db.execute(
+                    sql: "UPDATE nodes SET health = 'suspect', evidence = ? WHERE node = ?",
+                    arguments: ["reported ceilings of \(ceilings.device.prefix(80)) that cannot be: \(problem)", node])
+                return
+            }
             try db.execute(
                 sql: "INSERT OR IGNORE INTO ceilings VALUES (?, ?, ?, ?)",
                 arguments: [node, ceilings.device, ceilings.measuredAt, try JSONColumn.encode(ceilings)])
@@ -61,6 +74,7 @@ extension CoordinatorStore {
             // It becomes a leaf, which stays.
             outcome.message = outcome.message.map { String($0.prefix(4096)) }
             if outcome.figures.count > 1000 { outcome.figures = [:] }
+            outcome.keepPlausible()
             let kernels = outcome.kernels
             outcome.kernels = nil
             let cost = try cost(ofJob: job, on: node, outcome, prices, db)

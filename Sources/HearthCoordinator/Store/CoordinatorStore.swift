@@ -11,6 +11,7 @@ public final class CoordinatorStore: Sendable {
     /// What is known of data; nil: where it may be is left to the nodes.
     let labels: LabelCache?
     let prices: PriceList
+    let plans = PlanCache()
 
     /// A node not heard from for this long counts as disconnected.
     static let silenceSeconds = 45.0
@@ -61,6 +62,9 @@ public final class CoordinatorStore: Sendable {
         migrator.registerMigration("v5") { try $0.execute(sql: invitationSchema) }
         migrator.registerMigration("v6") { try $0.execute(sql: dataSchema) }
         migrator.registerMigration("v7") { try $0.execute(sql: "ALTER TABLE nodes ADD COLUMN drained TEXT") }
+        migrator.registerMigration("v8") {
+            try $0.execute(sql: "CREATE TABLE restores(mark TEXT NOT NULL, at REAL NOT NULL)")
+        }
         return migrator
     }
 

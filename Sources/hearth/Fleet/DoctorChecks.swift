@@ -137,6 +137,7 @@ enum DoctorChecks {
     static func coordinator(_ settings: AgentConfig) async -> [Finding] {
         var findings: [Finding] = []
         let client: CoordinatorClient
+        var node = settings.name ?? ProcessInfo.processInfo.hostName
         do {
             if CoordinatorClient.isSecure(settings.coordinator) {
                 let credentials = try NodeCredentials.read(settings.state)
@@ -147,15 +148,20 @@ enum DoctorChecks {
                         ? .good("certificate", found)
                         : .bad("certificate", "\(credentials.identity) has expired", "run hearth join with a new token")
                 )
-                client = try CoordinatorClient(
-                    url: settings.coordinator, tls: try ClientTLS(authorityPEM: credentials.authorityPEM))
+                node = credentials.identity.name
+                client = try CoordinatorClient(url: settings.coordinator, tls: try ClientTLS(credentials))
             } else {
                 client = try CoordinatorClient(url: settings.coordinator, token: try TokenFile.read(settings.tokenFile))
             }
             let before = Date()
             let there = try await client.clock()
             let skew = there.timeIntervalSince(before)
-            findings.append(.good("coordinator", "\(settings.coordinator) answers"))
+            // As this node, which it may not know yet: that is an answer, too.
+            let look = PollRequest(waitSeconds: 0, capacity: 0, spooledReports: 0)
+            do { _ = try await client.post("/v1/nodes/\(node)/poll", look, as: PollResponse.self) } catch let error
+                as CoordinatorClient.Failure where error.status == 404
+            {}
+            findings.append(.good("coordinator", "\(settings.coordinator) answers, and takes this node's word"))
             if abs(skew) > 60 {
                 findings.append(
                     .bad("clock", "the coordinator's differs by \(Int(skew)) s", "set both by the same servers (NTP)"))

@@ -47,7 +47,8 @@ enum JobEstimator {
             tokens.prompt += max(1, line.count / 4)
             let request = try? JSONValue(Data(line))
             let body = request?["body"] ?? request
-            tokens.answer += body?["max_tokens"]?.integer ?? body?["max_completion_tokens"]?.integer ?? 16
+            let wanted = body?["max_tokens"]?.integer ?? body?["max_completion_tokens"]?.integer ?? 16
+            tokens.answer += min(max(wanted, 0), 1 << 20)
         }
         return tokens.prompt > 0 ? tokens : nil
     }

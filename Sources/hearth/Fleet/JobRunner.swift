@@ -105,11 +105,14 @@ struct JobRunner {
         outcome.model = FileUse(path: model.engine.language.path, sha256: model.digest)
         let work = ModelWork(model.engine.language)
         outcome.kernels = [
-            KernelTime(work.load, seconds: loadSeconds),
+            KernelTime(work.load, seconds: loadSeconds)
+        ]
+        // What was answered before took nothing.
+        guard summary.promptTokens > 0 else { return outcome }
+        outcome.kernels?.append(
             KernelTime(
                 work.batch(promptTokens: summary.promptTokens, answerTokens: summary.completionTokens),
-                seconds: seconds),
-        ]
+                seconds: seconds))
         return outcome
     }
 

@@ -33,9 +33,11 @@ struct RunCommand: AsyncParsableCommand {
             var outcome = JobOutcome(
                 exitCode: status.rawValue, message: message, actualSeconds: (ContinuousClock.now - started).seconds)
             (outcome.data, outcome.decision) = (data, decision)
+            (outcome.input, outcome.output) = (input, RunCommand.output(of: job))
             return outcome
         }
         let (data, decision) = (admitted.data, admitted.decision)
+        let input = admitted.inputDigest.flatMap { digest in job.input.map { FileUse(path: $0, sha256: digest) } }
         Watchdog.start(seconds: job.timeoutSeconds, expiresAt: admitted.expiresAt) { status, message in
             try? record(outcome(status, message))
         }
@@ -49,18 +51,20 @@ struct RunCommand: AsyncParsableCommand {
             if !joules.isEmpty { ended.energyJoules = joules.reduce(0, +) }
             ended.flops =
                 ended.flops ?? ended.kernels?.reduce(0) { $0 + $1.work.cost.flops * Double($1.work.launches) }
-            if let input = job.input, let digest = admitted.inputDigest {
-                ended.input = FileUse(path: input, sha256: digest)
-            }
-            if let output = job.output {
-                let (digest, _) = try FileDigest.sha256(try FileDigest.open(output), output)
-                ended.output = FileUse(path: output, sha256: digest)
-            }
+            (ended.input, ended.output) = (input, Self.output(of: job))
             try record(ended)
         } catch {
             try record(outcome(ExitStatus.of(error), "\(error)"))
             throw error
         }
+    }
+
+    /// What is in the job's output now, however it ended; nil where it has none.
+    private static func output(of job: JobSpec) -> FileUse? {
+        guard let path = job.output, let handle = try? FileDigest.open(path),
+            let (digest, count) = try? FileDigest.sha256(handle, path), count > 0
+        else { return nil }
+        return FileUse(path: path, sha256: digest)
     }
 
     private func record(_ outcome: JobOutcome) throws {
