@@ -6,7 +6,7 @@ export HEARTH_COORDINATOR ?= http://127.0.0.1:7070
 export HEARTH_TOKEN_FILE ?= $(STATE)/coordinator/token
 export HEARTH_STATE := $(STATE)
 
-.PHONY: help setup build model run demo-fleet up down test deb bench bench-peers bench-vulkan-peers bench-llm-peers bench-placement bench-overhead shaders format lint clean
+.PHONY: help setup build model run demo-fleet up down test deb soak bench bench-peers bench-vulkan-peers bench-llm-peers bench-placement bench-overhead shaders format lint clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | sort | expand -t 12
@@ -37,6 +37,9 @@ test: setup ## Everything that must hold
 
 deb: build ## A Debian package of this build, in .build/deb
 	@scripts/deb
+
+soak: build model ## A thousand random SIGKILLs of agent, coordinator and jobs (about half an hour)
+	@scripts/soak
 
 bench: build ## Kernel timings beside this machine's measured ceilings
 	@$(HEARTH) bench

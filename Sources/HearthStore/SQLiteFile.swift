@@ -17,6 +17,10 @@ public enum SQLiteFile {
             let queue = try DatabaseQueue(path: path, configuration: configuration)
             let verdict = try queue.read { try String.fetchOne($0, sql: "PRAGMA quick_check(1)") } ?? "no answer"
             guard verdict == "ok" else { throw ConfigError(damaged(path, verdict)) }
+            if try queue.read(migrator.hasBeenSuperseded) {
+                throw ConfigError(
+                    "\(path): was written by a newer version of Hearth; install that one, or restore a backup")
+            }
             try migrator.migrate(queue)
             return queue
         } catch let error as DatabaseError where [.SQLITE_NOTADB, .SQLITE_CORRUPT].contains(error.resultCode) {

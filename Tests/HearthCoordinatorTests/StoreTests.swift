@@ -1,4 +1,5 @@
 import Foundation
+import GRDB
 import HearthCoordinator
 import HearthFleet
 import HearthPolicy
@@ -196,6 +197,15 @@ import Testing
         try FileManager.default.copyItem(
             atPath: "\(restored)/coordinator.sqlite", toPath: "\(target)3/coordinator.sqlite")
         await #expect(throws: ConfigError.self) { try await Backup.restore(target + "3", to: service.folder + "-no") }
+    }
+
+    @Test func aNewerVersionsDatabaseIsLeftAlone() async throws {
+        let folder = try TestPaths.temporaryFolder()
+        _ = try CoordinatorStore(folder: folder)
+        let database = try DatabaseQueue(path: "\(folder)/coordinator.sqlite")
+        try await database.write { try $0.execute(sql: "INSERT INTO grdb_migrations VALUES ('v999')") }
+        let error = #expect(throws: ConfigError.self) { try CoordinatorStore(folder: folder) }
+        #expect(error?.description.contains("newer version") == true)
     }
 
     @Test func damagedDatabaseIsNamedAndLeftAlone() throws {

@@ -33,6 +33,32 @@ import Testing
         #expect(spec.device == "vulkan:3" && spec.sampling.topP == 0.5 && spec.sampling.seed == 9)
     }
 
+    /// Each shape of the published schema has the fields that the parser takes, and none of another.
+    @Test func theSchemaIsWhatIsRead() throws {
+        let values = [
+            "model": "m.gguf", "prompt": "p", "input": "i", "output": "o", "kind": "",
+        ]
+        for shape in JobSpecSchema.shapes {
+            let spec = shape.required.map { "\($0): \($0 == "kind" ? shape.kind.rawValue : values[$0]!)\n" }.joined()
+            _ = try parse(spec)
+            let error = #expect(throws: ConfigError.self) { try parse(spec + "zzz: 1\n") }
+            let known = try #require(error?.description.components(separatedBy: "there are ").last)
+            var read = Set(known.components(separatedBy: ", "))
+            // The parser knows both shapes of generate until it sees an input.
+            if shape.required.contains("prompt") { read.subtract(["input", "output"]) }
+            if shape.required.contains("input") { read.remove("prompt") }
+            #expect(read == Set(shape.properties.map(\.name)), "\(shape.title)")
+            // A field that is required is: without it there is no such spec.
+            for field in shape.required {
+                let rest = shape.required.filter { $0 != field }
+                    .map { "\($0): \($0 == "kind" ? shape.kind.rawValue : values[$0]!)\n" }.joined()
+                #expect(throws: ConfigError.self) { try parse(rest) }
+            }
+        }
+        let json = try JSONSerialization.jsonObject(with: Data(JobSpecSchema.json.utf8)) as? [String: Any]
+        #expect((json?["oneOf"] as? [Any])?.count == JobSpecSchema.shapes.count)
+    }
+
     @Test func readsDeadlinesAndCases() throws {
         let spec = try parse("kind: bench\ndeadlineSeconds: 90\ncases: [gemm 64x64x64 x2]\n")
         #expect(spec.deadlineSeconds == 90 && spec.cases == ["gemm 64x64x64 x2"] && spec.workloads.isEmpty)

@@ -79,6 +79,10 @@ package enum OpenAPI {
               summary: Prometheus text
               security: []
               responses: {'200': {description: metrics, content: {text/plain: {schema: {type: string}}}}}
+          /job-spec.schema.json:
+            get:
+              summary: Job specs as they are written in YAML, as JSON Schema
+              responses: {'200': {description: JSON Schema 2020-12, content: {application/schema+json: {schema: {type: object}}}}}
           /openapi.yaml:
             get:
               summary: This document

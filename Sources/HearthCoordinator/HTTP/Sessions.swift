@@ -19,7 +19,9 @@ package final class Sessions: Sendable {
         let now = ContinuousClock.now
         known.withLock { all in
             if all.count >= Self.most { all = all.filter { $0.value.end > now } }
-            if all.count >= Self.most, let oldest = all.min(by: { $0.value.end < $1.value.end }) { all[oldest.key] = nil }
+            if all.count >= Self.most, let oldest = all.min(by: { $0.value.end < $1.value.end }) {
+                all[oldest.key] = nil
+            }
             all[id] = (principal, now + Self.lifetime)
         }
         return id

@@ -18,6 +18,9 @@ struct SiteRoutes {
                     reports: try await store.reportCount()),
                 type: "text/plain; version=0.0.4")
         }
+        router.get("/job-spec.schema.json") { _, _ in
+            Self.text(JobSpecSchema.json, type: "application/schema+json")
+        }
         router.get("/openapi.yaml") { _, _ in Self.text(OpenAPI.document, type: "application/yaml") }
     }
 
