@@ -12,7 +12,9 @@ public enum JobSpecSchema {
         package let properties: [(name: String, schema: String)]
     }
 
-    private static func text(_ description: String) -> String { #"{"type": "string", "description": "\#(description)"}"# }
+    private static func text(_ description: String) -> String {
+        #"{"type": "string", "description": "\#(description)"}"#
+    }
 
     private static func number(_ description: String, _ bounds: String) -> String {
         #"{"type": "number", \#(bounds), "description": "\#(description)"}"#
@@ -76,7 +78,8 @@ public enum JobSpecSchema {
         Shape(
             kind: .bench, title: "Kernels", required: ["kind"],
             properties: common(.bench) + [
-                ("workloads", list("as of hearth bench")), ("cases", list("WORKLOAD SHAPE [TYPE] [xCOUNT]; then no workloads")),
+                ("workloads", list("as of hearth bench")),
+                ("cases", list("WORKLOAD SHAPE [TYPE] [xCOUNT]; then no workloads")),
             ]),
         Shape(kind: .probe, title: "Ceilings", required: ["kind"], properties: common(.probe)),
     ]

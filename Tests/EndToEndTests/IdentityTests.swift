@@ -69,12 +69,12 @@ import Testing
     /// Certificates of seconds: they are renewed while the agent lives; one that expired meanwhile costs nothing but a new token.
     @Test func certificatesAreRenewedAndMayExpire() throws {
         let fleet = try Fleet()
-        try fleet.startCoordinator(settings: settings + "certificateSeconds: 4\n")
+        try fleet.startCoordinator(settings: settings + "certificateSeconds: 8\n")
         _ = try fleet.join("n1")
         let certificate = "\(fleet.folder)/agent/node.pem"
         let first = try String(contentsOfFile: certificate, encoding: .utf8)
         try fleet.startAgent()
-        sleep(6)
+        sleep(8)
         #expect(try String(contentsOfFile: certificate, encoding: .utf8) != first)
         let spec = try fleet.write("b.yaml", spec)
         #expect(try fleet.hearth("submit", "--follow", spec).status == 0)
@@ -84,8 +84,8 @@ import Testing
             .out
         for _ in 0..<100 where try !fleet.hearth("jobs").out.contains("running") { usleep(50_000) }
         fleet.kill("coordinator")
-        sleep(6)
-        try fleet.startCoordinator(settings: settings + "certificateSeconds: 4\n")
+        sleep(10)
+        try fleet.startCoordinator(settings: settings + "certificateSeconds: 8\n")
         sleep(1)
         #expect(fleet.log("agent").contains("run hearth join with a new token"))
         #expect(try fleet.hearth("jobs").out.contains("running"))
