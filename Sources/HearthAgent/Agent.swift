@@ -33,7 +33,7 @@ public struct Agent: Sendable {
         try StateFolder.lock(config.state)
         store = try AgentStore(folder: config.state)
         sandbox = try Sandbox.prepare(
-            Sandbox.Mode(rawValue: config.sandbox) ?? .required, cache: cacheFolder, admission: config.admission
+            config.sandbox, cache: cacheFolder, admission: config.admission
         ) { problem in
             logger.warning(
                 "jobs run without a sandbox: they see what the agent sees", metadata: ["because": "\(problem)"])

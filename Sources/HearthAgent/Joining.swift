@@ -8,7 +8,9 @@ public enum Joining {
     /// - Throws: `CoordinatorClient.Failure` where it is refused; `ConfigError` where the coordinator is not the one that invited, or the
     ///   folder cannot be used.
     public static func join(_ token: JoinToken, coordinator url: String, folder: String) async throws -> SPIFFEID {
-        guard url.hasPrefix("https://") else { throw ConfigError("coordinator: '\(url)' is not https://HOST:PORT") }
+        guard CoordinatorClient.isSecure(url) else {
+            throw ConfigError("coordinator: '\(url)' is not https://HOST:PORT")
+        }
         try StateFolder.prepare(folder)
         try StateFolder.lock(folder)
         let authority = try await CoordinatorClient(url: url, tls: .unverified).text("/v1/authority")

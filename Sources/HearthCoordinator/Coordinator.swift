@@ -101,8 +101,7 @@ public struct Coordinator: Sendable {
     ) -> Router<CoordinatorContext> {
         let router = Router(context: CoordinatorContext.self)
         router.add(middleware: ErrorMiddleware())
-        router.add(
-            middleware: AuthMiddleware(access: access))
+        router.add(middleware: AuthMiddleware(access: access))
         IdentityRoutes(
             store: store, authority: access.authority, certificateSeconds: access.certificateSeconds
         ).add(to: router)
@@ -111,9 +110,7 @@ public struct Coordinator: Sendable {
         LedgerRoutes(store: store, ledger: ledger).add(to: router)
         SiteRoutes(store: store).add(to: router)
         EventRoutes(store: store).add(to: router)
-        PageRoutes(
-            store: store, ledger: ledger, access: access
-        ).add(to: router)
+        PageRoutes(store: store, ledger: ledger, access: access).add(to: router)
         return router
     }
 }

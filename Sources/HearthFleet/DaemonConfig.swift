@@ -44,6 +44,15 @@ public struct CoordinatorConfig: Sendable, Hashable {
     }
 }
 
+/// Whether jobs see only what is theirs.
+public enum SandboxMode: String, Sendable, CaseIterable {
+    /// Where bubblewrap works; the agent says at its start where it does not.
+    case auto
+    /// Or the agent does not start.
+    case required
+    case off
+}
+
 /// The agent's settings: `/etc/hearth/agent.yaml`, overridden by options.
 public struct AgentConfig: Sendable, Hashable {
     public var coordinator = "http://127.0.0.1:7070"
@@ -57,8 +66,7 @@ public struct AgentConfig: Sendable, Hashable {
     public var devices: [String] = []
     /// Where this node is and which labels it trusts; nil means /etc/hearth/admission.yaml, where there is one.
     public var admission: String?
-    /// `auto`, `required` or `off`: whether jobs see only what is theirs.
-    public var sandbox = "auto"
+    public var sandbox = SandboxMode.auto
     public var probeDeadlineSeconds = 180.0
     /// How long a probe counts before it is repeated.
     public var probeEverySeconds = 86400.0
@@ -75,10 +83,11 @@ public struct AgentConfig: Sendable, Hashable {
         config.tokenFile = try fields.string("tokenFile", default: config.tokenFile)
         (config.name, config.admission) = (try fields.optional("name"), try fields.optional("admission"))
         config.devices = try fields.strings("devices", default: [])
-        config.sandbox = try fields.string("sandbox", default: config.sandbox)
-        if !["auto", "required", "off"].contains(config.sandbox) {
-            throw fields.error("sandbox", "'\(config.sandbox.prefix(40))' is none of auto, required, off")
+        let sandbox = try fields.string("sandbox", default: config.sandbox.rawValue)
+        guard let mode = SandboxMode(rawValue: sandbox) else {
+            throw fields.error("sandbox", "'\(sandbox.prefix(40))' is none of auto, required, off")
         }
+        config.sandbox = mode
         config.probeDeadlineSeconds = try fields.double("probeDeadlineSeconds", default: config.probeDeadlineSeconds)
         config.probeEverySeconds = try fields.double("probeEverySeconds", default: config.probeEverySeconds)
         config.probeAgainSeconds = try fields.double("probeAgainSeconds", default: config.probeAgainSeconds)

@@ -1,3 +1,4 @@
+import HearthJSON
 import HearthRoofline
 
 /// Where a job stands. `queued -> assigned -> running -> succeeded | failed | cancelled`.
@@ -61,8 +62,7 @@ public struct FileUse: Sendable, Hashable, Codable {
     public init(path: String, sha256: String) { (self.path, self.sha256) = (path, sha256) }
 
     var isPlausible: Bool {
-        (1...4096).contains(path.utf8.count) && sha256.utf8.count == 64
-            && sha256.utf8.allSatisfy { (48...57).contains($0) || (97...102).contains($0) }
+        (1...4096).contains(path.utf8.count) && sha256.utf8.isHexadecimal(64)
     }
 }
 

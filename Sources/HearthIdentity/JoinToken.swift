@@ -1,4 +1,3 @@
-import Crypto
 import Foundation
 import HearthJSON
 
@@ -13,7 +12,7 @@ public struct JoinToken: Sendable, Hashable, CustomStringConvertible {
     public init(secret: String, authority: String) { (self.secret, self.authority) = (secret, authority) }
 
     public static func random(authority: String) -> Self {
-        Self(secret: SymmetricKey(size: .bits256).withUnsafeBytes { $0.hexadecimal }, authority: authority)
+        Self(secret: Secret.random(), authority: authority)
     }
 
     /// nil for what is none.
@@ -21,15 +20,10 @@ public struct JoinToken: Sendable, Hashable, CustomStringConvertible {
         let parts = text.trimmingCharacters(in: .whitespacesAndNewlines).split(
             separator: "-", omittingEmptySubsequences: false)
         guard parts.count == 4, parts[0] == "hearth", parts[1] == "join",
-            parts[2...].allSatisfy({ $0.utf8.count == 64 && $0.utf8.allSatisfy(Self.isHexadecimal) })
+            parts[2...].allSatisfy({ $0.utf8.isHexadecimal(64) })
         else { return nil }
         self.init(secret: String(parts[2]), authority: String(parts[3]))
     }
 
     public var description: String { "hearth-join-\(secret)-\(authority)" }
-
-    /// What the coordinator keeps of it.
-    public static func digest(ofSecret secret: String) -> String { SHA256.hash(data: Data(secret.utf8)).hexadecimal }
-
-    private static func isHexadecimal(_ byte: UInt8) -> Bool { (48...57).contains(byte) || (97...102).contains(byte) }
 }

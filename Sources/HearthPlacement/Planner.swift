@@ -73,15 +73,15 @@ public struct Planner: Sendable {
                 job: job.id, reason: "", candidates: candidates, deadlineSeconds: deadline, currency: prices.currency)
             (decision.chosen, decision.reason) = choose(candidates, deadline: deadline)
             if let index = nodes.firstIndex(where: { $0.record.node == decision.chosen }) {
-                nodes[index].busySeconds += Self.occupied(job.spec, decision.candidate?.predicted)
+                nodes[index].busySeconds += Self.occupied(job.spec, decision.candidate?.predicted?.seconds)
             }
             return decision
         }
     }
 
     /// How long a job keeps its node.
-    public static func occupied(_ spec: JobSpec, _ predicted: JobPrediction?) -> Double {
-        spec.kind == .serve ? spec.timeoutSeconds : predicted?.seconds ?? assumedSeconds
+    public static func occupied(_ spec: JobSpec, _ predictedSeconds: Double?) -> Double {
+        spec.kind == .serve ? spec.timeoutSeconds : predictedSeconds ?? assumedSeconds
     }
 
     private func candidate(_ job: WaitingJob, on node: PlacementNode) -> Candidate {
@@ -132,15 +132,16 @@ public struct Planner: Sendable {
         let possible = candidates.filter { $0.refusal == nil }
         let own = possible.filter { !$0.isCloud }
         let clouds = possible.filter { $0.isCloud && $0.cost != nil }
+        let first = own.min(by: Self.isSooner)
         guard let deadline else {
-            if let first = own.min(by: Self.isSooner) { return (first.node, "is the first of one's own to end it") }
+            if let first { return (first.node, "is the first of one's own to end it") }
             return chooseWhereLabelsLeaveClouds(candidates)
         }
         func inTime(_ candidate: Candidate) -> Bool { candidate.finishSeconds.map { $0 <= deadline } ?? false }
         if let cheapest = own.filter(inTime).min(by: Self.isCheaper) {
             return (cheapest.node, "is the cheapest of one's own that meets the deadline")
         }
-        if let first = own.min(by: Self.isSooner), first.finishSeconds == nil {
+        if let first, first.finishSeconds == nil {
             return (first.node, "is the first of one's own; whether it meets the deadline cannot be predicted")
         }
         // Those that are away are waited for: an outage on the premises is not to be a bill.
@@ -149,7 +150,7 @@ public struct Planner: Sendable {
         if mayPay, let cheapest = clouds.filter(inTime).min(by: Self.isCheaper) {
             return (cheapest.node, "is the cheapest cloud that meets the deadline, which nothing of one's own does")
         }
-        if let first = own.min(by: Self.isSooner) {
+        if let first {
             return (first.node, "is the first of one's own to end it; nothing meets the deadline")
         }
         return chooseWhereLabelsLeaveClouds(candidates)

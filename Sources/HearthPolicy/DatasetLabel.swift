@@ -69,7 +69,7 @@ public struct DatasetLabel: Sendable, Codable, Hashable {
         for shard in shards {
             if !FleetName.isValid(shard.name) { return "shards: '\(shard.name.prefix(40))' is no file's name" }
             if !seen.insert(shard.name).inserted { return "shards: '\(shard.name)' occurs twice" }
-            if shard.sha256.utf8.count != 64 || !shard.sha256.utf8.allSatisfy(Self.isHex) {
+            if !shard.sha256.utf8.isHexadecimal(64) {
                 return "shards: sha256 of '\(shard.name)' is not 64 hexadecimal digits"
             }
             if shard.byteCount < 0 { return "shards: byteCount of '\(shard.name)' is negative" }
@@ -79,8 +79,6 @@ public struct DatasetLabel: Sendable, Codable, Hashable {
         }
         return nil
     }
-
-    private static func isHex(_ byte: UInt8) -> Bool { (48...57).contains(byte) || (97...102).contains(byte) }
 
     /// The label of what is made from `sources`: of everything the strictest.
     ///

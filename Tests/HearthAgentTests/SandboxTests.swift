@@ -44,7 +44,7 @@ struct SandboxTests {
 
     private func shell(_ script: String, _ spec: JobSpec) throws -> (status: Int32, out: String) {
         let command = try TestSandbox.sandbox!.command(
-            ["/bin/sh", "-c", script], program: "/bin/sh", spec: spec, folder: "\(folder)/job")
+            ["/bin/sh", "-c", script], spec: spec, folder: "\(folder)/job")
         let process = Process()
         let pipe = Pipe()
         process.executableURL = URL(fileURLWithPath: command[0])

@@ -21,14 +21,14 @@ struct ChildProcess: Sendable {
     ///
     /// - Parameter wrap: what becomes the command in place of the program and its arguments.
     /// - Throws: `ChildError` when it cannot be started.
-    func start(_ arguments: [String], wrap: ((_ command: [String]) throws -> [String])? = nil) throws {
+    func start(_ arguments: [String], wrap: (_ command: [String]) throws -> [String] = { $0 }) throws {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let lock = open(lockFile, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard lock >= 0, flock(lock, LOCK_EX | LOCK_NB) == 0 else { throw ChildError("cannot lock \(lockFile)") }
         defer { close(lock) }
 
         let program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-        let command = try wrap?([program] + arguments) ?? [program] + arguments
+        let command = try wrap([program] + arguments)
         var argv: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) } + [nil]
         defer { argv.forEach { free($0) } }
         var pid: pid_t = 0

@@ -78,10 +78,8 @@ package struct JobSupervisor: Service {
             try JSONEncoder().encode(assignment.spec).write(to: spec, options: .atomic)
             let admission = self.admission.map { ["--admission", $0] } ?? []
             let arguments = ["run", "--result", child.resultFile.path] + admission + [spec.path]
-            guard let sandbox else { return try child.start(arguments) }
             try child.start(arguments) { command in
-                try sandbox.command(
-                    command, program: command[0], spec: assignment.spec, folder: child.folder.path)
+                try sandbox?.command(command, spec: assignment.spec, folder: child.folder.path) ?? command
             }
         } catch {
             // Not startable is an outcome; trying for ever is not.

@@ -6,16 +6,6 @@ import HearthFleet
 /// Made with bubblewrap: namespaces of its own for processes, IPC and, but for servers, network; no capabilities beyond reading what the agent
 /// may read; nothing of the file system that is not listed here.
 package struct Sandbox: Sendable {
-    /// Whether jobs run in one.
-    package enum Mode: String, CaseIterable {
-        /// Where bubblewrap works; the agent says at its start where it does not.
-        case auto
-        /// Or the agent does not start.
-        case required
-        case off
-    }
-
-    private let bubblewrap: String
     /// Where compute caches are kept: jobs read ceilings and write compiled pipelines.
     private let cache: String
     private let admission: String?
@@ -29,11 +19,10 @@ package struct Sandbox: Sendable {
     ///   - onAbsence: told why there is none, in mode `auto`.
     /// - Throws: `ConfigError` where it is required and does not work.
     package static func prepare(
-        _ mode: Mode, cache: String, admission: String?, onAbsence: (String) -> Void
+        _ mode: SandboxMode, cache: String, admission: String?, onAbsence: (String) -> Void
     ) throws(ConfigError) -> Sandbox? {
         if mode == .off { return nil }
-        let sandbox = Sandbox(bubblewrap: bubblewrap, cache: cache, admission: admission)
-        guard let problem = sandbox.problem() else { return sandbox }
+        guard let problem else { return Sandbox(cache: cache, admission: admission) }
         if mode == .required { throw ConfigError("sandbox: required, but \(problem)") }
         onAbsence(problem)
         return nil
@@ -41,11 +30,6 @@ package struct Sandbox: Sendable {
 
     /// Why there can be none on this machine; nil where there can.
     package static var problem: String? {
-        Sandbox(bubblewrap: bubblewrap, cache: "/nonexistent", admission: nil).problem()
-    }
-
-    /// Why nothing can be run in it; nil where something can.
-    private func problem() -> String? {
         guard FileManager.default.isExecutableFile(atPath: bubblewrap) else {
             return "there is no \(bubblewrap): install bubblewrap"
         }
@@ -62,12 +46,12 @@ package struct Sandbox: Sendable {
     }
 
     /// The command that runs `command` as the job `spec` in `folder`.
+    /// The program, its first word, is shown, too.
     ///
-    /// - Parameter program: the executable, which is shown too.
     /// - Throws: `ChildError` for an output that is no file which can be written: written elsewhere, it would be lost.
-    package func command(_ command: [String], program: String, spec: JobSpec, folder: String) throws -> [String] {
-        var arguments = namespaces(hasNetwork: spec.kind == .serve) + system
-        for path in [program] + readable(spec) { arguments += ["--ro-bind-try", path, path] }
+    package func command(_ command: [String], spec: JobSpec, folder: String) throws -> [String] {
+        var arguments = Self.namespaces(hasNetwork: spec.kind == .serve) + Self.system
+        for path in [command[0]] + readable(spec) { arguments += ["--ro-bind-try", path, path] }
         // Models that are kept there are not this job's, but for its own.
         let models = cache + "/models"
         arguments += ["--bind-try", cache, cache]
@@ -88,14 +72,14 @@ package struct Sandbox: Sendable {
         return arguments + ["--remount-ro", "/", "--chdir", "/", "--"] + command
     }
 
-    private func namespaces(hasNetwork: Bool) -> [String] {
+    private static func namespaces(hasNetwork: Bool) -> [String] {
         var arguments = [bubblewrap, "--unshare-user-try", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
         arguments += ["--unshare-cgroup-try", "--cap-drop", "ALL"]
         // Files of other users that a root agent may read are read by its jobs.
         if getuid() == 0 { arguments += ["--cap-add", "CAP_DAC_OVERRIDE"] }
         if !hasNetwork { arguments.append("--unshare-net") }
         arguments.append("--clearenv")
-        for (name, value) in ProcessInfo.processInfo.environment where Self.isPassedOn(name) {
+        for (name, value) in ProcessInfo.processInfo.environment where isPassedOn(name) {
             arguments += ["--setenv", name, value]
         }
         return arguments
@@ -107,7 +91,7 @@ package struct Sandbox: Sendable {
     }
 
     /// Libraries, drivers and devices.
-    private var system: [String] {
+    private static var system: [String] {
         var arguments: [String] = []
         for path in [
             "/usr", "/sys", "/etc/ld.so.cache", "/etc/alternatives", "/etc/vulkan", "/etc/OpenCL", "/opt/swift",

@@ -48,7 +48,7 @@ struct DashboardPage {
             "name": node.node, "version": node.version,
             "health": !node.isConnected ? "disconnected" : node.drained == nil ? node.health.rawValue : "drained",
             "healthClass": node.isConnected && node.health == .healthy ? "good" : "bad",
-            "evidence": node.evidence ?? "", "lastSeen": time(node.lastSeenAt),
+            "evidence": node.evidence ?? "", "lastSeen": PageShell.time(node.lastSeenAt),
             "devices": node.devices.map { device -> [String: Any] in
                 let measured = node.ceilings.first { $0.device == device.selector }
                 func rate(_ value: MeasuredValue?) -> String {
@@ -60,7 +60,7 @@ struct DashboardPage {
                     "flops": rate(measured?.f32FlopsPerSecond), "copy": rate(measured?.copyBytesPerSecond),
                     "read": rate(measured?.readBytesPerSecond), "triad": rate(measured?.triadBytesPerSecond),
                     "submit": measured.map { String(format: "%.1f", $0.emptySubmitSeconds.median * 1e6) } ?? "-",
-                    "measured": measured.map { time($0.measuredAt) } ?? device.unusable ?? "not yet",
+                    "measured": measured.map { PageShell.time($0.measuredAt) } ?? device.unusable ?? "not yet",
                 ]
             },
         ]
@@ -79,11 +79,7 @@ struct DashboardPage {
             "tokens": figure("decode_tokens_per_second", 1, "%.1f"),
             "bandwidth": figure("decode_bytes_per_second", 1e-9, "%.1f"),
             "share": figure("decode_share_of_bandwidth", 100, "%.0f%%"),
-            "note": job.waitingFor ?? job.outcome?.message ?? "", "submitted": time(job.submittedAt),
+            "note": job.waitingFor ?? job.outcome?.message ?? "", "submitted": PageShell.time(job.submittedAt),
         ]
-    }
-
-    private static func time(_ seconds: Double) -> String {
-        Date(timeIntervalSince1970: seconds).formatted(.iso8601)
     }
 }

@@ -25,7 +25,7 @@ struct IdentityRoutes {
             let token = JoinToken.random(authority: try known().sha256)
             let who = context.principal?.description ?? ""
             try await store.invite(
-                wanted.node, digest: JoinToken.digest(ofSecret: token.secret), validSeconds: wanted.validSeconds,
+                wanted.node, digest: Secret.digest(token.secret), validSeconds: wanted.validSeconds,
                 by: who)
             return try JSONBody.response(Invitation(node: wanted.node, token: "\(token)"), status: .created)
         }
@@ -33,7 +33,7 @@ struct IdentityRoutes {
             let joining = try await JSONBody.decode(JoinRequest.self, from: request)
             let authority = try known()
             // What is wrong with the request does not use up the token.
-            let invited = try await store.accept(digest: JoinToken.digest(ofSecret: joining.secret)) { node in
+            let invited = try await store.accept(digest: Secret.digest(joining.secret)) { node in
                 try issue(authority, node, joining.request)
             }
             guard let invited else {

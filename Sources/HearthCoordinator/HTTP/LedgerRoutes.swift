@@ -14,7 +14,7 @@ struct LedgerRoutes {
         router.get("/v1/data/:name/places") { _, context in
             try JSONBody.response(try await store.places(of: try context.parameters.require("name")))
         }
-        router.get("/v1/ledger/checkpoint") { _, _ in Self.text("\(try await ledger.checkpoint())") }
+        router.get("/v1/ledger/checkpoint") { _, _ in SiteRoutes.text("\(try await ledger.checkpoint())") }
         router.get("/v1/ledger/leaves") { request, _ in
             let first = try Self.number("from", request) ?? 0
             let leaves = try await store.leaves(from: first, limit: Self.pageSize)
@@ -32,7 +32,7 @@ struct LedgerRoutes {
             guard let proof = try await ledger.proof(of: index) else {
                 throw HTTPError(.notFound, message: "the ledger has no leaf \(index)")
             }
-            return Self.text("\(proof)")
+            return SiteRoutes.text("\(proof)")
         }
         router.get("/v1/ledger/consistency") { request, _ in
             guard let old = try Self.number("old", request) else {
@@ -51,11 +51,5 @@ struct LedgerRoutes {
             throw HTTPError(.badRequest, message: "\(name): '\(text.prefix(20))' is not a whole number from 0 up")
         }
         return number
-    }
-
-    private static func text(_ body: String) -> Response {
-        Response(
-            status: .ok, headers: [.contentType: "text/plain; charset=utf-8", .cacheControl: "no-store"],
-            body: .init(byteBuffer: ByteBuffer(string: body)))
     }
 }

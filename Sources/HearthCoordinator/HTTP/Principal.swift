@@ -1,8 +1,6 @@
-import Crypto
 import Foundation
 import HearthFleet
 import HearthIdentity
-import HearthJSON
 import HearthPolicy
 
 /// Who asks.
@@ -69,6 +67,6 @@ package struct UserList: Sendable {
 
     /// Looked up by its digest, so that how long it takes says nothing about tokens.
     func principal(token: some StringProtocol) -> Principal? {
-        users[SHA256.hash(data: Data(token.utf8)).hexadecimal]
+        users[Secret.digest(token)]
     }
 }

@@ -1,6 +1,4 @@
-import Crypto
-import Foundation
-import HearthJSON
+import HearthIdentity
 import Synchronization
 
 /// Browsers that have logged in: what their cookie stands for. It is no token, ends with the coordinator, and only looks.
@@ -15,7 +13,7 @@ package final class Sessions: Sendable {
     package init() {}
 
     func begin(_ principal: Principal) -> String {
-        let id = SymmetricKey(size: .bits256).withUnsafeBytes { $0.hexadecimal }
+        let id = Secret.random()
         let now = ContinuousClock.now
         known.withLock { all in
             if all.count >= Self.most { all = all.filter { $0.value.end > now } }

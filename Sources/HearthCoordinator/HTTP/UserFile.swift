@@ -1,7 +1,6 @@
-import Crypto
 import Foundation
 import HearthFleet
-import HearthJSON
+import HearthIdentity
 import HearthPolicy
 
 /// Makes lines of the file that `UserList` reads.
@@ -17,8 +16,8 @@ public enum UserFile {
             let roles = Principal.Role.allCases.map(\.rawValue).joined(separator: ", ")
             throw ConfigError("role: '\(role.prefix(40))' is none of \(roles)")
         }
-        let token = SymmetricKey(size: .bits256).withUnsafeBytes { $0.hexadecimal }
-        return ("\(name) \(role) \(SHA256.hash(data: Data(token.utf8)).hexadecimal)", token)
+        let token = Secret.random()
+        return ("\(name) \(role) \(Secret.digest(token))", token)
     }
 
     /// Adds `line` to the file, which is made where there is none. - Throws: `ConfigError`, for a user that is there already too.

@@ -22,14 +22,13 @@ extension CoordinatorStore {
     static func remember(_ outcome: JobOutcome, ofJob id: String, on node: String, at time: Double, _ db: Database)
         throws
     {
-        let row = try Row.fetchOne(db, sql: "SELECT site FROM nodes WHERE node = ?", arguments: [node])
-        let place = try row.flatMap { try Self.site($0) }
+        let site = try site(of: node, db)?.name
         for (role, file) in [("input", outcome.input), ("output", outcome.output)] {
             guard let file else { continue }
             // What a path holds now is what it was seen with last.
             try db.execute(
                 sql: "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)",
-                arguments: [node, file.path, file.sha256, role, id, place?.name, time])
+                arguments: [node, file.path, file.sha256, role, id, site, time])
         }
         for use in outcome.data ?? [] {
             try db.execute(

@@ -27,15 +27,9 @@ extension CoordinatorStore {
         _ kind: LedgerRecord.Kind, of job: JobRecord, because decision: PlacementDecision? = nil, _ db: Database
     ) throws {
         var record = try LedgerRecord(kind, of: job, at: now())
-        record.decision = decision?.candidate?.permission
-        if let decision {
-            record.placement = decision.reason
-            record.predictedSeconds = decision.candidate?.predicted?.seconds
-        }
-        record.site = try String.fetchOne(db, sql: "SELECT site FROM nodes WHERE node = ?", arguments: [job.node])
-            .flatMap {
-                try JSONColumn.decode(Site.self, $0).name
-            }
+        (record.decision, record.placement) = (decision?.candidate?.permission, decision?.reason)
+        record.predictedSeconds = decision?.candidate?.predicted?.seconds
+        record.site = try site(of: job.node, db)?.name
         let previous = try Data.fetchOne(
             db, sql: "SELECT hash FROM ledger WHERE job = ? ORDER BY number DESC LIMIT 1", arguments: [job.id])
         record.previous = previous.flatMap { MerkleHash($0) }

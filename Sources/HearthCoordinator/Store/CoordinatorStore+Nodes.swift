@@ -56,6 +56,11 @@ extension CoordinatorStore {
         }
     }
 
+    /// Where `node` said that it is.
+    static func site(of node: String?, _ db: Database) throws -> Site? {
+        try Row.fetchOne(db, sql: "SELECT site FROM nodes WHERE node = ?", arguments: [node]).flatMap { try site($0) }
+    }
+
     static func site(_ row: Row) throws -> Site? {
         try (row["site"] as String?).map { try JSONColumn.decode(Site.self, $0) }
     }

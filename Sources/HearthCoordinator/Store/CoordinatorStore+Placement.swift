@@ -43,8 +43,9 @@ extension CoordinatorStore {
         let places = Dictionary(uniqueKeysWithValues: nodes.enumerated().map { ($1.record.node, $0) })
         for row in try Row.fetchAll(db, sql: "SELECT * FROM jobs WHERE state IN ('assigned', 'running')") {
             guard let place = (row["node"] as String?).flatMap({ places[$0] }) else { continue }
-            let whole = Planner.occupied(try job(row).spec, try decision(row)?.candidate?.predicted)
-            let elapsed = (row["started_at"] as Double?).map { max(0, now() - $0) } ?? 0
+            let job = try job(row)
+            let whole = Planner.occupied(job.spec, job.predictedSeconds)
+            let elapsed = job.startedAt.map { max(0, now() - $0) } ?? 0
             // One that takes longer than was said is taken to last a tenth of it more.
             nodes[place].busySeconds += max(whole / 10, whole - elapsed)
         }
@@ -124,8 +125,7 @@ extension CoordinatorStore {
     static func cost(
         ofJob id: String, on node: String, _ outcome: JobOutcome, _ prices: PriceList, _ db: Database
     ) throws -> Double? {
-        guard let row = try Row.fetchOne(db, sql: "SELECT * FROM nodes WHERE node = ?", arguments: [node]),
-            let price = try site(row).flatMap({ prices.sites[$0.name] }),
+        guard let price = try site(of: node, db).flatMap({ prices.sites[$0.name] }),
             let job = try Row.fetchOne(db, sql: "SELECT placement FROM jobs WHERE id = ?", arguments: [id])
         else { return nil }
         return price.cost(

@@ -59,6 +59,8 @@ struct CoordinatorCommand: AsyncParsableCommand {
     }
 }
 
+extension SandboxMode: ExpressibleByArgument {}
+
 struct AgentCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "agent", abstract: "Run the node agent: measure devices, run jobs, report.")
@@ -72,7 +74,7 @@ struct AgentCommand: AsyncParsableCommand {
     @Option(
         help: "Where this node is and which labels it trusts (YAML); /etc/hearth/admission.yaml where there is one.")
     var admission: String?
-    @Option(help: "auto, required or off: whether jobs see only what is theirs (bubblewrap).") var sandbox: String?
+    @Option(help: "auto, required or off: whether jobs see only what is theirs (bubblewrap).") var sandbox: SandboxMode?
     @Option(help: "Comma-separated devices to measure; the CPU and hardware GPUs when left out.") var devices: String?
 
     func run() async throws {

@@ -60,10 +60,10 @@ enum DoctorChecks {
         for (subject, path) in [("state", settings.state), ("cache", CacheFolder.url.path)] {
             findings.append(folder(subject, path))
         }
-        if settings.sandbox == "off" {
+        if settings.sandbox == .off {
             findings.append(.weak("sandbox", "is off", "remove sandbox: off, so that jobs see only what is theirs"))
         } else if let problem = Sandbox.problem {
-            let verdict = settings.sandbox == "required" ? Finding.Verdict.bad : .weak
+            let verdict = settings.sandbox == .required ? Finding.Verdict.bad : .weak
             findings.append(
                 Finding(
                     subject: "sandbox", verdict: verdict, found: problem,
