@@ -152,9 +152,9 @@ let package = Package(
             ]),
 
         // Tests mirror Sources.
-        .target(name: "Support", dependencies: ["HearthCompute"], path: "Tests/Support"),
+        .target(name: "Support", dependencies: ["HearthCompute", "HearthRoofline"], path: "Tests/Support"),
         .testTarget(name: "ArchitectureTests", dependencies: ["HearthKernels", "Support"]),
-        .testTarget(name: "HearthRooflineTests", dependencies: ["HearthRoofline"]),
+        .testTarget(name: "HearthRooflineTests", dependencies: ["HearthRoofline", "Support"]),
         .testTarget(name: "HearthComputeTests", dependencies: ["HearthCompute", "HearthKernels", "Support"]),
         .testTarget(name: "HearthKernelsTests", dependencies: ["CKernels", "HearthKernels", "Support"]),
         .testTarget(name: "HearthBenchTests", dependencies: ["HearthBench", "HearthCompute", "HearthRoofline"]),
@@ -166,14 +166,14 @@ let package = Package(
         .testTarget(name: "HearthPolicyTests", dependencies: ["HearthLedger", "HearthPolicy"]),
         .testTarget(
             name: "HearthAgentTests",
-            dependencies: ["HearthAgent", "HearthFleet", "HearthLedger", "HearthPolicy", "Support"]),
+            dependencies: ["HearthAgent", "HearthFleet", "HearthLedger", "HearthPolicy", "HearthRoofline", "Support"]),
         .testTarget(
             name: "HearthEvidenceTests",
             dependencies: ["HearthEvidence", "HearthFleet", "HearthJSON", "HearthLedger", "HearthPolicy"]),
         .testTarget(name: "HearthIdentityTests", dependencies: ["HearthFleet", "HearthIdentity", "Support"]),
         .testTarget(
             name: "HearthPlacementTests",
-            dependencies: ["HearthFleet", "HearthPlacement", "HearthPolicy", "HearthRoofline"]),
+            dependencies: ["HearthFleet", "HearthPlacement", "HearthPolicy", "HearthRoofline", "Support"]),
         .testTarget(name: "HearthTelemetryTests", dependencies: ["HearthTelemetry", "Support"]),
         .testTarget(name: "HearthGrammarTests", dependencies: ["HearthGrammar", "HearthJSON", "Support"]),
         .testTarget(

@@ -67,7 +67,7 @@ public struct Agent: Sendable {
         let supervisor = JobSupervisor(
             store: store, folder: work, admission: config.admission, sandbox: sandbox,
             kept: [config.state, URL(fileURLWithPath: config.tokenFile).deletingLastPathComponent().path],
-            logger: logger)
+            onEnd: { await prober.jobEnded($0) }, logger: logger)
         let metrics = Application(
             router: AgentMetrics.router(store: store, prober: prober, link: link),
             configuration: .init(address: .hostname(address.host, port: address.port), serverName: "hearth-agent"),

@@ -17,6 +17,7 @@ enum AgentMetrics {
                     ceilings: await prober.ceilings, health: await prober.health,
                     isRegistered: await link.isRegistered, spooled: try await store.pendingCount(),
                     jobs: try await store.activeJobs().count)
+                + Self.text(speeds: await prober.speeds, checks: await prober.speedChecks)
             return Response(
                 status: .ok, headers: [.contentType: "text/plain; version=0.0.4"],
                 body: .init(byteBuffer: ByteBuffer(string: text)))
@@ -35,6 +36,26 @@ enum AgentMetrics {
         out.add(
             "hearth_energy_joules_total", .counter, help: "Energy of parts of this machine since the agent's start.",
             energy.map { ([("domain", $0.domain)], $0.joules) })
+        return out.text
+    }
+
+    static func text(speeds: [String: SpeedWatch], checks: [SpeedCheckOutcome: Int]) -> String {
+        var out = PrometheusText()
+        out.add(
+            "hearth_speed_checks_total", .counter,
+            help: "Checks of a device's speed; disturbed ones say nothing of it.",
+            checks.sorted { $0.key.rawValue < $1.key.rawValue }.map {
+                ([("outcome", $0.key.rawValue)], Double($0.value))
+            })
+        let devices = speeds.sorted { $0.key < $1.key }
+        out.add(
+            "hearth_device_speed_ratio", .gauge, help: "A device's speed now, of what it was.",
+            devices.flatMap { device, watch in
+                watch.shares.map { ([("device", device), ("figure", $0.figure)], $0.share) }
+            })
+        out.add(
+            "hearth_device_slow", .gauge, help: "1 while a device is slower than it was.",
+            devices.map { ([("device", $0.key)], $0.value.slowness == nil ? 0 : 1) })
         return out.text
     }
 

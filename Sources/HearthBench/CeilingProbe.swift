@@ -5,7 +5,7 @@ import HearthRoofline
 
 /// Measures what a device reaches at most: the denominators of every share Hearth reports.
 public struct CeilingProbe {
-    private let device: Device
+    let device: Device
     private let progress: (String) -> Void
     /// Samples of each figure; the median and quartiles are kept.
     private let sampleCount = 11
@@ -52,31 +52,38 @@ public struct CeilingProbe {
 
     /// nil where the device has none of this arithmetic.
     private func measureFlops(_ arithmetic: Arithmetic) throws -> MeasuredValue? {
-        let scratch = try device.makeTensor(.f32, [1 << 16])
-        func once(_ rounds: Int) throws -> (flops: Double, seconds: Double) {
-            var encoder = try device.makeEncoder()
-            try Probe.encodeMultiply(arithmetic, rounds: rounds, scratch: scratch, &encoder)
-            let submission = try encoder.submit()
-            let seconds = try submission.wait().seconds
-            return (submission.cost.flops, seconds)
-        }
-        // Grow until one sample takes long enough for the clock and the clock rate to settle.
-        var rounds = 64
-        if try once(rounds).flops == 0 { return nil }
-        while try once(rounds).seconds < 0.03, rounds < 1 << 28 { rounds *= 2 }
+        guard let once = try multiply(arithmetic) else { return nil }
         return try samples {
-            let result = try once(rounds)
-            return result.flops / result.seconds
+            let result = try once()
+            return result.cost.flops / result.seconds
         }
+    }
+
+    /// Multiplications in registers that take long enough, 30 ms or more, for the clock and the clock rate to settle; nil where the
+    /// device has none of this arithmetic.
+    func multiply(_ arithmetic: Arithmetic) throws -> (() throws -> (cost: Cost, seconds: Double))? {
+        let scratch = try device.makeTensor(.f32, [1 << 16])
+        func once(_ rounds: Int) throws -> (cost: Cost, seconds: Double) {
+            try submit { try Probe.encodeMultiply(arithmetic, rounds: rounds, scratch: scratch, &$0) }
+        }
+        var rounds = 64
+        if try once(rounds).cost.flops == 0 { return nil }
+        while try once(rounds).seconds < 0.03, rounds < 1 << 28 { rounds *= 2 }
+        return { [rounds] in try once(rounds) }
+    }
+
+    func submit(_ encode: (inout CommandEncoder) throws -> Void) throws -> (cost: Cost, seconds: Double) {
+        var encoder = try device.makeEncoder()
+        try encode(&encoder)
+        let submission = try encoder.submit()
+        let seconds = try submission.wait().seconds
+        return (submission.cost, seconds)
     }
 
     private func measure(_ stream: Probe.Stream, _ a: Tensor, _ b: Tensor, _ c: Tensor) throws -> MeasuredValue {
         try samples {
-            var encoder = try device.makeEncoder()
-            try Probe.encode(stream, a, b, into: c, &encoder)
-            let submission = try encoder.submit()
-            let seconds = try submission.wait().seconds
-            return submission.cost.byteCount / seconds
+            let result = try submit { try Probe.encode(stream, a, b, into: c, &$0) }
+            return result.cost.byteCount / result.seconds
         }
     }
 

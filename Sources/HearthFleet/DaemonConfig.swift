@@ -72,6 +72,8 @@ public struct AgentConfig: Sendable, Hashable {
     public var probeEverySeconds = 86400.0
     /// Between probes of a device that is not healthy.
     public var probeAgainSeconds = 30.0
+    /// Between checks of a device's speed while the node has no job (about five core-seconds each on a CPU); 0: never.
+    public var checkSpeedSeconds = 1800.0
     public init() {}
 
     public static func parse(yaml text: String, file: String) throws(ConfigError) -> AgentConfig {
@@ -91,6 +93,10 @@ public struct AgentConfig: Sendable, Hashable {
         config.probeDeadlineSeconds = try fields.double("probeDeadlineSeconds", default: config.probeDeadlineSeconds)
         config.probeEverySeconds = try fields.double("probeEverySeconds", default: config.probeEverySeconds)
         config.probeAgainSeconds = try fields.double("probeAgainSeconds", default: config.probeAgainSeconds)
+        config.checkSpeedSeconds = try fields.double("checkSpeedSeconds", default: config.checkSpeedSeconds)
+        if !(config.checkSpeedSeconds >= 0 && config.checkSpeedSeconds <= 1e7) {
+            throw fields.error("checkSpeedSeconds", "0 to 1e7")
+        }
         try fields.finish()
         for device in config.devices where !JobSpec.isDevice(device) {
             throw fields.error("devices", "'\(device)' is not cpu or vulkan:INDEX")

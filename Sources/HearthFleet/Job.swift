@@ -29,6 +29,8 @@ public struct JobOutcome: Sendable, Hashable, Codable {
     public var model, input, output: FileUse?
     /// Modelled, of its kernels; and measured, where the machine has counters.
     public var flops, energyJoules: Double?
+    /// Processor cores that others took meanwhile: what its times are worth, where the device is the processor.
+    public var otherCores: Double?
     /// A probe job's result.
     public var ceilings: Ceilings?
 
@@ -49,6 +51,7 @@ extension JobOutcome {
         func file(_ file: FileUse?) -> FileUse? { file.flatMap { $0.isPlausible ? $0 : nil } }
         (model, input, output) = (file(model), file(input), file(output))
         if let flops, !(flops >= 0 && flops < 1e30) { self.flops = nil }
+        if let otherCores, !(otherCores >= 0 && otherCores <= 1e6) { self.otherCores = nil }
         if let energyJoules, !(energyJoules >= 0 && energyJoules < 1e15) { self.energyJoules = nil }
     }
 }

@@ -122,6 +122,8 @@ final class Fleet {
             ])
     }
 
+    func pid(_ name: String) -> Int32 { processes[name]?.processIdentifier ?? 0 }
+
     func kill(_ name: String) {
         guard let process = processes[name], process.isRunning else { return }
         Foundation.kill(process.processIdentifier, SIGKILL)

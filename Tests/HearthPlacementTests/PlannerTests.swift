@@ -2,19 +2,11 @@ import HearthFleet
 import HearthPlacement
 import HearthPolicy
 import HearthRoofline
+import Support
 import Testing
 
 /// Nodes and jobs for placement, small enough to be reckoned by hand: every device makes 1 GFLOP/s, and a job has so many GFLOP.
 enum Fleet {
-    static func ceilings(_ flops: Double = 1e9, device: String = "cpu") -> Ceilings {
-        let value = MeasuredValue(samples: [flops])!
-        return Ceilings(
-            device: device, deviceName: "d", driver: "d", measuredAt: 0, f32FlopsPerSecond: value,
-            copyBytesPerSecond: value, readBytesPerSecond: value, triadBytesPerSecond: value,
-            hostToDeviceBytesPerSecond: value, deviceToHostBytesPerSecond: value,
-            emptySubmitSeconds: MeasuredValue(samples: [0])!)
-    }
-
     static func node(
         _ name: String, _ kind: Site.Kind? = .onprem, site: String? = nil, flops: Double = 1e9, busy: Double = 0,
         memory: UInt64 = 1 << 34, isConnected: Bool = true
@@ -23,7 +15,7 @@ enum Fleet {
             selector: "cpu", kind: "cpu", name: "d", driver: "d", memoryByteCount: memory, unusable: nil)
         var record = NodeRecord(
             node: name, version: "1", devices: [device], health: .healthy, evidence: nil, registeredAt: 0,
-            lastSeenAt: 0, isConnected: isConnected, ceilings: [ceilings(flops)])
+            lastSeenAt: 0, isConnected: isConnected, ceilings: [.even(flops)])
         record.site = kind.map { Site(name: site ?? name, kind: $0, country: "DE") }
         return PlacementNode(record, busySeconds: busy)
     }
@@ -114,7 +106,7 @@ enum Fleet {
     @Test func whateverIsClaimedStaysFinite() {
         let endless = Fleet.job("e", gigaflops: 1e15)
         var broken = Fleet.node("own")
-        broken.record.ceilings = [Fleet.ceilings(0)]
+        broken.record.ceilings = [Ceilings.even(0)]
         for node in [Fleet.node("own"), broken] {
             let plan = Fleet.planner().plan([endless, Fleet.job("x")], on: [node])
             #expect(plan.allSatisfy { $0.candidate!.finishSeconds! <= 2.1e9 })

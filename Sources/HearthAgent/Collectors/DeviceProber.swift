@@ -8,12 +8,12 @@ import ServiceLifecycle
 
 /// Finds the node's devices and measures them, always in a child with a deadline: a driver that hangs costs a child.
 actor DeviceProber: Service {
-    private let store: AgentStore
+    let store: AgentStore
     private let folder: URL
-    private nonisolated let config: AgentConfig
+    nonisolated let config: AgentConfig
     private let node: String
     private let site: Site?
-    private let logger: Logger
+    let logger: Logger
     private(set) var devices: [DeviceSummary]?
     private(set) var ceilings: [Ceilings] = []
     private(set) var health = NodeHealth.starting
@@ -21,6 +21,10 @@ actor DeviceProber: Service {
     private var listingProblem: String?
     /// Of each device that is measured.
     private var deviceHealth: [String: DeviceHealth] = [:]
+    /// Of each device whose speed is known, and when it was last checked.
+    var speeds: [String: SpeedWatch] = [:]
+    var speedCheckedAt: [String: ContinuousClock.Instant] = [:]
+    var speedChecks: [SpeedCheckOutcome: Int] = [:]
     /// True once every device was probed or given up on.
     private(set) var isReady = false
 
@@ -62,10 +66,14 @@ actor DeviceProber: Service {
         for device in chosenDevices() {
             // Not beside a job: both figures would be wrong.
             while try await !store.activeJobs().isEmpty { try await Task.sleep(for: .milliseconds(500)) }
+            defer { speedCheckedAt[device] = speedCheckedAt[device] ?? .now }
             var health = try await knownHealth(of: device)
             // What is not well is asked again, however young its last figures are.
             let isDue = health.state != .healthy
-            guard let probe = try await measure(device, isDue: isDue) else { continue }
+            guard let probe = try await measure(device, isDue: isDue) else {
+                try await checkSpeed(of: device)
+                continue
+            }
             if health.observe(probe.problem) {
                 logger.notice(
                     "device is \(health.state)",
@@ -87,11 +95,14 @@ actor DeviceProber: Service {
         return health
     }
 
-    private func sayHealth() async throws {
-        let state = NodeHealth(deviceHealth.values.map(\.state) + (listingProblem == nil ? [] : [.suspect]))
+    func sayHealth() async throws {
+        let slow = speeds.sorted { $0.key < $1.key }
+            .compactMap { device, watch in watch.slowness.map { "\(device) is slow: \($0)" } }
+        let isSuspect = listingProblem != nil || !slow.isEmpty
+        let state = NodeHealth(deviceHealth.values.map(\.state) + (isSuspect ? [.suspect] : []))
         let devices = deviceHealth.sorted { $0.key < $1.key }
             .compactMap { device, health in health.evidence.map { "\(device) is \(health.state): \($0)" } }
-        let evidence = ([listingProblem].compactMap { $0 } + devices).joined(separator: "; ")
+        let evidence = ([listingProblem].compactMap { $0 } + devices + slow).joined(separator: "; ")
         if state != health {
             try await store.enqueue(.health(state: state, evidence: evidence.isEmpty ? nil : evidence))
         }
@@ -147,10 +158,10 @@ actor DeviceProber: Service {
         ceilings.append(measured)
     }
 
-    private struct ProbeProblem: Error { let text: String }
+    struct ProbeProblem: Error { let text: String }
 
     /// Runs `hearth ARGUMENTS` and reads the JSON it prints.
-    private func child<T: Decodable>(_ name: String, _ arguments: [String], deadline: Double, as type: T.Type)
+    func child<T: Decodable>(_ name: String, _ arguments: [String], deadline: Double, as type: T.Type)
         async throws -> T
     {
         let child = ChildProcess(folder: folder.appending(path: "\(name)-\(UUID().uuidString)"))

@@ -16,6 +16,8 @@ package struct JobSupervisor: Service {
     let sandbox: Sandbox?
     /// Folders with keys and state, the agent's own and a coordinator's beside it: no job is shown anything of them.
     let kept: [String]
+    /// Told how each job ended.
+    let onEnd: @Sendable (JobOutcome) async -> Void
     let logger: Logger
 
     /// One job at a time: the figures of two would not mean anything.
@@ -61,6 +63,7 @@ package struct JobSupervisor: Service {
         try await store.finish(job.assignment, outcome)
         logger.info("job ended", metadata: ["job": "\(job.assignment.job)", "exit": "\(outcome.exitCode)"])
         child.remove()
+        await onEnd(outcome)
     }
 
     private func start(_ assignment: Assignment, _ child: ChildProcess) async throws {

@@ -1,7 +1,9 @@
 import ArgumentParser
+import Foundation
 import HearthBench
 import HearthCompute
 import HearthRoofline
+import HearthTelemetry
 
 struct ProbeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -9,9 +11,11 @@ struct ProbeCommand: ParsableCommand {
 
     @OptionGroup var options: DeviceOptions
     @Flag(help: "Print JSON.") var json = false
+    @Flag(help: "Only how fast it is now, in about two seconds; nothing is kept.") var speed = false
 
     func run() throws {
         let device = try options.open()
+        if speed { return try checkSpeed(of: device) }
         let measured = try CeilingProbe(device) { Terminal.progress("\(device.selector): \($0)") }.run()
         Terminal.endProgress()
         try CeilingStore.save(measured, for: device)
@@ -38,5 +42,18 @@ struct ProbeCommand: ParsableCommand {
         row("device to host", measured.deviceToHostBytesPerSecond, Figure.gigabytesPerSecond)
         row("empty submission", measured.emptySubmitSeconds, Figure.seconds)
         Terminal.out(table.text)
+    }
+
+    private func checkSpeed(of device: Device) throws {
+        let use = ProcessorUse()
+        var speed = try SpeedCheck(device).run()
+        if device.description.kind == .cpu { speed.otherCores = use.othersCores() }
+        if json { return try Terminal.json(speed) }
+        Terminal.out("\(speed.device)  \(speed.deviceName)  \(speed.driver)")
+        Terminal.out("f32 multiply-add  \(Figure.gigaflopsPerSecond(speed.f32FlopsPerSecond.upperQuartile))")
+        Terminal.out("memory copy       \(Figure.gigabytesPerSecond(speed.copyBytesPerSecond.upperQuartile))")
+        if !speed.isUndisturbed {
+            Terminal.out(String(format: "beside others, who took %.1f cores", speed.otherCores ?? 0))
+        }
     }
 }

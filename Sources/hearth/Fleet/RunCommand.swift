@@ -43,12 +43,13 @@ struct RunCommand: AsyncParsableCommand {
         }
         do {
             defer { withExtendedLifetime(admitted.input) {} }
-            let meter = EnergyMeter()
+            let (meter, use) = (EnergyMeter(), ProcessorUse())
             var ended = try await JobRunner(admitted.spec).run()
             ended.actualSeconds = (ContinuousClock.now - started).seconds
             (ended.data, ended.decision) = (data, decision)
             let joules = meter.read().map(\.joules)
             if !joules.isEmpty { ended.energyJoules = joules.reduce(0, +) }
+            ended.otherCores = use.othersCores()
             ended.flops =
                 ended.flops ?? ended.kernels?.reduce(0) { $0 + $1.work.cost.flops * Double($1.work.launches) }
             (ended.input, ended.output) = (input, Self.output(of: job))

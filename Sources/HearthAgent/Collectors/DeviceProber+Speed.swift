@@ -1,0 +1,72 @@
+import Foundation
+import HearthFleet
+import HearthRoofline
+import HearthStore
+
+/// Watching for devices that become slow (fail-slow).
+extension DeviceProber {
+    /// Checks how fast `device` is, where that is due. A check beside a job is none.
+    func checkSpeed(of device: String) async throws {
+        let now = ContinuousClock.now
+        guard config.checkSpeedSeconds > 0 else { return }
+        if let last = speedCheckedAt[device], now - last < .seconds(config.checkSpeedSeconds) { return }
+        speedCheckedAt[device] = now
+        do {
+            let speed = try await child(
+                "speed", ["probe", "--speed", "--json", "--device", device], deadline: config.probeDeadlineSeconds,
+                as: DeviceSpeed.self)
+            guard try await store.activeJobs().isEmpty else { return }
+            logger.debug(
+                "speed",
+                metadata: [
+                    "device": "\(device)", "f32": "\(speed.f32FlopsPerSecond.upperQuartile)",
+                    "copy": "\(speed.copyBytesPerSecond.upperQuartile)", "others": "\(speed.otherCores ?? 0)",
+                ])
+            speedChecks[speed.isUndisturbed ? .counted : .disturbed, default: 0] += 1
+            try await watch(device, SpeedWatch.identity(deviceName: speed.deviceName, driver: speed.driver)) {
+                $0.observe(speed)
+            }
+        } catch let problem as ProbeProblem {
+            // Whether it is ill, probes find out.
+            logger.warning("speed check failed", metadata: ["device": "\(device)", "problem": "\(problem.text)"])
+        }
+    }
+
+    /// Looks at what the kernels of a job took.
+    func jobEnded(_ outcome: JobOutcome) async {
+        guard outcome.exitCode == 0, let device = outcome.device, let kernels = outcome.kernels,
+            let measured = ceilings.first(where: { $0.device == device }),
+            device != "cpu" || (outcome.otherCores ?? 0) <= DeviceSpeed.tolerableCores
+        else { return }
+        do {
+            try await watch(
+                device, SpeedWatch.identity(deviceName: measured.deviceName, driver: measured.driver)
+            ) { $0.observe(kernels, measured) }
+        } catch { logger.error("a job's times are not remembered", metadata: ["error": "\(error)"]) }
+    }
+
+    private func watch(
+        _ device: String, _ identity: String, _ observe: @Sendable (inout SpeedWatch) -> Void
+    ) async throws {
+        let key = "speed \(device)"
+        if speeds[device] == nil, let stored = try await store.value(key) {
+            speeds[device] = try? JSONColumn.decode(SpeedWatch.self, stored)
+        }
+        var watch = speeds[device] ?? SpeedWatch(identity: identity)
+        if watch.identity != identity { watch = SpeedWatch(identity: identity) }
+        let before = watch.slowness
+        observe(&watch)
+        speeds[device] = watch
+        try await store.set(key, try JSONColumn.encode(watch))
+        guard (watch.slowness == nil) != (before == nil) else { return }
+        if let slowness = watch.slowness {
+            logger.notice("device is slow", metadata: ["device": "\(device)", "evidence": "\(slowness)"])
+        } else {
+            logger.notice("device is as fast as it was", metadata: ["device": "\(device)"])
+        }
+        try await sayHealth()
+    }
+}
+
+/// What became of a speed check.
+enum SpeedCheckOutcome: String { case counted, disturbed }

@@ -1,0 +1,97 @@
+import Foundation
+import Testing
+
+/// Makes the machine's processors 10 % slower for one agent and its children: a quota where control groups can be made, else by
+/// stopping every child for 10 ms of each 100.
+private final class Brake {
+    private let group: URL?
+    private var pace: Process?
+
+    init(_ pid: Int32) throws {
+        let cores = ProcessInfo.processInfo.activeProcessorCount
+        let name = "hearth-test-\(UUID().uuidString)"
+        func write(_ text: String, _ file: URL) -> Bool { (try? Data(text.utf8).write(to: file)) != nil }
+        let first = URL(fileURLWithPath: "/sys/fs/cgroup/cpu/\(name)")
+        let second = URL(fileURLWithPath: "/sys/fs/cgroup/\(name)")
+        for (folder, limits) in [
+            (first, [("cpu.cfs_period_us", "100000"), ("cpu.cfs_quota_us", "\(cores * 90_000)")]),
+            (second, [("cpu.max", "\(cores * 90_000) 100000")]),
+        ] {
+            guard (try? FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)) != nil else {
+                continue
+            }
+            if limits.allSatisfy({ write($1, folder.appending(path: $0)) }),
+                write("\(pid)", folder.appending(path: "cgroup.procs"))
+            {
+                group = folder
+                return
+            }
+            rmdir(folder.path)
+        }
+        group = nil
+        let pace = Process()
+        pace.executableURL = URL(fileURLWithPath: "/bin/bash")
+        pace.arguments = [
+            "-c",
+            "while sleep 0.09; do p=$(pgrep -P \(pid)); kill -STOP $p; sleep 0.01; kill -CONT $p; done 2> /dev/null",
+        ]
+        try pace.run()
+        self.pace = pace
+    }
+
+    func release() {
+        if let group {
+            // Its processes go back to where they were; then it is empty.
+            let root = group.deletingLastPathComponent().appending(path: "cgroup.procs")
+            let members = (try? String(contentsOf: group.appending(path: "cgroup.procs"), encoding: .utf8)) ?? ""
+            for pid in members.split(separator: "\n") { try? Data(pid.utf8).write(to: root) }
+            rmdir(group.path)
+        }
+        pace?.terminate()
+    }
+
+    var how: String { group == nil ? "stopping" : "quota" }
+}
+
+@Suite(.serialized) struct SlowdownTests {
+    /// Checks of an agent, by what became of them.
+    private func checks(_ fleet: Fleet) throws -> (counted: Int, metrics: String) {
+        let metrics = try Program.tool("/usr/bin/curl", ["-s", "\(fleet.agentURL)/metrics"]).out
+        let line = metrics.split(separator: "\n").first { $0.hasPrefix("hearth_speed_checks_total{outcome=\"counted\"}") }
+        return (line.flatMap { $0.split(separator: " ").last }.flatMap { Double($0) }.map { Int($0) } ?? 0, metrics)
+    }
+
+    private func wait(_ seconds: Double, _ fleet: Fleet, for condition: ((counted: Int, metrics: String)) -> Bool) throws {
+        let end = Date().addingTimeInterval(seconds)
+        while Date() < end {
+            if condition(try checks(fleet)) { return }
+            // Asking takes time of the processors, too.
+            usleep(700_000)
+        }
+        let said = try checks(fleet).metrics.split(separator: "\n").filter { $0.contains("speed") && !$0.hasPrefix("#") }
+        Issue.record("waited \(seconds) s in vain: \(said)")
+    }
+
+    /// A device that becomes 10 % slower is suspect after three checks, with evidence, and well again after three more.
+    @Test func aTenthLessIsFlaggedInThreeWindows() throws {
+        let fleet = try Fleet()
+        try fleet.startCoordinator()
+        try fleet.startAgent(settings: "probeAgainSeconds: 0.2\ncheckSpeedSeconds: 0.2\n")
+        try wait(200, fleet) { $0.counted >= 12 }
+        #expect(try !checks(fleet).metrics.contains("hearth_device_slow{device=\"cpu\"} 1"))
+
+        let brake = try Brake(fleet.pid("agent"))
+        defer { brake.release() }
+        let before = try checks(fleet).counted
+        try wait(120, fleet) { $0.metrics.contains("hearth_device_slow{device=\"cpu\"} 1") }
+        // One may have been under way when it began.
+        let needed = try checks(fleet).counted - before
+        #expect(needed <= 4, "\(needed) windows")
+        let nodes = try fleet.hearth("nodes")
+        #expect(nodes.out.contains("suspect") && nodes.error.contains("cpu is slow: f32 arithmetic at"), "\(nodes.error)")
+        print("slowdown: 10 % by \(brake.how), flagged after \(needed) windows; \(nodes.error.prefix(160))")
+
+        brake.release()
+        try wait(120, fleet) { $0.metrics.contains("hearth_device_slow{device=\"cpu\"} 0") }
+    }
+}
