@@ -43,7 +43,8 @@ public struct Agent: Sendable {
             guard FleetName.isValid(node) else {
                 throw ConfigError("name: '\(node)' is not 1 to 128 letters, digits, '.', '_' or '-'")
             }
-            client = try CoordinatorClient(url: config.coordinator, token: try TokenFile.read(config.tokenFile))
+            client = try CoordinatorClient(
+                url: config.coordinator, token: try TokenFile.read(config.tokenFile), fence: EpochFence(store))
             renewal = nil
             return
         }
@@ -53,7 +54,7 @@ public struct Agent: Sendable {
             throw ConfigError("name: this machine joined as \(node), not as \(name)")
         }
         let tls = try ClientTLS(credentials)
-        client = try CoordinatorClient(url: config.coordinator, tls: tls)
+        client = try CoordinatorClient(url: config.coordinator, tls: tls, fence: EpochFence(store))
         renewal = RenewService(credentials, folder: config.state, client: client, tls: tls, logger: logger)
     }
 
@@ -67,6 +68,7 @@ public struct Agent: Sendable {
         let supervisor = JobSupervisor(
             store: store, folder: work, admission: config.admission, sandbox: sandbox,
             kept: [config.state, URL(fileURLWithPath: config.tokenFile).deletingLastPathComponent().path],
+            publish: { [client, node] attempt in try await client.mayPublish(attempt, from: node) },
             onEnd: { await prober.jobEnded($0) }, logger: logger)
         let metrics = Application(
             router: AgentMetrics.router(store: store, prober: prober, link: link),

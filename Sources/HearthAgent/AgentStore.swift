@@ -155,6 +155,15 @@ public final class AgentStore: Sendable {
         }
     }
 
+    /// Forgets a job of which nothing is to be said.
+    func drop(_ assignment: Assignment) async throws {
+        try await write { db in
+            try db.execute(
+                sql: "UPDATE jobs SET state = 'done' WHERE job = ? AND attempt = ?",
+                arguments: [assignment.job, assignment.attempt])
+        }
+    }
+
     /// Ends a job: said once, in the transaction that forgets it is active.
     func finish(_ assignment: Assignment, _ outcome: JobOutcome) async throws {
         try await write { db in

@@ -37,7 +37,9 @@ public struct Coordinator: Sendable {
         if let folder = config.labels, let trusted = config.trusted {
             do { labels = try LabelFolder(folder, keyFile: trusted) } catch { throw ConfigError("\(error)") }
         }
-        store = try CoordinatorStore(folder: config.state, labels: labels, prices: try PriceList.read(config.prices))
+        store = try CoordinatorStore(
+            folder: config.state, labels: labels, prices: try PriceList.read(config.prices),
+            leaseSeconds: config.leaseSeconds)
         access = AccessSettings(
             token: try TokenFile.readOrCreate(config.state + "/token"),
             users: try config.users.map { try UserList(path: $0) } ?? UserList(),
@@ -52,6 +54,7 @@ public struct Coordinator: Sendable {
     /// - Throws: `ConfigError` where the database is not the ledger that was signed, or the port is taken.
     public func run() async throws {
         try await ledger.start()
+        try await store.beginEpoch()
         let application = Application(
             router: Self.router(store: store, ledger: ledger, access),
             server: try serverBuilder(),
@@ -66,6 +69,7 @@ public struct Coordinator: Sendable {
         let group = ServiceGroup(
             configuration: .init(
                 services: [
+                    .init(service: LeaseService(store: store, logger: logger)),
                     .init(service: CheckpointService(ledger: ledger, logger: logger)),
                     .init(service: RetentionService(store: store, days: config.retainDays, logger: logger)),
                     .init(service: application),
@@ -102,6 +106,7 @@ public struct Coordinator: Sendable {
         let router = Router(context: CoordinatorContext.self)
         router.add(middleware: ErrorMiddleware())
         router.add(middleware: AuthMiddleware(access: access))
+        router.add(middleware: EpochMiddleware(store: store))
         IdentityRoutes(
             store: store, authority: access.authority, certificateSeconds: access.certificateSeconds
         ).add(to: router)

@@ -19,6 +19,8 @@ public struct CoordinatorConfig: Sendable, Hashable {
     public var users: String?
     /// How long reports, and logs of jobs that ended, are kept.
     public var retainDays = 90.0
+    /// How long a node that is not heard from keeps jobs that stop on partitions.
+    public var leaseSeconds = 60.0
     public init() {}
 
     public static func parse(yaml text: String, file: String) throws(ConfigError) -> CoordinatorConfig {
@@ -33,6 +35,10 @@ public struct CoordinatorConfig: Sendable, Hashable {
         config.certificateSeconds = try fields.double("certificateSeconds", default: config.certificateSeconds)
         config.retainDays = try fields.double("retainDays", default: config.retainDays)
         if !(config.retainDays >= 1 && config.retainDays <= 36500) { throw fields.error("retainDays", "1 to 36500") }
+        config.leaseSeconds = try fields.double("leaseSeconds", default: config.leaseSeconds)
+        if !(config.leaseSeconds >= 2 && config.leaseSeconds <= 86400) {
+            throw fields.error("leaseSeconds", "2 to 86400")
+        }
         if !(config.certificateSeconds >= 2 && config.certificateSeconds <= 366 * 86400) {
             throw fields.error("certificateSeconds", "2 to 31622400")
         }

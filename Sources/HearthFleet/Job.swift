@@ -31,6 +31,8 @@ public struct JobOutcome: Sendable, Hashable, Codable {
     public var flops, energyJoules: Double?
     /// Processor cores that others took meanwhile: what its times are worth, where the device is the processor.
     public var otherCores: Double?
+    /// It ended itself because its lease ran out: it is given to another node.
+    public var lostLease: Bool?
     /// A probe job's result.
     public var ceilings: Ceilings?
 
@@ -109,6 +111,14 @@ public struct JobRecord: Sendable, Codable, Hashable {
     }
 }
 
+/// One of the times that a job is given to a node. Each later one replaces those before.
+public struct JobAttempt: Sendable, Codable, Hashable {
+    public let job: String
+    public let attempt: Int
+
+    public init(job: String, attempt: Int) { (self.job, self.attempt) = (job, attempt) }
+}
+
 /// One attempt of a job handed to a node.
 public struct Assignment: Sendable, Codable, Hashable {
     public let job: String
@@ -120,4 +130,6 @@ public struct Assignment: Sendable, Codable, Hashable {
         self.attempt = attempt
         self.spec = spec
     }
+
+    public var id: JobAttempt { JobAttempt(job: job, attempt: attempt) }
 }

@@ -17,6 +17,13 @@ extension JobSpec {
         spec.timeoutSeconds = try fields.double("timeoutSeconds", default: spec.timeoutSeconds)
         let deadline = try fields.double("deadlineSeconds", default: 0)
         if deadline != 0 { spec.deadlineSeconds = deadline }
+        let onPartition = try fields.string("onPartition", default: "")
+        if !onPartition.isEmpty {
+            guard let known = OnPartition(rawValue: onPartition) else {
+                throw fields.error("onPartition", "'\(onPartition.prefix(40))' is none of keep, stop")
+            }
+            spec.onPartition = known
+        }
         let data = try fields.strings("data", default: [])
         if !data.isEmpty { spec.data = data }
         let purpose = try fields.string("purpose", default: "")

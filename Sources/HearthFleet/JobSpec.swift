@@ -14,6 +14,14 @@ public struct JobSpec: Sendable, Hashable, Codable {
         public init() {}
     }
 
+    /// What becomes of it where its node and the coordinator lose sight of each other.
+    public enum OnPartition: String, Sendable, Codable, CaseIterable {
+        /// It runs on, and nobody else gets it before somebody says that the node is lost.
+        case keep
+        /// It ends itself when its lease runs out, and is given to another node.
+        case stop
+    }
+
     public var kind: Kind
     public var name: String
     /// `auto`, `cpu`, `vulkan` or `vulkan:INDEX`.
@@ -22,6 +30,8 @@ public struct JobSpec: Sendable, Hashable, Codable {
     /// When it should have ended, seconds after it was submitted: what placement pays for, where it has to. Nothing is ended at it.
     public var deadlineSeconds: Double?
     public var estimate: JobEstimate?
+    /// nil: keep.
+    public var onPartition: OnPartition?
 
     /// Names of the datasets that the job reads, and what for: held against their labels before anything is opened.
     public var data: [String]?

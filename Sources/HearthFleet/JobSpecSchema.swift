@@ -43,6 +43,7 @@ public enum JobSpecSchema {
             ),
             ("data", list("names of the datasets it reads; needs purpose")),
             ("purpose", names(Purpose.allCases.map(\.rawValue))),
+            ("onPartition", names(JobSpec.OnPartition.allCases.map(\.rawValue))),
         ]
     }
 

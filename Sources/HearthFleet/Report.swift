@@ -51,11 +51,14 @@ public struct PollRequest: Sendable, Codable, Hashable {
     public let capacity: Int
     /// Reports still in the spool.
     public let spooledReports: Int
+    /// What the node has taken on and not ended.
+    public let active: [JobAttempt]
 
-    public init(waitSeconds: Double, capacity: Int, spooledReports: Int) {
+    public init(waitSeconds: Double, capacity: Int, spooledReports: Int, active: [JobAttempt] = []) {
         self.waitSeconds = waitSeconds
         self.capacity = capacity
         self.spooledReports = spooledReports
+        self.active = active
     }
 }
 
@@ -64,11 +67,32 @@ public struct PollResponse: Sendable, Codable, Hashable {
     public let assignments: [Assignment]
     /// Jobs of this node that should end.
     public let cancellations: [String]
+    /// Of what the node has: attempts that others have replaced. Nothing of them counts any more.
+    public let revocations: [JobAttempt]
+    /// For how long from when it was asked for this answer lets the node have what it has.
+    public let leaseSeconds: Double
 
-    public init(assignments: [Assignment], cancellations: [String]) {
+    public init(
+        assignments: [Assignment], cancellations: [String], revocations: [JobAttempt] = [], leaseSeconds: Double
+    ) {
         self.assignments = assignments
         self.cancellations = cancellations
+        self.revocations = revocations
+        self.leaseSeconds = leaseSeconds
     }
+}
+
+/// A node's wish to put an attempt's output where the job wants it.
+public struct Publication: Sendable, Codable, Hashable {
+    public let attempt: JobAttempt
+    public init(_ attempt: JobAttempt) { self.attempt = attempt }
+}
+
+/// How coordinators with the same state are told apart: each start of one has a higher number than all before. What an older one says, after a newer
+/// one was heard, does not count.
+public enum CoordinatorEpoch {
+    /// In a coordinator's answers its own; in a node's requests the highest that it has heard of.
+    public static let header = "Hearth-Epoch"
 }
 
 /// A piece of a job's log and where the next one begins.

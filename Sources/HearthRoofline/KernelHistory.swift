@@ -1,5 +1,4 @@
 import Foundation
-import HearthRoofline
 
 /// What kernels took on one device before: what a roofline leaves out.
 ///

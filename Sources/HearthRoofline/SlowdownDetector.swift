@@ -2,9 +2,9 @@ import Foundation
 
 /// Whether something has become slower than it was (fail-slow): a rate, measured window after window, against what the first windows gave.
 ///
-/// A window is slow that is below the reference by 5 %, or by four standard deviations where the reference spreads more: neighbours' memory
-/// traffic lasts longer than a window. Three slow windows on end make it slow, and three others make it well again. Three that are as much faster give a new reference: the old one
-/// was taken while something held it back.
+/// A window is slow that is 5 % below what was usual: below all but a tenth of the reference, and four standard deviations below its middle. Memory
+/// of a virtual machine, for instance, has fast and slow places, and whoever measures gets either. Three slow windows on end make it slow, and three
+/// others make it well again. Three that are as much faster give a new reference: the old one was taken while something held it back.
 public struct SlowdownDetector: Sendable, Hashable, Codable {
     /// Natural logarithms of the rates of windows that were not slow: the first ones, so that a slow decline is seen, too.
     private var reference: [Double] = []
@@ -47,7 +47,8 @@ public struct SlowdownDetector: Sendable, Hashable, Codable {
         else { return nil }
         // Of a normal distribution the standard deviation is 1.4826 times the median distance; what few windows say of it is little.
         let deviation = 1.4826 * apart.median * (1 + 4 / Double(reference.count))
-        return (all.median, max(Self.leastDrop, 4 * deviation))
+        let usual = all.median - MeasuredValue.quantile(0.1, of: reference.sorted())
+        return (all.median, max(usual + Self.leastDrop, 4 * deviation))
     }
 
     /// What the newest windows are of the reference, 1 being as fast; nil while too few are known.

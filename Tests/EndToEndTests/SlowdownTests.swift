@@ -17,7 +17,8 @@ private final class Brake {
             (first, [("cpu.cfs_period_us", "100000"), ("cpu.cfs_quota_us", "\(cores * 90_000)")]),
             (second, [("cpu.max", "\(cores * 90_000) 100000")]),
         ] {
-            guard (try? FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)) != nil else {
+            guard (try? FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)) != nil
+            else {
                 continue
             }
             if limits.allSatisfy({ write($1, folder.appending(path: $0)) }),
@@ -57,18 +58,24 @@ private final class Brake {
     /// Checks of an agent, by what became of them.
     private func checks(_ fleet: Fleet) throws -> (counted: Int, metrics: String) {
         let metrics = try Program.tool("/usr/bin/curl", ["-s", "\(fleet.agentURL)/metrics"]).out
-        let line = metrics.split(separator: "\n").first { $0.hasPrefix("hearth_speed_checks_total{outcome=\"counted\"}") }
+        let line = metrics.split(separator: "\n").first {
+            $0.hasPrefix("hearth_speed_checks_total{outcome=\"counted\"}")
+        }
         return (line.flatMap { $0.split(separator: " ").last }.flatMap { Double($0) }.map { Int($0) } ?? 0, metrics)
     }
 
-    private func wait(_ seconds: Double, _ fleet: Fleet, for condition: ((counted: Int, metrics: String)) -> Bool) throws {
+    private func wait(_ seconds: Double, _ fleet: Fleet, for condition: ((counted: Int, metrics: String)) -> Bool)
+        throws
+    {
         let end = Date().addingTimeInterval(seconds)
         while Date() < end {
             if condition(try checks(fleet)) { return }
             // Asking takes time of the processors, too.
             usleep(700_000)
         }
-        let said = try checks(fleet).metrics.split(separator: "\n").filter { $0.contains("speed") && !$0.hasPrefix("#") }
+        let said = try checks(fleet).metrics.split(separator: "\n").filter {
+            $0.contains("speed") && !$0.hasPrefix("#")
+        }
         Issue.record("waited \(seconds) s in vain: \(said)")
     }
 
@@ -88,7 +95,8 @@ private final class Brake {
         let needed = try checks(fleet).counted - before
         #expect(needed <= 4, "\(needed) windows")
         let nodes = try fleet.hearth("nodes")
-        #expect(nodes.out.contains("suspect") && nodes.error.contains("cpu is slow: f32 arithmetic at"), "\(nodes.error)")
+        #expect(
+            nodes.out.contains("suspect") && nodes.error.contains("cpu is slow: f32 arithmetic at"), "\(nodes.error)")
         print("slowdown: 10 % by \(brake.how), flagged after \(needed) windows; \(nodes.error.prefix(160))")
 
         brake.release()

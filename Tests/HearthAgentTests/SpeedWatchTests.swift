@@ -7,7 +7,8 @@ import Testing
     private func speed(_ flops: Double, bytes: Double = 10, others: Double? = 0) -> DeviceSpeed {
         func value(_ rate: Double) -> MeasuredValue { MeasuredValue(samples: [rate * 0.8, rate, rate])! }
         var speed = DeviceSpeed(
-            device: "cpu", deviceName: "x", driver: "y", f32FlopsPerSecond: value(flops), copyBytesPerSecond: value(bytes))
+            device: "cpu", deviceName: "x", driver: "y", f32FlopsPerSecond: value(flops),
+            copyBytesPerSecond: value(bytes))
         speed.otherCores = others
         return speed
     }
@@ -17,7 +18,8 @@ import Testing
         for _ in 0..<8 { watch.observe(speed(100)) }
         #expect(watch.slowness == nil && watch.shares.map(\.figure) == ["f32 arithmetic", "memory bandwidth"])
         for _ in 0..<3 { watch.observe(speed(100, bytes: 8.5)) }
-        #expect(watch.slowness?.hasPrefix("memory bandwidth at 85.0 % of what it was") == true, "\(watch.slowness ?? "-")")
+        #expect(
+            watch.slowness?.hasPrefix("memory bandwidth at 85.0 % of what it was") == true, "\(watch.slowness ?? "-")")
     }
 
     @Test func whatOthersTookIsNotTheDevices() {
@@ -37,7 +39,8 @@ import Testing
             let shortfall = [7.0, 3, 2][round % 3]
             return [
                 KernelTime(KernelWork("load", Cost(bytesRead: 1e9)), seconds: 50),
-                KernelTime(KernelWork("gemm", Cost(flops: size), launches: 4), seconds: 4 * size / 1e9 * shortfall * slower),
+                KernelTime(
+                    KernelWork("gemm", Cost(flops: size), launches: 4), seconds: 4 * size / 1e9 * shortfall * slower),
             ]
         }
         for round in 0..<30 { watch.observe(job(round, slower: 1), .even()) }

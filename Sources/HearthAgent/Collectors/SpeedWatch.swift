@@ -42,7 +42,9 @@ package struct SpeedWatch: Sendable, Codable {
         if detectors[name]?.isSlow != true { times = (times + computing).suffix(Self.keptTimes) }
     }
 
-    private mutating func observe(_ name: String, _ rate: Double) { _ = detectors[name, default: .init()].observe(rate) }
+    private mutating func observe(_ name: String, _ rate: Double) {
+        _ = detectors[name, default: .init()].observe(rate)
+    }
 
     /// What is slow, and by how much; nil where nothing is.
     package var slowness: String? {

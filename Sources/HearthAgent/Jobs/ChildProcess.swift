@@ -12,6 +12,8 @@ struct ChildProcess: Sendable {
     private var lockFile: String { folder.appending(path: "lock").path }
     private var pidFile: URL { folder.appending(path: "pid") }
     var logFile: URL { folder.appending(path: "log") }
+    var leaseFile: URL { folder.appending(path: "lease") }
+    var lease: LeaseFile { LeaseFile(leaseFile.path) }
     var resultFile: URL { folder.appending(path: "result.json") }
 
     /// Made by the child's start and by nothing else.

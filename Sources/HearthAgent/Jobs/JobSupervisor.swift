@@ -16,6 +16,9 @@ package struct JobSupervisor: Service {
     let sandbox: Sandbox?
     /// Folders with keys and state, the agent's own and a coordinator's beside it: no job is shown anything of them.
     let kept: [String]
+    private let leases = Leases()
+    /// Whether an attempt's output may be put in its place.
+    let publish: @Sendable (JobAttempt) async throws -> Bool
     /// Told how each job ended.
     let onEnd: @Sendable (JobOutcome) async -> Void
     let logger: Logger
@@ -52,6 +55,8 @@ package struct JobSupervisor: Service {
     private func attend(to job: AgentStore.ActiveJob) async throws {
         let child = child(job.assignment)
         if job.state == .starting {
+            // What has to stop without a lease does not begin without one.
+            if job.assignment.spec.onPartition == .stop, leases.end == nil || leases.isOver { return }
             if !child.wasStarted { try await start(job.assignment, child) }
             return try await store.markRunning(job.assignment)
         }
@@ -59,7 +64,8 @@ package struct JobSupervisor: Service {
         var job = job
         while try await carryLog(&job, child, isFinal: !isAlive) {}
         if isAlive { return endOverdue(job, child) }
-        let outcome = outcome(of: job, child)
+        var outcome = outcome(of: job, child)
+        guard try await settleOutput(of: job.assignment, &outcome) else { return }
         try await store.finish(job.assignment, outcome)
         logger.info("job ended", metadata: ["job": "\(job.assignment.job)", "exit": "\(outcome.exitCode)"])
         child.remove()
@@ -77,15 +83,25 @@ package struct JobSupervisor: Service {
         logger.info("starting job", metadata: ["job": "\(assignment.job)", "kind": "\(assignment.spec.kind)"])
         do {
             try FileManager.default.createDirectory(at: child.folder, withIntermediateDirectories: true)
-            let spec = child.folder.appending(path: "spec.json")
-            try JSONEncoder().encode(assignment.spec).write(to: spec, options: .atomic)
-            let admission = self.admission.map { ["--admission", $0] } ?? []
-            let arguments = ["run", "--result", child.resultFile.path] + admission + [spec.path]
-            try child.start(arguments) { command in
-                try sandbox?.command(command, spec: assignment.spec, folder: child.folder.path) ?? command
+            let file = child.folder.appending(path: "spec.json")
+            var spec = assignment.spec
+            if let output = StagedOutput(assignment) {
+                try output.prepare()
+                spec.output = output.staged
+            }
+            try JSONEncoder().encode(spec).write(to: file, options: .atomic)
+            var arguments = ["run", "--result", child.resultFile.path]
+            if spec.onPartition == .stop, let end = leases.end {
+                try child.lease.write(end: end)
+                arguments += ["--lease", child.leaseFile.path]
+            }
+            arguments += admission.map { ["--admission", $0] } ?? []
+            try child.start(arguments + [file.path]) { [spec] command in
+                try sandbox?.command(command, spec: spec, folder: child.folder.path) ?? command
             }
         } catch {
             // Not startable is an outcome; trying for ever is not.
+            StagedOutput(assignment)?.discard()
             try await store.markRunning(assignment)
             try await store.finish(
                 assignment, JobOutcome(exitCode: 69, message: "cannot be started: \(error)", actualSeconds: 0))
@@ -133,6 +149,7 @@ package struct JobSupervisor: Service {
     private func endOverdue(_ job: AgentStore.ActiveJob, _ child: ChildProcess) {
         let age = MonotonicClock.seconds - job.takenOnAt
         let timeout = job.assignment.spec.timeoutSeconds
+        if job.assignment.spec.onPartition == .stop, leases.isOver { child.signal(SIGKILL) }
         if age > timeout + Self.graceSeconds { child.signal(SIGTERM) }
         if age > timeout + 2 * Self.graceSeconds { child.signal(SIGKILL) }
     }
@@ -148,6 +165,60 @@ package struct JobSupervisor: Service {
         return JobOutcome(
             exitCode: signal.map { 128 + $0 } ?? 70, message: "the job's process \(how)",
             actualSeconds: max(0, MonotonicClock.seconds - job.takenOnAt))
+    }
+
+    /// Has an ended job's output where it belongs, or not at all.
+    ///
+    /// - Returns: false while it cannot be asked whether it may be there.
+    private func settleOutput(of assignment: Assignment, _ outcome: inout JobOutcome) async throws -> Bool {
+        guard let output = StagedOutput(assignment), output.exists else { return true }
+        outcome.output = outcome.output.map { FileUse(path: output.path, sha256: $0.sha256) }
+        outcome.message = outcome.message?.replacing(output.staged, with: output.path)
+        func discard() -> Bool {
+            output.discard()
+            outcome.output = nil
+            return true
+        }
+        guard outcome.lostLease != true, output.isWorth(outcome) else { return discard() }
+        let mayPublish: Bool
+        do { mayPublish = try await publish(assignment.id) } catch {
+            logger.debug("publishing waits", metadata: ["job": "\(assignment.job)", "because": "\(error)"])
+            try await Task.sleep(for: .seconds(1))
+            return false
+        }
+        guard mayPublish else {
+            logger.warning("another attempt took this one's place", metadata: ["job": "\(assignment.job)"])
+            return discard()
+        }
+        do { try output.publish() } catch {
+            (outcome.exitCode, outcome.message) = (75, "\(error)")
+            return discard()
+        }
+        return true
+    }
+
+    /// The coordinator answered: jobs go on.
+    func renewLeases(asked: Double, seconds: Double) async throws {
+        leases.renew(asked: asked, seconds: seconds)
+        guard let end = leases.end else { return }
+        for job in try await store.activeJobs() where job.assignment.spec.onPartition == .stop && job.state == .running
+        {
+            try? child(job.assignment).lease.write(end: end)
+        }
+    }
+
+    /// Ends what another attempt has taken the place of. Nothing is said of it: nobody asks any more.
+    func revoke(_ attempt: JobAttempt) async throws {
+        for job in try await store.activeJobs() where job.assignment.id == attempt {
+            logger.warning("ended: given to another node", metadata: ["job": "\(attempt.job)"])
+            let child = child(job.assignment)
+            child.signal(SIGKILL)
+            for _ in 0..<100 where child.isAlive { try await Task.sleep(for: .milliseconds(50)) }
+            _ = child.terminationSignal()
+            try await store.drop(job.assignment)
+            StagedOutput(job.assignment)?.discard()
+            child.remove()
+        }
     }
 
     /// Asks a job to end; the next rounds report how it did.

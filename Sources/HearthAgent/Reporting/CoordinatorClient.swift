@@ -11,14 +11,18 @@ public struct CoordinatorClient: Sendable {
     /// nil: a certificate says who asks, or nobody does.
     private let token: String?
     private let tls: ClientTLS?
+    /// Of a node; nil: answers of any coordinator count.
+    private let fence: EpochFence?
 
     /// - Parameter tls: needed for `https`.
-    public init(url: String, token: String? = nil, tls: ClientTLS? = nil) throws(ConfigError) {
+    public init(
+        url: String, token: String? = nil, tls: ClientTLS? = nil, fence: EpochFence? = nil
+    ) throws(ConfigError) {
         guard let parsed = URL(string: url), parsed.host != nil,
             parsed.scheme == "http" || parsed.scheme == "https" && tls != nil
         else { throw ConfigError("coordinator: '\(url)' is not http://HOST:PORT or https://HOST:PORT") }
         self.url = url.hasSuffix("/") ? String(url.dropLast()) : url
-        (self.token, self.tls) = (token, tls)
+        (self.token, self.tls, self.fence) = (token, tls, fence)
     }
 
     public static func isSecure(_ url: String) -> Bool { url.hasPrefix("https://") }
@@ -53,6 +57,14 @@ public struct CoordinatorClient: Sendable {
     /// For what has no answer but that it was done.
     public func send(_ method: String, _ path: String, _ body: (some Encodable)? = String?.none) async throws {
         _ = try await exchange(method, path, body: try body.map { try JSONEncoder().encode($0) }, headers: [:])
+    }
+
+    /// Whether `attempt` is still the one whose output counts.
+    func mayPublish(_ attempt: JobAttempt, from node: String) async throws -> Bool {
+        do {
+            try await send("POST", "/v1/nodes/\(node)/publications", Publication(attempt))
+            return true
+        } catch let failure as Failure where failure.status == 409 { return false }
     }
 
     /// A body that is no JSON.
@@ -90,6 +102,7 @@ public struct CoordinatorClient: Sendable {
         request.method = .init(rawValue: method)
         if let token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
         request.tlsConfiguration = tls?.configuration
+        if let fence { request.headers.add(name: CoordinatorEpoch.header, value: "\(try await fence.current())") }
         for (name, value) in headers { request.headers.add(name: name, value: value) }
         if let body {
             request.headers.add(name: "Content-Type", value: "application/json")
@@ -104,6 +117,12 @@ public struct CoordinatorClient: Sendable {
             throw CancellationError()
         } catch {
             throw Failure(status: nil, description: "cannot reach the coordinator at \(url): \(error)")
+        }
+        if let fence, let epoch = response.headers.first(name: CoordinatorEpoch.header).flatMap({ Int64($0) }),
+            try await !fence.accept(epoch)
+        {
+            throw Failure(
+                status: nil, description: "the coordinator at \(url) is out of date: a later one was heard from")
         }
         guard (200..<300).contains(response.status.code) else {
             let message = (try? JSONDecoder().decode(APIError.self, from: Data(buffer: answer)))?.error

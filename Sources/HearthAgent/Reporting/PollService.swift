@@ -16,6 +16,7 @@ struct PollService: Service {
     func run() async throws {
         await cancelWhenGracefulShutdown {
             var registered: NodeRegistration?
+            var longestWait = 10.0
             while !Task.isCancelled {
                 do {
                     guard let registration = await registration() else {
@@ -28,7 +29,7 @@ struct PollService: Service {
                         registered = registration
                         await link.registered(logger)
                     }
-                    try await poll(registration.node)
+                    try await poll(registration.node, &longestWait)
                 } catch is CancellationError {
                     return
                 } catch {
@@ -39,13 +40,18 @@ struct PollService: Service {
         }
     }
 
-    private func poll(_ node: String) async throws {
-        let active = try await store.activeJobs().count
-        let capacity = await isReady() ? max(0, JobSupervisor.capacity - active) : 0
+    /// - Parameter longestWait: for how long the coordinator may hold an answer back: a fraction of the lease that it gives.
+    private func poll(_ node: String, _ longestWait: inout Double) async throws {
+        let active = try await store.activeJobs().map(\.assignment.id)
+        let capacity = await isReady() ? max(0, JobSupervisor.capacity - active.count) : 0
         // A busy node asks again soon: it may be free by then.
         let request = PollRequest(
-            waitSeconds: capacity > 0 ? 10 : 0.5, capacity: capacity, spooledReports: try await store.pendingCount())
+            waitSeconds: capacity > 0 ? longestWait : 0.5, capacity: capacity,
+            spooledReports: try await store.pendingCount(), active: active)
+        let asked = MonotonicClock.seconds
         let response = try await client.post("/v1/nodes/\(node)/poll", request, as: PollResponse.self)
+        longestWait = max(0.1, min(10, response.leaseSeconds / 4))
+        try await supervisor.renewLeases(asked: asked, seconds: response.leaseSeconds)
         for assignment in response.assignments {
             // The id becomes a folder's name: no coordinator may choose another folder with it.
             guard FleetName.isValid(assignment.job), assignment.spec.problem == nil else {
@@ -56,5 +62,6 @@ struct PollService: Service {
             logger.info("took on job", metadata: ["job": "\(assignment.job)"])
         }
         for job in response.cancellations { try await supervisor.cancel(job) }
+        for attempt in response.revocations { try await supervisor.revoke(attempt) }
     }
 }

@@ -51,7 +51,17 @@ struct NodeRoutes {
             guard (0...60).contains(poll.waitSeconds), (0...1000).contains(poll.capacity) else {
                 throw HTTPError(.badRequest, message: "waitSeconds: 0 to 60; capacity: 0 to 1000")
             }
+            guard poll.active.count <= 1000 else { throw HTTPError(.badRequest, message: "active: at most 1000") }
             return try JSONBody.response(try await answer(poll, node))
+        }
+        router.post("/v1/nodes/:node/publications") { request, context in
+            let node = try context.parameters.require("node")
+            let wish = try await JSONBody.decode(Publication.self, from: request)
+            try await store.publish(wish.attempt, from: node)
+            return Response(status: .noContent)
+        }
+        router.post("/v1/losses/:node") { _, context in
+            try JSONBody.response(try await store.lose(try context.parameters.require("node")))
         }
     }
 
@@ -59,10 +69,17 @@ struct NodeRoutes {
     private func answer(_ poll: PollRequest, _ node: String) async throws -> PollResponse {
         let deadline = ContinuousClock.now + .seconds(poll.waitSeconds)
         while true {
+            let step = store.step
             let response = try await store.poll(node, poll)
-            let isEmpty = response.assignments.isEmpty && response.cancellations.isEmpty
-            if !isEmpty || ContinuousClock.now >= deadline || Task.isShuttingDownGracefully { return response }
-            try await Task.sleep(for: .milliseconds(200))
+            let isEmpty =
+                response.assignments.isEmpty && response.cancellations.isEmpty && response.revocations.isEmpty
+            if !isEmpty { return response }
+            // Where jobs wait, time alone may bring one here.
+            let again = store.plans.isEmpty ? deadline : min(deadline, .now + .seconds(1))
+            while store.step == step, ContinuousClock.now < again, !Task.isShuttingDownGracefully {
+                try await Task.sleep(for: .milliseconds(100))
+            }
+            if ContinuousClock.now >= deadline || Task.isShuttingDownGracefully { return response }
         }
     }
 }

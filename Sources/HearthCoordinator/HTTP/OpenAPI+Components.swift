@@ -103,6 +103,7 @@ extension OpenAPI {
                 estimate: {$ref: '#/components/schemas/Estimate'}
                 data: {type: array, items: {type: string}}
                 purpose: {type: string, enum: [training, inference, evaluation]}
+                onPartition: {type: string, enum: [keep, stop]}
                 model: {type: string}
                 context: {type: integer}
                 prompt: {type: string}
@@ -182,6 +183,8 @@ extension OpenAPI {
                 output: {$ref: '#/components/schemas/FileUse'}
                 flops: {type: number}
                 energyJoules: {type: number}
+                otherCores: {type: number}
+                lostLease: {type: boolean}
                 data:
                   type: array
                   items:
@@ -232,11 +235,12 @@ extension OpenAPI {
                 reports: {type: array, maxItems: 10000, items: {$ref: '#/components/schemas/Report'}}
             Poll:
               type: object
-              required: [waitSeconds, capacity, spooledReports]
+              required: [waitSeconds, capacity, spooledReports, active]
               properties:
                 waitSeconds: {type: number, minimum: 0, maximum: 60}
                 capacity: {type: integer, minimum: 0, maximum: 1000}
                 spooledReports: {type: integer}
+                active: {type: array, items: {$ref: '#/components/schemas/JobAttempt'}, maxItems: 1000}
             Assignment:
               type: object
               required: [job, attempt, spec]
@@ -246,10 +250,14 @@ extension OpenAPI {
                 spec: {$ref: '#/components/schemas/JobSpec'}
             Work:
               type: object
-              required: [assignments, cancellations]
+              required: [assignments, cancellations, revocations, leaseSeconds]
               properties:
                 assignments: {type: array, items: {$ref: '#/components/schemas/Assignment'}}
                 cancellations: {type: array, items: {type: string}}
+                revocations: {type: array, items: {$ref: '#/components/schemas/JobAttempt'}}
+                leaseSeconds: {type: number}
+            JobAttempt: {type: object, required: [job, attempt], properties: {job: {type: string}, attempt: {type: integer}}}
+            Publication: {type: object, required: [attempt], properties: {attempt: {$ref: '#/components/schemas/JobAttempt'}}}
             DataPlaces:
               type: object
               required: [name, isLabelled, unseenShards, copies]

@@ -154,6 +154,7 @@ package enum OpenAPI {
               responses:
                 '200': {description: committed up to here, content: {application/json: {schema: {$ref: '#/components/schemas/Ack'}}}}
                 '400': {$ref: '#/components/responses/Error'}
+                '421': {$ref: '#/components/responses/Error'}
                 '404': {$ref: '#/components/responses/Error'}
           /v1/nodes/{node}/poll:
             parameters: [{name: node, in: path, required: true, schema: {type: string}}]
@@ -163,6 +164,24 @@ package enum OpenAPI {
               responses:
                 '200': {description: work, content: {application/json: {schema: {$ref: '#/components/schemas/Work'}}}}
                 '400': {$ref: '#/components/responses/Error'}
+                '421': {$ref: '#/components/responses/Error'}
+                '404': {$ref: '#/components/responses/Error'}
+          /v1/nodes/{node}/publications:
+            parameters: [{name: node, in: path, required: true, schema: {type: string}}]
+            post:
+              summary: Before an output is put in its place; granted to one attempt of a job and to no other
+              requestBody: {required: true, content: {application/json: {schema: {$ref: '#/components/schemas/Publication'}}}}
+              responses:
+                '204': {description: granted}
+                '400': {$ref: '#/components/responses/Error'}
+                '421': {$ref: '#/components/responses/Error'}
+                '409': {$ref: '#/components/responses/Error'}
+          /v1/losses/{node}:
+            parameters: [{name: node, in: path, required: true, schema: {type: string}}]
+            post:
+              summary: Says that a node is lost, for operators; its jobs are given to others
+              responses:
+                '200': {description: the jobs, content: {application/json: {schema: {type: array, items: {type: string}}}}}
                 '404': {$ref: '#/components/responses/Error'}
           /v1/jobs:
             get:

@@ -7,7 +7,8 @@ import HearthStore
 extension CoordinatorStore {
     /// Queues a job. The same `key` gives the same job again, so that a client may repeat a submission it is unsure of.
     package func submit(_ spec: JobSpec, key: String?) async throws -> JobRecord {
-        try await database.write { db in
+        defer { tookStep() }
+        return try await database.write { db in
             if let key,
                 let known = try Row.fetchOne(db, sql: "SELECT * FROM jobs WHERE submission_key = ?", arguments: [key])
             {
@@ -38,6 +39,10 @@ extension CoordinatorStore {
         let mark = String(UInt32.random(in: 0...UInt32.max), radix: 36)
         try await database.write {
             try $0.execute(sql: "INSERT INTO restores VALUES (?, ?)", arguments: [mark, Self.now()])
+            // Later than every start since the backup.
+            try $0.execute(
+                sql: "INSERT INTO epochs SELECT IFNULL(MAX(epoch), 0) + 1048576, ? FROM epochs", arguments: [Self.now()]
+            )
         }
     }
 
@@ -66,6 +71,7 @@ extension CoordinatorStore {
     /// A queued job is cancelled at once, a running one when its node has ended it.
     package func cancel(_ id: String) async throws -> JobRecord {
         let now = Self.now()
+        defer { tookStep() }
         try await database.write { db in
             try db.execute(sql: "UPDATE jobs SET cancel_requested = 1 WHERE id = ?", arguments: [id])
             try db.execute(
@@ -77,38 +83,56 @@ extension CoordinatorStore {
     }
 
     /// Signs of life, new assignments and cancellations of one node.
+    ///
+    /// Writes only where there is something to write: nodes ask all the time, and mostly for nothing.
     package func poll(_ node: String, _ request: PollRequest) async throws -> PollResponse {
-        try await database.write { [placement] db in
+        contacts.heard(from: node)
+        let placement = self.placement
+        let (found, isWanted) = try await database.read { db in
             guard let row = try Row.fetchOne(db, sql: "SELECT * FROM nodes WHERE node = ?", arguments: [node]) else {
                 throw StoreError(kind: .notFound, message: "node \(node) is not registered")
             }
+            let isStale = Self.now() - (row["last_seen_at"] as Double) > Contacts.rememberedEverySeconds
+            let planned = try Self.planned(for: node, capacity: request.capacity, placement, db)
+            return (try Self.work(of: node, request, placement, db), isStale || !planned.isEmpty)
+        }
+        guard isWanted else { return found }
+        return try await database.write { db in
             try db.execute(sql: "UPDATE nodes SET last_seen_at = ? WHERE node = ?", arguments: [Self.now(), node])
-            try Self.assign(row, capacity: request.capacity, placement, db)
-            let assigned = try Row.fetchAll(
-                db, sql: "SELECT * FROM jobs WHERE node = ? AND state = 'assigned' ORDER BY number", arguments: [node])
-            return PollResponse(
-                assignments: try assigned.map(Self.job).map {
-                    Assignment(job: $0.id, attempt: $0.attempt, spec: $0.spec)
-                },
-                cancellations: try String.fetchAll(
-                    db,
-                    sql: "SELECT id FROM jobs WHERE node = ? AND cancel_requested AND state IN ('assigned', 'running')",
-                    arguments: [node]))
+            if let row = try Row.fetchOne(db, sql: "SELECT * FROM nodes WHERE node = ?", arguments: [node]) {
+                for decision in try Self.planned(for: node, capacity: request.capacity, placement, db) {
+                    try Self.assign(decision, to: row, db)
+                }
+            }
+            return try Self.work(of: node, request, placement, db)
         }
     }
 
-    var placement: Placement { Placement(labels: labels, prices: prices, plans: plans) }
+    var placement: Placement { Placement(labels: labels, prices: prices, plans: plans, contacts: contacts) }
 
-    /// The oldest queued jobs that are to go to the node.
-    private static func assign(_ row: Row, capacity: Int, _ placement: Placement, _ db: Database) throws {
-        let node: String = row["node"]
+    /// What a node should have and what it should end.
+    private static func work(
+        of node: String, _ request: PollRequest, _ placement: Placement, _ db: Database
+    ) throws -> PollResponse {
+        let assigned = try Row.fetchAll(
+            db, sql: "SELECT * FROM jobs WHERE node = ? AND state = 'assigned' ORDER BY number", arguments: [node])
+        return PollResponse(
+            assignments: try assigned.map(job).map { Assignment(job: $0.id, attempt: $0.attempt, spec: $0.spec) },
+            cancellations: try String.fetchAll(
+                db, sql: "SELECT id FROM jobs WHERE node = ? AND cancel_requested AND state IN ('assigned', 'running')",
+                arguments: [node]),
+            revocations: try request.active.filter { try isReplaced($0, on: node, db) },
+            leaseSeconds: placement.contacts.leaseSeconds)
+    }
+
+    /// The oldest queued jobs that are to go to the node, as many as it can take.
+    private static func planned(
+        for node: String, capacity: Int, _ placement: Placement, _ db: Database
+    ) throws -> ArraySlice<PlacementDecision> {
+        if capacity == 0 { return [] }
         let busy = try Int.fetchOne(
             db, sql: "SELECT COUNT(*) FROM jobs WHERE node = ? AND state = 'assigned'", arguments: [node])!
-        let free = capacity - busy
-        guard free > 0 else { return }
-        for decision in try plan(placement, db).filter({ $0.chosen == node }).prefix(free) {
-            try assign(decision, to: row, db)
-        }
+        return try plan(placement, db).filter { $0.chosen == node }.prefix(max(0, capacity - busy))
     }
 
     private static func explainWaiting(_ job: JobRecord, _ plan: [PlacementDecision]) -> JobRecord {

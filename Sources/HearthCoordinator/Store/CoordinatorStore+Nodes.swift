@@ -8,7 +8,8 @@ import HearthStore
 extension CoordinatorStore {
     /// A node joins or comes back. With a new boot id its spool is new: what it ran under the old one is gone.
     package func register(_ registration: NodeRegistration) async throws -> ReportAck {
-        defer { plans.forget() }
+        defer { changedPlans() }
+        contacts.heard(from: registration.node)
         let now = Self.now()
         let devices = try JSONColumn.encode(registration.devices)
         return try await database.write { db in
@@ -41,7 +42,9 @@ extension CoordinatorStore {
             for job in untaken {
                 try Self.record(.returned, ofJob: job, db)
                 try db.execute(
-                    sql: "UPDATE jobs SET state = 'queued', node = NULL, boot_id = NULL WHERE id = ?", arguments: [job])
+                    sql: """
+                        UPDATE jobs SET state = 'queued', node = NULL, boot_id = NULL, attempt = attempt + 1 WHERE id = ?
+                        """, arguments: [job])
             }
             return ReportAck(watermark: try Self.watermark(db, registration.node, registration.bootID))
         }
@@ -49,7 +52,7 @@ extension CoordinatorStore {
 
     /// Has `node` take no new jobs, for `reason`; nil: has it take them again. What runs runs on.
     package func drain(_ node: String, _ reason: String?) async throws {
-        defer { plans.forget() }
+        defer { changedPlans() }
         try await database.write { db in
             try db.execute(sql: "UPDATE nodes SET drained = ? WHERE node = ?", arguments: [reason, node])
             if db.changesCount == 0 { throw StoreError(kind: .notFound, message: "no node \(node.prefix(140))") }
@@ -72,11 +75,10 @@ extension CoordinatorStore {
 
     /// Every node, by name.
     package func nodes() async throws -> [NodeRecord] {
-        try await database.read { try Self.nodes($0) }
+        try await database.read { [contacts] in try Self.nodes($0, contacts) }
     }
 
-    static func nodes(_ db: Database) throws -> [NodeRecord] {
-        let now = Self.now()
+    static func nodes(_ db: Database, _ contacts: Contacts) throws -> [NodeRecord] {
         var newest: [String: [Ceilings]] = [:]
         let rows = try Row.fetchAll(
             db,
@@ -88,13 +90,13 @@ extension CoordinatorStore {
             newest[row["node"], default: []].append(try JSONColumn.decode(Ceilings.self, row["body"]))
         }
         return try Row.fetchAll(db, sql: "SELECT * FROM nodes ORDER BY node").map { row in
-            let lastSeen: Double = row["last_seen_at"]
+            let name: String = row["node"]
             var record = NodeRecord(
-                node: row["node"], version: row["version"],
+                node: name, version: row["version"],
                 devices: try JSONColumn.decode([DeviceSummary].self, row["devices"]),
                 health: NodeHealth(rawValue: row["health"]) ?? .suspect, evidence: row["evidence"],
-                registeredAt: row["registered_at"], lastSeenAt: lastSeen,
-                isConnected: now - lastSeen < Self.silenceSeconds, ceilings: newest[row["node"]] ?? [])
+                registeredAt: row["registered_at"], lastSeenAt: row["last_seen_at"],
+                isConnected: contacts.isConnected(name), ceilings: newest[name] ?? [])
             record.site = try Self.site(row)
             record.drained = row["drained"]
             return record

@@ -33,15 +33,15 @@ extension CoordinatorStore {
 
     /// Another whenever a page could look otherwise: steps of jobs, and what is known of nodes.
     func changeMark() async throws -> [String] {
-        try await database.read { db in
+        try await database.read { [contacts] db in
             let nodes = """
-                SELECT GROUP_CONCAT(node || health || IFNULL(evidence, '') || IFNULL(drained, '') || (last_seen_at > ?)) FROM nodes
+                SELECT GROUP_CONCAT(node || health || IFNULL(evidence, '') || IFNULL(drained, '')) FROM nodes
                 """
             return [
                 try String.fetchOne(db, sql: "SELECT MAX(number) FROM ledger") ?? "",
                 try String.fetchOne(db, sql: "SELECT MAX(rowid) FROM ceilings") ?? "",
                 try String.fetchOne(db, sql: "SELECT COUNT(*) FROM jobs WHERE state = 'running'") ?? "",
-                try String.fetchOne(db, sql: nodes, arguments: [Self.now() - Self.silenceSeconds]) ?? "",
+                try String.fetchOne(db, sql: nodes) ?? "", contacts.connectedNodes.joined(separator: " "),
             ]
         }
     }

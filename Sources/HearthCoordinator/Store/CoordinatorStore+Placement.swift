@@ -35,11 +35,13 @@ extension CoordinatorStore {
                 job.id, job.spec, ageSeconds: now - job.submittedAt,
                 dataByteCount: placement.dataByteCount(job.spec))
         }
-        return placement.planner.plan(jobs, on: try placementNodes(for: jobs, db))
+        return placement.planner.plan(jobs, on: try placementNodes(for: jobs, placement.contacts, db))
     }
 
-    private static func placementNodes(for jobs: [WaitingJob], _ db: Database) throws -> [PlacementNode] {
-        var nodes = try nodes(db).map { PlacementNode($0) }
+    private static func placementNodes(
+        for jobs: [WaitingJob], _ contacts: Contacts, _ db: Database
+    ) throws -> [PlacementNode] {
+        var nodes = try nodes(db, contacts).map { PlacementNode($0) }
         let places = Dictionary(uniqueKeysWithValues: nodes.enumerated().map { ($1.record.node, $0) })
         for row in try Row.fetchAll(db, sql: "SELECT * FROM jobs WHERE state IN ('assigned', 'running')") {
             guard let place = (row["node"] as String?).flatMap({ places[$0] }) else { continue }

@@ -9,13 +9,14 @@ extension CoordinatorStore {
     /// The answer is sent after the commit, so what it acknowledges survives a crash; what was sent before and is sent
     /// again changes nothing.
     package func store(_ batch: ReportBatch, from node: String) async throws -> ReportAck {
+        contacts.heard(from: node)
         let isOfTheNode = batch.reports.contains {
             switch $0.body {
             case .ceilings, .health: true
             default: false
             }
         }
-        defer { if isOfTheNode { plans.forget() } }
+        defer { if isOfTheNode { changedPlans() } }
         return try await database.write { [prices] db in
             guard try String.fetchOne(db, sql: "SELECT node FROM nodes WHERE node = ?", arguments: [node]) != nil else {
                 throw StoreError(kind: .notFound, message: "node \(node) is not registered")
@@ -75,6 +76,9 @@ extension CoordinatorStore {
             outcome.message = outcome.message.map { String($0.prefix(4096)) }
             if outcome.figures.count > 1000 { outcome.figures = [:] }
             outcome.keepPlausible()
+            if outcome.lostLease == true, try giveBack(JobAttempt(job: job, attempt: attempt), from: node, db) {
+                return
+            }
             let kernels = outcome.kernels
             outcome.kernels = nil
             let cost = try cost(ofJob: job, on: node, outcome, prices, db)

@@ -4,6 +4,7 @@ import HearthFleet
 import HearthPolicy
 import HearthRoofline
 import HearthStore
+import Synchronization
 
 /// Everything the coordinator knows, in one SQLite file: WAL, and an acknowledged write is on disk.
 public final class CoordinatorStore: Sendable {
@@ -12,16 +13,20 @@ public final class CoordinatorStore: Sendable {
     let labels: LabelCache?
     let prices: PriceList
     let plans = PlanCache()
-
-    /// A node not heard from for this long counts as disconnected.
-    static let silenceSeconds = 45.0
+    package let contacts: Contacts
+    private let currentEpoch = Atomic<Int64>(0)
+    /// Changes with everything that may give a node something to do.
+    private let steps = Atomic<Int>(0)
 
     /// Opens or makes `coordinator.sqlite` in `folder`.
     ///
     /// - Throws: `ConfigError` when the file is damaged or cannot be opened; nothing is changed then.
-    public init(folder: String, labels: LabelFolder? = nil, prices: PriceList = PriceList()) throws {
+    public init(
+        folder: String, labels: LabelFolder? = nil, prices: PriceList = PriceList(), leaseSeconds: Double = 60
+    ) throws {
         self.labels = labels.map { LabelCache($0) }
         self.prices = prices
+        contacts = Contacts(leaseSeconds: leaseSeconds)
         try StateFolder.prepare(folder)
         database = try SQLiteFile.open("\(folder)/coordinator.sqlite", migrator: Self.migrator)
     }
@@ -65,7 +70,30 @@ public final class CoordinatorStore: Sendable {
         migrator.registerMigration("v8") {
             try $0.execute(sql: "CREATE TABLE restores(mark TEXT NOT NULL, at REAL NOT NULL)")
         }
+        migrator.registerMigration("v9") { try $0.execute(sql: leaseSchema) }
         return migrator
+    }
+
+    /// This start's number; 0 where nothing was begun.
+    package var epoch: Int64 { currentEpoch.load(ordering: .acquiring) }
+
+    /// Begins to serve: later than every start before.
+    package func beginEpoch() async throws {
+        let epoch = try await database.write { db in
+            try db.execute(sql: "INSERT INTO epochs(at) VALUES (?)", arguments: [Self.now()])
+            return db.lastInsertedRowID
+        }
+        currentEpoch.store(epoch, ordering: .releasing)
+    }
+
+    var step: Int { steps.load(ordering: .acquiring) }
+    /// Nodes that wait look again.
+    func tookStep() { steps.add(1, ordering: .acquiringAndReleasing) }
+
+    /// What plans are made from is other than it was.
+    func changedPlans() {
+        plans.forget()
+        tookStep()
     }
 
     static func now() -> Double { Date().timeIntervalSince1970 }

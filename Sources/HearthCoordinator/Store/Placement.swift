@@ -10,6 +10,7 @@ struct Placement {
     let labels: LabelCache?
     let prices: PriceList
     let plans: PlanCache
+    let contacts: Contacts
 
     var planner: Planner { Planner(prices: prices) { [labels] in Self.decide($0, at: $1, labels) } }
 
@@ -44,6 +45,9 @@ final class PlanCache: Sendable {
 
     /// What it was made from is other than it was.
     func forget() { newest.withLock { $0 = nil } }
+
+    /// Whether jobs wait, as far as is known.
+    var isEmpty: Bool { newest.withLock { $0.map(\.plan.isEmpty) ?? false } }
 
     /// - Parameter mark: another with each step of a job.
     func plan(_ mark: Int64, _ make: () throws -> [PlacementDecision]) rethrows -> [PlacementDecision] {

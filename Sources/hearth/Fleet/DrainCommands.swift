@@ -15,6 +15,20 @@ struct Drain: AsyncParsableCommand {
     }
 }
 
+struct Lost: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract:
+            "Say that a node is lost: what it was given is given to others, and what it still does counts no more.")
+
+    @Argument(help: "The node.") var node: String
+    @OptionGroup var options: CoordinatorOptions
+
+    func run() async throws {
+        let jobs = try await options.client().post("/v1/losses/\(node)", [String: String](), as: [String].self)
+        Terminal.out(jobs.isEmpty ? "\(node) had nothing" : "queued again: \(jobs.joined(separator: ", "))")
+    }
+}
+
 struct Resume: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Have a drained node take jobs again.")
 

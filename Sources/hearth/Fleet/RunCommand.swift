@@ -17,6 +17,7 @@ struct RunCommand: AsyncParsableCommand {
     @Option(
         help: "Where this node is and which labels it trusts (YAML); /etc/hearth/admission.yaml where there is one.")
     var admission: String?
+    @Option(help: "End when the lease in this file, which the agent renews, has run out.") var lease: String?
 
     func run() async throws {
         let started = ContinuousClock.now
@@ -38,8 +39,11 @@ struct RunCommand: AsyncParsableCommand {
         }
         let (data, decision) = (admitted.data, admitted.decision)
         let input = admitted.inputDigest.flatMap { digest in job.input.map { FileUse(path: $0, sha256: digest) } }
-        Watchdog.start(seconds: job.timeoutSeconds, expiresAt: admitted.expiresAt) { status, message in
-            try? record(outcome(status, message))
+        Watchdog.start(seconds: job.timeoutSeconds, expiresAt: admitted.expiresAt, lease: lease.map { LeaseFile($0) }) {
+            status, message, lostLease in
+            var ended = outcome(status, message)
+            if lostLease { ended.lostLease = true }
+            try? record(ended)
         }
         do {
             defer { withExtendedLifetime(admitted.input) {} }
@@ -96,13 +100,16 @@ enum SpecFile {
 
 /// Ends the process when time is up or SIGTERM comes, after writing down why.
 enum Watchdog {
-    /// - Parameter expiresAt: when labels end that allow the job what it reads, seconds since 1970.
+    /// - Parameters:
+    ///   - expiresAt: when labels end that allow the job what it reads, seconds since 1970.
+    ///   - onEnd: told why, and whether it is for the lease.
     static func start(
-        seconds: Double, expiresAt: Int? = nil, onEnd: @escaping @Sendable (ExitStatus, String) -> Void
+        seconds: Double, expiresAt: Int? = nil, lease: LeaseFile? = nil,
+        onEnd: @escaping @Sendable (ExitStatus, String, Bool) -> Void
     ) {
         signal(SIGTERM, SIG_IGN)
-        @Sendable func end(_ status: ExitStatus, _ message: String) -> Never {
-            onEnd(status, message)
+        @Sendable func end(_ status: ExitStatus, _ message: String, lostLease: Bool = false) -> Never {
+            onEnd(status, message, lostLease)
             exit(status.rawValue)
         }
         let terminated = DispatchSource.makeSignalSource(signal: SIGTERM, queue: .global())
@@ -121,13 +128,20 @@ enum Watchdog {
             Terminal.error("hearth: refused: a label that allowed the job has expired")
             end(.refusedByPolicy, "refused: a label that allowed the job has expired")
         }
-        (onTime, onTermination, onExpiry) = (timer, terminated, expiry)
-        for source in [timer, terminated, expiry] as [any DispatchSourceProtocol] { source.resume() }
+        let leaseCheck = DispatchSource.makeTimerSource(queue: .global())
+        if lease != nil { leaseCheck.schedule(deadline: .now() + 0.2, repeating: 0.2) }
+        leaseCheck.setEventHandler {
+            guard lease?.isOver == true else { return }
+            Terminal.error("hearth: the lease ran out: the coordinator was not heard from")
+            end(.tryAgain, "its lease ran out: the coordinator was not heard from", lostLease: true)
+        }
+        (onTime, onTermination, onExpiry, onLease) = (timer, terminated, expiry, leaseCheck)
+        for source in [timer, terminated, expiry, leaseCheck] as [any DispatchSourceProtocol] { source.resume() }
     }
 
     /// Leaves SIGTERM to what runs now.
     static func leaveSIGTERM() { onTermination?.cancel() }
 
     /// Sources stop when they are released. Set before the job starts.
-    nonisolated(unsafe) private static var onTime, onTermination, onExpiry: (any DispatchSourceProtocol)?
+    nonisolated(unsafe) private static var onTime, onTermination, onExpiry, onLease: (any DispatchSourceProtocol)?
 }
