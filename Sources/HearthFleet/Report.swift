@@ -51,10 +51,10 @@ public struct PollRequest: Sendable, Codable, Hashable {
     public let capacity: Int
     /// Reports still in the spool.
     public let spooledReports: Int
-    /// What the node has taken on and not ended.
-    public let active: [JobAttempt]
+    /// What the node has taken on and not ended; nil: an older agent's.
+    public let active: [JobAttempt]?
 
-    public init(waitSeconds: Double, capacity: Int, spooledReports: Int, active: [JobAttempt] = []) {
+    public init(waitSeconds: Double, capacity: Int, spooledReports: Int, active: [JobAttempt]? = nil) {
         self.waitSeconds = waitSeconds
         self.capacity = capacity
         self.spooledReports = spooledReports

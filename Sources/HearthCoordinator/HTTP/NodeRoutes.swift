@@ -51,7 +51,7 @@ struct NodeRoutes {
             guard (0...60).contains(poll.waitSeconds), (0...1000).contains(poll.capacity) else {
                 throw HTTPError(.badRequest, message: "waitSeconds: 0 to 60; capacity: 0 to 1000")
             }
-            guard poll.active.count <= 1000 else { throw HTTPError(.badRequest, message: "active: at most 1000") }
+            guard poll.active?.count ?? 0 <= 1000 else { throw HTTPError(.badRequest, message: "active: at most 1000") }
             return try JSONBody.response(try await answer(poll, node))
         }
         router.post("/v1/nodes/:node/publications") { request, context in

@@ -235,7 +235,7 @@ extension OpenAPI {
                 reports: {type: array, maxItems: 10000, items: {$ref: '#/components/schemas/Report'}}
             Poll:
               type: object
-              required: [waitSeconds, capacity, spooledReports, active]
+              required: [waitSeconds, capacity, spooledReports]
               properties:
                 waitSeconds: {type: number, minimum: 0, maximum: 60}
                 capacity: {type: integer, minimum: 0, maximum: 1000}

@@ -121,7 +121,7 @@ extension CoordinatorStore {
             cancellations: try String.fetchAll(
                 db, sql: "SELECT id FROM jobs WHERE node = ? AND cancel_requested AND state IN ('assigned', 'running')",
                 arguments: [node]),
-            revocations: try request.active.filter { try isReplaced($0, on: node, db) },
+            revocations: try (request.active ?? []).filter { try isReplaced($0, on: node, db) },
             leaseSeconds: placement.contacts.leaseSeconds)
     }
 
