@@ -1,5 +1,7 @@
 import Foundation
+import HearthFleet
 import Support
+import Testing
 
 /// The `hearth` program as its users run it.
 enum Program {
@@ -68,7 +70,12 @@ final class Fleet {
 
     struct StartFailure: Error { let log: String }
 
+    /// Of daemons that are started from now on.
+    var environment: [String: String] = [:]
+
     /// Starts a daemon and waits until it listens.
+    ///
+    /// - Parameter name: `coordinator`, `agent`, or one of these and a number: another one of its kind.
     private func start(_ name: String, _ arguments: [String]) throws -> String {
         let address = "\(folder)/\(name)/address"
         try? FileManager.default.removeItem(atPath: address)
@@ -76,7 +83,8 @@ final class Fleet {
         if !FileManager.default.fileExists(atPath: log) { try Data().write(to: URL(fileURLWithPath: log)) }
         let process = Process()
         process.executableURL = URL(fileURLWithPath: TestPaths.hearth)
-        process.arguments = [name, "--state", "\(folder)/\(name)"] + arguments
+        process.arguments = [name.filter(\.isLetter), "--state", "\(folder)/\(name)"] + arguments
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         let handle = FileHandle(forWritingAtPath: log)
         _ = try handle?.seekToEnd()
         process.standardInput = FileHandle.nullDevice
@@ -111,15 +119,31 @@ final class Fleet {
 
     func log(_ name: String) -> String { (try? String(contentsOfFile: "\(folder)/\(name).log", encoding: .utf8)) ?? "" }
 
-    /// - Parameter settings: lines of an agent.yaml.
-    func startAgent(devices: String = "cpu", settings: String? = nil) throws {
-        let config = try settings.map { ["--config", try write("agent.yaml", $0)] } ?? []
+    /// - Parameters:
+    ///   - number: of the agent; the first's state folder is `agent`, the others' have their number.
+    ///   - coordinator: by which address it goes; nil: the coordinator's own.
+    ///   - settings: lines of an agent.yaml.
+    func startAgent(
+        _ number: Int = 1, devices: String = "cpu", to coordinator: String? = nil, settings: String? = nil
+    ) throws {
+        let name = number == 1 ? "agent" : "agent\(number)"
+        let config = try settings.map { ["--config", try write("\(name).yaml", $0)] } ?? []
         agentURL = try start(
-            "agent",
+            name,
             config + [
-                "--listen", "127.0.0.1:0", "--coordinator", coordinatorURL, "--token-file", tokenFile, "--name", "n1",
-                "--devices", devices,
+                "--listen", "127.0.0.1:0", "--coordinator", coordinator ?? coordinatorURL, "--token-file", tokenFile,
+                "--name", "n\(number)", "--devices", devices,
             ])
+    }
+
+    /// Copies the coordinator's state as it is now, for `startCopy`.
+    func copyCoordinator() throws {
+        try FileManager.default.copyItem(atPath: "\(folder)/coordinator", toPath: "\(folder)/coordinator2")
+    }
+
+    /// A second coordinator, over the copy. - Returns: its URL.
+    func startCopy() throws -> String {
+        return try start("coordinator2", ["--listen", "127.0.0.1:0"])
     }
 
     func pid(_ name: String) -> Int32 { processes[name]?.processIdentifier ?? 0 }
@@ -146,6 +170,24 @@ final class Fleet {
                 "HEARTH_AUTHORITY": "\(folder)/coordinator/authority.pem",
             ],
             deadline: deadline)
+    }
+
+    func job(_ id: String) throws -> JobRecord {
+        let token = try String(contentsOfFile: tokenFile, encoding: .utf8).trimmingCharacters(in: .newlines)
+        let answer = try Program.tool(
+            "/usr/bin/curl", ["-sS", "-H", "Authorization: Bearer \(token)", "\(coordinatorURL)/v1/jobs/\(id)"])
+        do { return try JSONDecoder().decode(JobRecord.self, from: Data(answer.out.utf8)) } catch {
+            throw StartFailure(log: "\(answer.out)\(answer.error)")
+        }
+    }
+
+    func wait(_ seconds: Double, for condition: () throws -> Bool) throws {
+        let end = Date().addingTimeInterval(seconds)
+        while Date() < end {
+            if try condition() { return }
+            usleep(50_000)
+        }
+        Issue.record("waited \(seconds) s in vain")
     }
 
     func write(_ name: String, _ text: String) throws -> String {

@@ -13,13 +13,16 @@ import Testing
         try CoordinatorStore(folder: folder ?? TestPaths.temporaryFolder(), leaseSeconds: Self.lease)
     }
 
-    private func ask(_ node: String, _ store: CoordinatorStore, active: [JobAttempt] = []) async throws -> PollResponse {
+    private func ask(_ node: String, _ store: CoordinatorStore, active: [JobAttempt] = []) async throws -> PollResponse
+    {
         try await store.poll(
             node, PollRequest(waitSeconds: 0, capacity: 1 - active.count, spooledReports: 0, active: active))
     }
 
     /// A job on `node`, the only one that is there.
-    private func given(_ node: String, _ policy: JobSpec.OnPartition?, _ store: CoordinatorStore) async throws -> JobAttempt {
+    private func given(_ node: String, _ policy: JobSpec.OnPartition?, _ store: CoordinatorStore) async throws
+        -> JobAttempt
+    {
         try await TestService.join(TestService.registration(node, boot: "b-\(node)"), store)
         var spec = JobSpec(kind: .probe, name: "p", device: "cpu")
         spec.onPartition = policy
@@ -29,9 +32,11 @@ import Testing
         return got.id
     }
 
-    private func finish(_ attempt: JobAttempt, on node: String, _ outcome: JobOutcome, _ store: CoordinatorStore) async throws
+    private func finish(_ attempt: JobAttempt, on node: String, _ outcome: JobOutcome, _ store: CoordinatorStore)
+        async throws
     {
-        let report = Report(seq: 1, at: 1, body: .jobFinished(job: attempt.job, attempt: attempt.attempt, outcome: outcome))
+        let report = Report(
+            seq: 1, at: 1, body: .jobFinished(job: attempt.job, attempt: attempt.attempt, outcome: outcome))
         _ = try await store.store(ReportBatch(bootID: "b-\(node)", reports: [report]), from: node)
     }
 
@@ -50,7 +55,9 @@ import Testing
     @Test func aJobThatStopsIsGivenToAnotherNode() async throws {
         let store = try store()
         let first = try await given("n1", .stop, store)
-        for node in ["n2", "n3"] { try await TestService.join(TestService.registration(node, boot: "b-\(node)"), store) }
+        for node in ["n2", "n3"] {
+            try await TestService.join(TestService.registration(node, boot: "b-\(node)"), store)
+        }
         // Not before the lease is over, and once.
         #expect(try await wait(0.8 * Self.lease, hearing: ["n2", "n3"], store).isEmpty)
         #expect(try await wait(2 * Self.lease, hearing: ["n2", "n3"], store) == [first.job])

@@ -9,7 +9,12 @@ extension DeviceProber {
     func checkSpeed(of device: String) async throws {
         let now = ContinuousClock.now
         guard config.checkSpeedSeconds > 0 else { return }
-        if let last = speedCheckedAt[device], now - last < .seconds(config.checkSpeedSeconds) { return }
+        // The first is due so long after the agent's start, too.
+        let last = speedCheckedAt[device, default: now]
+        guard now - last >= .seconds(config.checkSpeedSeconds) else {
+            speedCheckedAt[device] = last
+            return
+        }
         speedCheckedAt[device] = now
         do {
             let speed = try await child(

@@ -66,7 +66,6 @@ actor DeviceProber: Service {
         for device in chosenDevices() {
             // Not beside a job: both figures would be wrong.
             while try await !store.activeJobs().isEmpty { try await Task.sleep(for: .milliseconds(500)) }
-            defer { speedCheckedAt[device] = speedCheckedAt[device] ?? .now }
             var health = try await knownHealth(of: device)
             // What is not well is asked again, however young its last figures are.
             let isDue = health.state != .healthy

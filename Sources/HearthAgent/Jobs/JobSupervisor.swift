@@ -183,6 +183,10 @@ package struct JobSupervisor: Service {
         let mayPublish: Bool
         do { mayPublish = try await publish(assignment.id) } catch {
             logger.debug("publishing waits", metadata: ["job": "\(assignment.job)", "because": "\(error)"])
+            if assignment.spec.onPartition == .stop, leases.isOver {
+                outcome.lostLease = true
+                return discard()
+            }
             try await Task.sleep(for: .seconds(1))
             return false
         }

@@ -17,7 +17,8 @@ struct EpochMiddleware: RouterMiddleware {
                 "another coordinator has taken over this one's nodes: stop one of them",
                 metadata: ["epoch": "\(store.epoch)", "heard": "\(heard)"])
             throw HTTPError(
-                .misdirectedRequest, message: "a later coordinator has taken over (epoch \(heard); this one is \(store.epoch))")
+                .misdirectedRequest,
+                message: "a later coordinator has taken over (epoch \(heard); this one is \(store.epoch))")
         }
         var response = try await next(request, context)
         response.headers[Self.header] = "\(store.epoch)"

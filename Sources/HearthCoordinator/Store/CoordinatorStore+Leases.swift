@@ -101,7 +101,8 @@ extension CoordinatorStore {
             if try Self.isReplaced(attempt, on: node, db) {
                 throw StoreError(
                     kind: .conflict,
-                    message: "attempt \(attempt.attempt) of \(attempt.job.prefix(140)) is no longer \(node.prefix(140))'s")
+                    message:
+                        "attempt \(attempt.attempt) of \(attempt.job.prefix(140)) is no longer \(node.prefix(140))'s")
             }
             try db.execute(
                 sql: "UPDATE jobs SET published = ? WHERE id = ? AND attempt = ?",
