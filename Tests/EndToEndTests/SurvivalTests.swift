@@ -78,9 +78,11 @@ struct PartitionTests {
         for job in try ids.map({ try fleet.job($0) }) {
             #expect(job.state == .succeeded && job.attempt == 1, "\(job.id): \(job.outcome?.message ?? "-")")
             let log = try fleet.hearth("logs", job.id).out
-            #expect(log.hasPrefix(text) && log.components(separatedBy: "decode").count == 2, "\(job.id): \(log.prefix(80))")
+            #expect(
+                log.hasPrefix(text) && log.components(separatedBy: "decode").count == 2, "\(job.id): \(log.prefix(80))")
         }
-        #expect(try fleet.hearth("ledger", "export", fleet.folder + "/copy").out.hasPrefix("\(3 * ids.count) leaves of "))
+        #expect(
+            try fleet.hearth("ledger", "export", fleet.folder + "/copy").out.hasPrefix("\(3 * ids.count) leaves of "))
         try network.set(fleet.coordinatorURL)
         #expect(fleet.stop("agent") == 0 && fleet.stop("coordinator") == 0)
         try fleet.checkReports(jobs: ids.count)
