@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """What agent and coordinator take: an idle node's agent for a minute, and a coordinator that gets 1,000 reports a second.
 
-    run.py [--seconds 60] [--rate 1000]
+    run.py [--seconds 60] [--rate 1000] [--nodes 50] [--batch 10]
 
 The agent's share is processor time of its process over wall time, without its probes, which are over by then. The load comes from logical nodes,
-over connections that stay, with ten reports a request, each stored durably before it is acknowledged.
+over at most 100 connections that stay, each stored durably before it is acknowledged.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import http.client
 import json
 import os
 import pathlib
+import random
 import statistics
 import subprocess
 import sys
@@ -43,16 +44,22 @@ def start(state: str, name: str, *arguments: str) -> subprocess.Popen:
     return daemon
 
 
-class LogicalNode(threading.Thread):
-    """Sends ten reports at a time, at a steady rate, and times each acknowledgement."""
+class LogicalNodes(threading.Thread):
+    """Nodes over one connection: in turn each sends some reports, at a steady rate, and every acknowledgement is timed."""
 
-    def __init__(self, address: str, token: str, name: str, interval: float, end: float):
+    def __init__(self, address: str, token: str, names: list[str], batch: int):
         super().__init__(daemon=True)
         self.client = http.client.HTTPConnection(address, timeout=30)
         self.headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        self.node, self.interval, self.end = name, interval, end
+        self.names, self.batch = names, batch
         self.times: list[float] = []
-        self.sent = 0
+        self.sent = dict.fromkeys(names, 0)
+        for name in names:
+            self.post("/v1/nodes", {"node": name, "bootID": "b", "version": "1", "devices": []})
+
+    def go(self, interval: float, end: float) -> None:
+        self.interval, self.end = interval, end
+        self.start()
 
     def post(self, path: str, body: dict) -> dict:
         self.client.request("POST", path, json.dumps(body), self.headers)
@@ -63,19 +70,22 @@ class LogicalNode(threading.Thread):
         return json.loads(text)
 
     def run(self) -> None:
-        self.post("/v1/nodes", {"node": self.node, "bootID": "b", "version": "1", "devices": []})
-        due = time.monotonic() + self.interval * (hash(self.node) % 1000) / 1000
-        while due < self.end:
-            time.sleep(max(0, due - time.monotonic()))
-            reports = [
-                {"seq": self.sent + n + 1, "at": time.time(), "body": {"health": {"state": "healthy"}}} for n in range(10)
-            ]
-            begin = time.monotonic()
-            answer = self.post(f"/v1/nodes/{self.node}/reports", {"bootID": "b", "reports": reports})
-            self.times.append(time.monotonic() - begin)
-            self.sent += 10
-            assert answer["watermark"] == self.sent, answer
-            due += self.interval
+        due = time.monotonic() + random.random() * self.interval
+        while True:
+            for name in self.names:
+                if due >= self.end:
+                    return
+                time.sleep(max(0, due - time.monotonic()))
+                first = self.sent[name] + 1
+                reports = [
+                    {"seq": first + n, "at": time.time(), "body": {"health": {"state": "healthy"}}} for n in range(self.batch)
+                ]
+                begin = time.monotonic()
+                answer = self.post(f"/v1/nodes/{name}/reports", {"bootID": "b", "reports": reports})
+                self.times.append(time.monotonic() - begin)
+                self.sent[name] += self.batch
+                assert answer["watermark"] == self.sent[name], answer
+                due += self.interval
 
 
 def main() -> None:
@@ -83,6 +93,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--rate", type=int, default=1000, help="reports a second")
     parser.add_argument("--nodes", type=int, default=50, help="logical nodes")
+    parser.add_argument("--batch", type=int, default=10, help="reports a request")
     options = parser.parse_args()
     found: dict[str, float] = {}
     with tempfile.TemporaryDirectory(prefix="hearth-overhead-") as state:
@@ -113,19 +124,20 @@ def main() -> None:
             agent.wait()
 
             print(f"{options.rate} reports a second from {options.nodes} nodes for {options.seconds:.0f} s", flush=True)
-            interval = options.nodes * 10 / options.rate
+            connections = min(100, options.nodes)
+            names = [f"node-{n}" for n in range(options.nodes)]
+            groups = [LogicalNodes(url.split("//")[1], token, names[n::connections], options.batch) for n in range(connections)]
+            interval = connections * options.batch / options.rate
             before, begin = processor_seconds(coordinator.pid), time.monotonic()
-            end = begin + options.seconds
-            nodes = [LogicalNode(url.split("//")[1], token, f"node-{n}", interval, end) for n in range(options.nodes)]
-            for node in nodes:
-                node.start()
-            for node in nodes:
-                node.join()
+            for group in groups:
+                group.go(interval, begin + options.seconds)
+            for group in groups:
+                group.join()
             wall = time.monotonic() - begin
             found["coordinator core"] = (processor_seconds(coordinator.pid) - before) / wall
             found["coordinator MiB"] = resident_mebibytes(coordinator.pid)
-            times = sorted(t for node in nodes for t in node.times)
-            reached = sum(node.sent for node in nodes) / wall
+            times = sorted(t for group in groups for t in group.times)
+            reached = sum(sum(group.sent.values()) for group in groups) / wall
         finally:
             for daemon in reversed(daemons):
                 daemon.terminate()

@@ -15,16 +15,22 @@ struct DeliveryService: Service {
     func run() async throws {
         await cancelWhenGracefulShutdown {
             var seen: Int?
+            var backoff = Backoff()
             while !Task.isCancelled {
                 let changes = store.changeCount
                 if changes == seen {
                     try? await Task.sleep(for: .milliseconds(100))
                     continue
                 }
-                guard await link.isRegistered, let sent = await deliver() else {
-                    try? await Task.sleep(for: .milliseconds(500))
+                guard await link.isRegistered else {
+                    try? await Task.sleep(for: .milliseconds(250))
                     continue
                 }
+                guard let sent = await deliver() else {
+                    try? await Task.sleep(for: backoff.failed())
+                    continue
+                }
+                backoff.succeeded()
                 if sent == 0 { seen = changes }
             }
         }

@@ -17,6 +17,7 @@ struct PollService: Service {
         await cancelWhenGracefulShutdown {
             var registered: NodeRegistration?
             var longestWait = 10.0
+            var backoff = Backoff()
             while !Task.isCancelled {
                 do {
                     guard let registration = await registration() else {
@@ -30,11 +31,12 @@ struct PollService: Service {
                         await link.registered(logger)
                     }
                     try await poll(registration.node, &longestWait)
+                    backoff.succeeded()
                 } catch is CancellationError {
                     return
                 } catch {
                     await link.failed(error, logger)
-                    try? await Task.sleep(for: .seconds(1))
+                    try? await Task.sleep(for: backoff.failed())
                 }
             }
         }

@@ -11,8 +11,12 @@ struct ErrorMiddleware<Context: RequestContext>: RouterMiddleware {
         do {
             return try await next(request, context)
         } catch let error as StoreError {
-            let status: HTTPResponse.Status = error.kind == .notFound ? .notFound : .conflict
-            return try JSONBody.response(APIError(error: error.message), status: status)
+            let statuses: [StoreError.Kind: HTTPResponse.Status] = [
+                .notFound: .notFound, .conflict: .conflict, .busy: .serviceUnavailable,
+            ]
+            var response = try JSONBody.response(APIError(error: error.message), status: statuses[error.kind]!)
+            if error.kind == .busy { response.headers[.retryAfter] = "1" }
+            return response
         } catch let error as DatabaseError {
             // Nothing was committed: the client still has what it sent and may send it again.
             context.logger.error("database", metadata: ["error": "\(error)"])

@@ -155,6 +155,7 @@ package enum OpenAPI {
                 '200': {description: committed up to here, content: {application/json: {schema: {$ref: '#/components/schemas/Ack'}}}}
                 '400': {$ref: '#/components/responses/Error'}
                 '421': {$ref: '#/components/responses/Error'}
+                '503': {$ref: '#/components/responses/Error'}
                 '404': {$ref: '#/components/responses/Error'}
           /v1/nodes/{node}/poll:
             parameters: [{name: node, in: path, required: true, schema: {type: string}}]

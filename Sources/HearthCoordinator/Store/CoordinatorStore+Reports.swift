@@ -4,7 +4,7 @@ import HearthFleet
 import HearthStore
 
 extension CoordinatorStore {
-    /// Stores a batch and its effects in one transaction, each report once.
+    /// Stores a batch and its effects, all or nothing, each report once.
     ///
     /// The answer is sent after the commit, so what it acknowledges survives a crash; what was sent before and is sent
     /// again changes nothing.
@@ -17,32 +17,36 @@ extension CoordinatorStore {
             }
         }
         defer { if isOfTheNode { changedPlans() } }
-        return try await database.write { [prices] db in
-            guard try String.fetchOne(db, sql: "SELECT node FROM nodes WHERE node = ?", arguments: [node]) != nil else {
-                throw StoreError(kind: .notFound, message: "node \(node) is not registered")
-            }
-            var watermark = try Self.watermark(db, node, batch.bootID)
-            for report in batch.reports.sorted(by: { $0.seq < $1.seq }) where report.seq > watermark {
-                if report.seq > watermark + 1 {
-                    // Only a coordinator that was restored from an old backup sees this: agents send every number.
-                    try db.execute(
-                        sql: "INSERT INTO gaps VALUES (?, ?, ?, ?, ?)",
-                        arguments: [node, batch.bootID, watermark + 1, report.seq - 1, Self.now()])
-                }
+        return try await reportQueue.store((batch, node))
+    }
+
+    static func store(
+        _ batch: ReportBatch, from node: String, _ prices: PriceList, _ db: Database
+    ) throws -> ReportAck {
+        guard try String.fetchOne(db, sql: "SELECT node FROM nodes WHERE node = ?", arguments: [node]) != nil else {
+            throw StoreError(kind: .notFound, message: "node \(node) is not registered")
+        }
+        var watermark = try Self.watermark(db, node, batch.bootID)
+        for report in batch.reports.sorted(by: { $0.seq < $1.seq }) where report.seq > watermark {
+            if report.seq > watermark + 1 {
+                // Only a coordinator that was restored from an old backup sees this: agents send every number.
                 try db.execute(
-                    sql: "INSERT INTO reports VALUES (?, ?, ?, ?, ?, ?)",
-                    arguments: [
-                        node, batch.bootID, report.seq, report.at, Self.now(), try JSONColumn.encode(report.body),
-                    ])
-                try Self.apply(report, from: node, prices, db)
-                watermark = report.seq
+                    sql: "INSERT INTO gaps VALUES (?, ?, ?, ?, ?)",
+                    arguments: [node, batch.bootID, watermark + 1, report.seq - 1, Self.now()])
             }
             try db.execute(
-                sql: "INSERT INTO watermarks VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq",
-                arguments: [node, batch.bootID, watermark])
-            try db.execute(sql: "UPDATE nodes SET last_seen_at = ? WHERE node = ?", arguments: [Self.now(), node])
-            return ReportAck(watermark: watermark)
+                sql: "INSERT INTO reports VALUES (?, ?, ?, ?, ?, ?)",
+                arguments: [
+                    node, batch.bootID, report.seq, report.at, Self.now(), try JSONColumn.encode(report.body),
+                ])
+            try Self.apply(report, from: node, prices, db)
+            watermark = report.seq
         }
+        try db.execute(
+            sql: "INSERT INTO watermarks VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq",
+            arguments: [node, batch.bootID, watermark])
+        try db.execute(sql: "UPDATE nodes SET last_seen_at = ? WHERE node = ?", arguments: [Self.now(), node])
+        return ReportAck(watermark: watermark)
     }
 
     private static func apply(_ report: Report, from node: String, _ prices: PriceList, _ db: Database) throws {

@@ -14,6 +14,7 @@ public final class CoordinatorStore: Sendable {
     let prices: PriceList
     let plans = PlanCache()
     package let contacts: Contacts
+    let reportQueue: ReportQueue
     private let currentEpoch = Atomic<Int64>(0)
     /// Changes with everything that may give a node something to do.
     private let steps = Atomic<Int>(0)
@@ -29,6 +30,9 @@ public final class CoordinatorStore: Sendable {
         contacts = Contacts(leaseSeconds: leaseSeconds)
         try StateFolder.prepare(folder)
         database = try SQLiteFile.open("\(folder)/coordinator.sqlite", migrator: Self.migrator)
+        reportQueue = ReportQueue(database) { [prices] batch, db in
+            try Self.store(batch.reports, from: batch.node, prices, db)
+        }
     }
 
     private static var migrator: DatabaseMigrator {
@@ -101,7 +105,7 @@ public final class CoordinatorStore: Sendable {
 
 /// A request that the store's contents do not allow.
 public struct StoreError: Error, Sendable {
-    public enum Kind: Sendable { case notFound, conflict }
+    public enum Kind: Sendable { case notFound, conflict, busy }
     public let kind: Kind
     public let message: String
 }
