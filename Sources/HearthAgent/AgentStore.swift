@@ -14,7 +14,7 @@ public final class AgentStore: Sendable {
 
     /// A job this node has taken on and not finished.
     struct ActiveJob: Sendable {
-        enum State: String { case starting, running }
+        enum State: String { case starting, running, revoked }
         let assignment: Assignment
         var state: State
         /// Bytes of the log file that are in the spool, and bytes of text they became.
@@ -110,14 +110,16 @@ public final class AgentStore: Sendable {
     /// Every job that has not been finished, `starting` ones included.
     func activeJobs() async throws -> [ActiveJob] {
         try await database.read { db in
-            try Row.fetchAll(db, sql: "SELECT * FROM jobs WHERE state IN ('starting', 'running') ORDER BY taken_on_at")
-                .map {
-                    let spec = try JSONColumn.decode(JobSpec.self, $0["spec"])
-                    return ActiveJob(
-                        assignment: Assignment(job: $0["job"], attempt: $0["attempt"], spec: spec),
-                        state: ActiveJob.State(rawValue: $0["state"]) ?? .running, fileOffset: $0["file_offset"],
-                        logOffset: $0["log_offset"], takenOnAt: $0["taken_on_at"])
-                }
+            try Row.fetchAll(
+                db, sql: "SELECT * FROM jobs WHERE state IN ('starting', 'running', 'revoked') ORDER BY taken_on_at"
+            )
+            .map {
+                let spec = try JSONColumn.decode(JobSpec.self, $0["spec"])
+                return ActiveJob(
+                    assignment: Assignment(job: $0["job"], attempt: $0["attempt"], spec: spec),
+                    state: ActiveJob.State(rawValue: $0["state"]) ?? .running, fileOffset: $0["file_offset"],
+                    logOffset: $0["log_offset"], takenOnAt: $0["taken_on_at"])
+            }
         }
     }
 
@@ -152,6 +154,29 @@ public final class AgentStore: Sendable {
                 sql: "UPDATE jobs SET file_offset = ?, log_offset = ? WHERE job = ? AND attempt = ?",
                 arguments: [job.fileOffset + fileByteCount, job.logOffset + text.utf8.count, id, attempt])
             try Self.enqueue(.jobLog(job: id, attempt: attempt, offset: job.logOffset, text: text), db)
+        }
+    }
+
+    /// Something else has taken its place: it is to be ended, and nothing said of it.
+    func revoke(_ attempt: JobAttempt) async throws {
+        try await write { db in
+            try db.execute(
+                sql: "UPDATE jobs SET state = 'revoked' WHERE job = ? AND attempt = ? AND state <> 'done'",
+                arguments: [attempt.job, attempt.attempt])
+        }
+    }
+
+    /// A coordinator that was restored asks for what was done already, and told to one that it does not remember.
+    func sayAgain(_ assignment: Assignment) async throws {
+        let outcome = JobOutcome(
+            exitCode: 70, message: "it was done before; the coordinator's state does not know how it ended",
+            actualSeconds: 0)
+        try await write { db in
+            let state = try String.fetchOne(
+                db, sql: "SELECT state FROM jobs WHERE job = ? AND attempt = ?",
+                arguments: [assignment.job, assignment.attempt])
+            guard state == "done" else { return }
+            try Self.enqueue(.jobFinished(job: assignment.job, attempt: assignment.attempt, outcome: outcome), db)
         }
     }
 

@@ -17,6 +17,10 @@ extension JobSpec {
         spec.timeoutSeconds = try fields.double("timeoutSeconds", default: spec.timeoutSeconds)
         let deadline = try fields.double("deadlineSeconds", default: 0)
         if deadline != 0 { spec.deadlineSeconds = deadline }
+        let memory = try fields.double("memoryGibibytes", default: 0)
+        if memory != 0 { spec.memoryGibibytes = memory }
+        let cpus = try fields.double("cpus", default: 0)
+        if cpus != 0 { spec.cpus = cpus }
         let onPartition = try fields.string("onPartition", default: "")
         if !onPartition.isEmpty {
             guard let known = OnPartition(rawValue: onPartition) else {

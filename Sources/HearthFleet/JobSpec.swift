@@ -32,6 +32,8 @@ public struct JobSpec: Sendable, Hashable, Codable {
     public var estimate: JobEstimate?
     /// nil: keep.
     public var onPartition: OnPartition?
+    /// What its processes may take together of the host, by control groups; nil: all of it.
+    public var memoryGibibytes, cpus: Double?
 
     /// Names of the datasets that the job reads, and what for: held against their labels before anything is opened.
     public var data: [String]?
@@ -80,6 +82,10 @@ public struct JobSpec: Sendable, Hashable, Codable {
         if let deadlineSeconds, !(deadlineSeconds >= 1 && deadlineSeconds <= 30 * 86400) {
             return "deadlineSeconds: 1 to 2592000"
         }
+        if let memoryGibibytes, !(memoryGibibytes >= 0.0625 && memoryGibibytes <= 1_048_576) {
+            return "memoryGibibytes: 0.0625 to 1048576"
+        }
+        if let cpus, !(cpus >= 0.1 && cpus <= 65536) { return "cpus: 0.1 to 65536" }
         if let problem = estimate?.problem { return problem }
         if let data {
             if data.isEmpty || data.count > 100 || Set(data).count != data.count {

@@ -43,6 +43,8 @@ public enum JobSpecSchema {
             ),
             ("data", list("names of the datasets it reads; needs purpose")),
             ("purpose", names(Purpose.allCases.map(\.rawValue))),
+            ("memoryGibibytes", number("of the host, at most", #""minimum": 0.0625, "maximum": 1048576"#)),
+            ("cpus", number("of the host, at most", #""minimum": 0.1, "maximum": 65536"#)),
             ("onPartition", names(JobSpec.OnPartition.allCases.map(\.rawValue))),
         ]
     }

@@ -68,9 +68,9 @@ public struct PollResponse: Sendable, Codable, Hashable {
     /// Jobs of this node that should end.
     public let cancellations: [String]
     /// Of what the node has: attempts that others have replaced. Nothing of them counts any more.
-    public let revocations: [JobAttempt]
-    /// For how long from when it was asked for this answer lets the node have what it has.
-    public let leaseSeconds: Double
+    public let revocations: [JobAttempt]?
+    /// For how long from when it was asked for this answer lets the node have what it has; nil, with revocations: an older coordinator's.
+    public let leaseSeconds: Double?
 
     public init(
         assignments: [Assignment], cancellations: [String], revocations: [JobAttempt] = [], leaseSeconds: Double

@@ -28,9 +28,7 @@ extension DeviceProber {
                     "copy": "\(speed.copyBytesPerSecond.upperQuartile)", "others": "\(speed.otherCores ?? 0)",
                 ])
             speedChecks[speed.isUndisturbed ? .counted : .disturbed, default: 0] += 1
-            try await watch(device, SpeedWatch.identity(deviceName: speed.deviceName, driver: speed.driver)) {
-                $0.observe(speed)
-            }
+            try await watch(device) { $0.observe(speed) }
         } catch let problem as ProbeProblem {
             // Whether it is ill, probes find out.
             logger.warning("speed check failed", metadata: ["device": "\(device)", "problem": "\(problem.text)"])
@@ -44,25 +42,27 @@ extension DeviceProber {
             device != "cpu" || (outcome.otherCores ?? 0) <= DeviceSpeed.tolerableCores
         else { return }
         do {
-            try await watch(
-                device, SpeedWatch.identity(deviceName: measured.deviceName, driver: measured.driver)
-            ) { $0.observe(kernels, measured) }
+            try await watch(device) { $0.observe(kernels, measured) }
         } catch { logger.error("a job's times are not remembered", metadata: ["error": "\(error)"]) }
     }
 
-    private func watch(
-        _ device: String, _ identity: String, _ observe: @Sendable (inout SpeedWatch) -> Void
-    ) async throws {
-        let key = "speed \(device)"
-        if speeds[device] == nil, let stored = try await store.value(key) {
+    /// What is known of a device's speed, from before the agent was started anew, too.
+    func knownSpeed(of device: String) async throws -> SpeedWatch {
+        let found = devices?.first { $0.selector == device }
+        let identity = SpeedWatch.identity(deviceName: found?.name ?? device, driver: found?.driver ?? "")
+        if speeds[device] == nil, let stored = try await store.value("speed \(device)") {
             speeds[device] = try? JSONColumn.decode(SpeedWatch.self, stored)
         }
-        var watch = speeds[device] ?? SpeedWatch(identity: identity)
-        if watch.identity != identity { watch = SpeedWatch(identity: identity) }
+        if let known = speeds[device], known.identity == identity { return known }
+        return SpeedWatch(identity: identity)
+    }
+
+    private func watch(_ device: String, _ observe: @Sendable (inout SpeedWatch) -> Void) async throws {
+        var watch = try await knownSpeed(of: device)
         let before = watch.slowness
         observe(&watch)
         speeds[device] = watch
-        try await store.set(key, try JSONColumn.encode(watch))
+        try await store.set("speed \(device)", try JSONColumn.encode(watch))
         guard (watch.slowness == nil) != (before == nil) else { return }
         if let slowness = watch.slowness {
             logger.notice("device is slow", metadata: ["device": "\(device)", "evidence": "\(slowness)"])

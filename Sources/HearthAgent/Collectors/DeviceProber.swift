@@ -17,6 +17,7 @@ actor DeviceProber: Service {
     private(set) var devices: [DeviceSummary]?
     private(set) var ceilings: [Ceilings] = []
     private(set) var health = NodeHealth.starting
+    private var saidEvidence = ""
     /// Why it is not known which devices there are.
     private var listingProblem: String?
     /// Of each device that is measured.
@@ -66,6 +67,7 @@ actor DeviceProber: Service {
         for device in chosenDevices() {
             // Not beside a job: both figures would be wrong.
             while try await !store.activeJobs().isEmpty { try await Task.sleep(for: .milliseconds(500)) }
+            speeds[device] = try await knownSpeed(of: device)
             var health = try await knownHealth(of: device)
             // What is not well is asked again, however young its last figures are.
             let isDue = health.state != .healthy
@@ -102,10 +104,10 @@ actor DeviceProber: Service {
         let devices = deviceHealth.sorted { $0.key < $1.key }
             .compactMap { device, health in health.evidence.map { "\(device) is \(health.state): \($0)" } }
         let evidence = ([listingProblem].compactMap { $0 } + devices + slow).joined(separator: "; ")
-        if state != health {
+        if state != health || evidence != saidEvidence {
             try await store.enqueue(.health(state: state, evidence: evidence.isEmpty ? nil : evidence))
         }
-        health = state
+        (health, saidEvidence) = (state, evidence)
     }
 
     private struct Listing: Decodable { let devices: [DeviceSummary] }

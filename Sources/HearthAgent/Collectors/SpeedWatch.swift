@@ -7,10 +7,12 @@ package struct SpeedWatch: Sendable, Codable {
     /// What is comparable: another device, driver or Hearth is not held to what this one reached.
     package let identity: String
     private var detectors: [String: SlowdownDetector] = [:]
-    /// Of kernels while the device was not slow, the oldest first.
+    /// The first ones of each kernel at each size: what later ones are held against, so that a slow decline is seen, too.
     private var times: [KernelTime] = []
+    /// What is slow, and by how much it was when that was found; nil where nothing is.
+    package private(set) var slowness: String?
 
-    private static let keptTimes = 256
+    private static let (keptTimes, keptAlike) = (1024, 16)
     /// Less says nothing.
     private static let shortestSeconds = 0.05
 
@@ -39,15 +41,18 @@ package struct SpeedWatch: Sendable, Codable {
         }
         let name = "kernels of jobs"
         if expected >= Self.shortestSeconds, actual > 0 { observe(name, expected / actual) }
-        if detectors[name]?.isSlow != true { times = (times + computing).suffix(Self.keptTimes) }
+        for time in computing where times.count < Self.keptTimes {
+            let alike = times.count { $0.work.kernel == time.work.kernel && $0.work.cost == time.work.cost }
+            // What it takes while it is slow is learned only of kernels that it never ran before.
+            if alike < Self.keptAlike, detectors[name]?.isSlow != true || alike == 0 { times.append(time) }
+        }
     }
 
     private mutating func observe(_ name: String, _ rate: Double) {
-        _ = detectors[name, default: .init()].observe(rate)
+        if detectors[name, default: .init()].observe(rate) { slowness = described }
     }
 
-    /// What is slow, and by how much; nil where nothing is.
-    package var slowness: String? {
+    private var described: String? {
         let slow = detectors.filter(\.value.isSlow).sorted { $0.key < $1.key }.map { name, detector in
             String(
                 format: "%@ at %.1f %% of what it was (%d windows on end; below %.1f %% is slow)", name,

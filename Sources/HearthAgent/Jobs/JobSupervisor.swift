@@ -16,7 +16,7 @@ package struct JobSupervisor: Service {
     let sandbox: Sandbox?
     /// Folders with keys and state, the agent's own and a coordinator's beside it: no job is shown anything of them.
     let kept: [String]
-    private let leases = Leases()
+    let leases = Leases()
     /// Whether an attempt's output may be put in its place.
     let publish: @Sendable (JobAttempt) async throws -> Bool
     /// Told how each job ended.
@@ -61,11 +61,20 @@ package struct JobSupervisor: Service {
             return try await store.markRunning(job.assignment)
         }
         let isAlive = child.isAlive
+        if job.state == .revoked {
+            // As long as it lives, whatever it does not answer to, its device is not free.
+            if isAlive { return child.signal(SIGKILL) }
+            _ = child.terminationSignal()
+            try await store.drop(job.assignment)
+            StagedOutput(job.assignment)?.discard()
+            child.group?.remove()
+            return child.remove()
+        }
         var job = job
         while try await carryLog(&job, child, isFinal: !isAlive) {}
         if isAlive { return endOverdue(job, child) }
-        var outcome = outcome(of: job, child)
-        guard try await settleOutput(of: job.assignment, &outcome) else { return }
+        guard let outcome = try await settle(job, child) else { return }
+        child.group?.remove()
         try await store.finish(job.assignment, outcome)
         logger.info("job ended", metadata: ["job": "\(job.assignment.job)", "exit": "\(outcome.exitCode)"])
         child.remove()
@@ -86,7 +95,7 @@ package struct JobSupervisor: Service {
             let file = child.folder.appending(path: "spec.json")
             var spec = assignment.spec
             if let output = StagedOutput(assignment) {
-                try output.prepare()
+                try child.remember(target: try output.prepare())
                 spec.output = output.staged
             }
             try JSONEncoder().encode(spec).write(to: file, options: .atomic)
@@ -96,12 +105,15 @@ package struct JobSupervisor: Service {
                 arguments += ["--lease", child.leaseFile.path]
             }
             arguments += admission.map { ["--admission", $0] } ?? []
+            let group = try ControlGroup(child.folder.lastPathComponent, spec)
+            try JSONEncoder().encode(group).write(to: child.groupFile, options: .atomic)
             try child.start(arguments + [file.path]) { [spec] command in
-                try sandbox?.command(command, spec: spec, folder: child.folder.path) ?? command
+                group.enter(try sandbox?.command(command, spec: spec, folder: child.folder.path) ?? command)
             }
         } catch {
             // Not startable is an outcome; trying for ever is not.
             StagedOutput(assignment)?.discard()
+            child.group?.remove()
             try await store.markRunning(assignment)
             try await store.finish(
                 assignment, JobOutcome(exitCode: 69, message: "cannot be started: \(error)", actualSeconds: 0))
@@ -149,56 +161,27 @@ package struct JobSupervisor: Service {
     private func endOverdue(_ job: AgentStore.ActiveJob, _ child: ChildProcess) {
         let age = MonotonicClock.seconds - job.takenOnAt
         let timeout = job.assignment.spec.timeoutSeconds
-        if job.assignment.spec.onPartition == .stop, leases.isOver { child.signal(SIGKILL) }
+        if job.assignment.spec.onPartition == .stop, leases.isOver { child.fence() }
         if age > timeout + Self.graceSeconds { child.signal(SIGTERM) }
         if age > timeout + 2 * Self.graceSeconds { child.signal(SIGKILL) }
     }
 
-    private func outcome(of job: AgentStore.ActiveJob, _ child: ChildProcess) -> JobOutcome {
+    func outcome(of job: AgentStore.ActiveJob, _ child: ChildProcess) -> JobOutcome {
         let signal = child.terminationSignal()
         if let data = try? Data(contentsOf: child.resultFile),
             let outcome = try? JSONDecoder().decode(JobOutcome.self, from: data)
         {
             return outcome
         }
-        let how = signal.map { "was ended by signal \($0)" } ?? "ended without a result"
-        return JobOutcome(
+        let how =
+            child.group?.ranOutOfMemory == true
+            ? "needed more memory than its \(job.assignment.spec.memoryGibibytes ?? 0) GiB"
+            : signal.map { "was ended by signal \($0)" } ?? "ended without a result"
+        var ended = JobOutcome(
             exitCode: signal.map { 128 + $0 } ?? 70, message: "the job's process \(how)",
             actualSeconds: max(0, MonotonicClock.seconds - job.takenOnAt))
-    }
-
-    /// Has an ended job's output where it belongs, or not at all.
-    ///
-    /// - Returns: false while it cannot be asked whether it may be there.
-    private func settleOutput(of assignment: Assignment, _ outcome: inout JobOutcome) async throws -> Bool {
-        guard let output = StagedOutput(assignment), output.exists else { return true }
-        outcome.output = outcome.output.map { FileUse(path: output.path, sha256: $0.sha256) }
-        outcome.message = outcome.message?.replacing(output.staged, with: output.path)
-        func discard() -> Bool {
-            output.discard()
-            outcome.output = nil
-            return true
-        }
-        guard outcome.lostLease != true, output.isWorth(outcome) else { return discard() }
-        let mayPublish: Bool
-        do { mayPublish = try await publish(assignment.id) } catch {
-            logger.debug("publishing waits", metadata: ["job": "\(assignment.job)", "because": "\(error)"])
-            if assignment.spec.onPartition == .stop, leases.isOver {
-                outcome.lostLease = true
-                return discard()
-            }
-            try await Task.sleep(for: .seconds(1))
-            return false
-        }
-        guard mayPublish else {
-            logger.warning("another attempt took this one's place", metadata: ["job": "\(assignment.job)"])
-            return discard()
-        }
-        do { try output.publish() } catch {
-            (outcome.exitCode, outcome.message) = (75, "\(error)")
-            return discard()
-        }
-        return true
+        if child.wasFenced { ended.lostLease = true }
+        return ended
     }
 
     /// The coordinator answered: jobs go on.
@@ -207,22 +190,18 @@ package struct JobSupervisor: Service {
         guard let end = leases.end else { return }
         for job in try await store.activeJobs() where job.assignment.spec.onPartition == .stop && job.state == .running
         {
-            try? child(job.assignment).lease.write(end: end)
+            do { try child(job.assignment).lease.write(end: end) } catch {
+                logger.error(
+                    "a lease cannot be written; the job will end itself",
+                    metadata: ["job": "\(job.assignment.job)", "because": "\(error)"])
+            }
         }
     }
 
     /// Ends what another attempt has taken the place of. Nothing is said of it: nobody asks any more.
     func revoke(_ attempt: JobAttempt) async throws {
-        for job in try await store.activeJobs() where job.assignment.id == attempt {
-            logger.warning("ended: given to another node", metadata: ["job": "\(attempt.job)"])
-            let child = child(job.assignment)
-            child.signal(SIGKILL)
-            for _ in 0..<100 where child.isAlive { try await Task.sleep(for: .milliseconds(50)) }
-            _ = child.terminationSignal()
-            try await store.drop(job.assignment)
-            StagedOutput(job.assignment)?.discard()
-            child.remove()
-        }
+        logger.warning("ended: given to another node", metadata: ["job": "\(attempt.job)"])
+        try await store.revoke(attempt)
     }
 
     /// Asks a job to end; the next rounds report how it did.

@@ -30,11 +30,11 @@ package struct LeaseFile: Sendable {
         try Data("\(end)\n".utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
     }
 
-    /// Whether it has run out. What cannot be read has not.
+    /// Whether it has run out. What cannot be read has.
     package var isOver: Bool {
         let text = try? String(contentsOfFile: path, encoding: .utf8)
         guard let end = text.flatMap({ Double($0.trimmingCharacters(in: .whitespacesAndNewlines)) }) else {
-            return false
+            return true
         }
         return MonotonicClock.seconds > end
     }

@@ -20,20 +20,34 @@ package struct StagedOutput: Sendable {
 
     /// Lays it out with what is there already: a job goes on where an earlier one ended.
     ///
+    /// - Returns: what is there already, for `publish`.
     /// - Throws: `ChildError` where there is something that is no file, or nothing can be written.
-    package func prepare() throws {
+    package func prepare() throws -> String {
+        // Another job's would be taken for its own.
+        guard !URL(fileURLWithPath: target).lastPathComponent.hasPrefix(".") else {
+            throw ChildError("output: \(path): names that begin with '.' are for outputs on their way")
+        }
         try? FileManager.default.removeItem(atPath: staged)
-        var status = stat()
-        let found = stat(target, &status) == 0
-        guard !found || status.st_mode & S_IFMT == S_IFREG else { throw ChildError("output: \(path): is no file") }
-        if found {
-            do { return try FileManager.default.copyItem(atPath: target, toPath: staged) } catch {
+        let found = Self.identity(target)
+        if found == "other" { throw ChildError("output: \(path): is no file") }
+        if found != "none" {
+            do { try FileManager.default.copyItem(atPath: target, toPath: staged) } catch {
                 throw ChildError("output: \(path): \(error.localizedDescription)")
             }
+            return found
         }
         let descriptor = open(staged, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw problem }
         close(descriptor)
+        return found
+    }
+
+    /// Another for other contents: `none`, `other` for what is no file.
+    private static func identity(_ path: String) -> String {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return "none" }
+        guard status.st_mode & S_IFMT == S_IFREG else { return "other" }
+        return "\(status.st_dev) \(status.st_ino) \(status.st_size) \(status.st_mtim.tv_sec) \(status.st_mtim.tv_nsec)"
     }
 
     package var exists: Bool { FileManager.default.fileExists(atPath: staged) }
@@ -46,10 +60,17 @@ package struct StagedOutput: Sendable {
     }
 
     /// Puts it in its place at once, on the disk first.
-    package func publish() throws {
+    ///
+    /// - Parameter known: what `prepare` found there.
+    /// - Throws: `ChildError`; where somebody else has put something there meanwhile, too.
+    package func publish(over known: String?) throws {
+        if let known, Self.identity(target) != known {
+            throw ChildError("output: \(path): somebody else has written it meanwhile")
+        }
         try synchronise(staged)
         guard rename(staged, target) == 0 else { throw problem }
-        try synchronise(URL(fileURLWithPath: target).deletingLastPathComponent().path)
+        // It is there; not every file system can be told to write a folder.
+        try? synchronise(URL(fileURLWithPath: target).deletingLastPathComponent().path)
     }
 
     private func synchronise(_ name: String) throws {

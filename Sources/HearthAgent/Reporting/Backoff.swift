@@ -7,9 +7,10 @@ struct Backoff {
 
     mutating func succeeded() { failures = 0 }
 
-    mutating func failed() -> Duration {
+    /// - Parameter limit: seconds that it never waits beyond.
+    mutating func failed(limit: Double = longest) -> Duration {
         failures = min(failures + 1, 10)
-        let most = min(Self.longest, Self.first * Double(1 << failures))
+        let most = min(Self.longest, limit, Self.first * Double(1 << failures))
         return .seconds(.random(in: most / 2...most))
     }
 }

@@ -36,7 +36,7 @@ struct PollService: Service {
                     return
                 } catch {
                     await link.failed(error, logger)
-                    try? await Task.sleep(for: backoff.failed())
+                    try? await Task.sleep(for: backoff.failed(limit: 1.5 * longestWait))
                 }
             }
         }
@@ -51,19 +51,29 @@ struct PollService: Service {
             waitSeconds: capacity > 0 ? longestWait : 0.5, capacity: capacity,
             spooledReports: try await store.pendingCount(), active: active)
         let asked = MonotonicClock.seconds
-        let response = try await client.post("/v1/nodes/\(node)/poll", request, as: PollResponse.self)
-        longestWait = max(0.1, min(10, response.leaseSeconds / 4))
-        try await supervisor.renewLeases(asked: asked, seconds: response.leaseSeconds)
+        let response = try await client.post(
+            "/v1/nodes/\(node)/poll", request,
+            timeoutSeconds: Int64((request.waitSeconds + 2 * longestWait).rounded(.up)), as: PollResponse.self)
+        if let seconds = response.leaseSeconds {
+            longestWait = max(0.1, min(10, seconds / 4))
+            try await supervisor.renewLeases(asked: asked, seconds: seconds)
+        }
         for assignment in response.assignments {
             // The id becomes a folder's name: no coordinator may choose another folder with it.
             guard FleetName.isValid(assignment.job), assignment.spec.problem == nil else {
                 logger.error("refused an assignment", metadata: ["job": "\(assignment.job.prefix(140))"])
                 continue
             }
-            guard try await store.takeOn(assignment) else { continue }
+            guard try await store.takeOn(assignment) else {
+                // It had heard everything before it asked: this one it does not remember.
+                if request.spooledReports == 0, !active.contains(assignment.id) {
+                    try await store.sayAgain(assignment)
+                }
+                continue
+            }
             logger.info("took on job", metadata: ["job": "\(assignment.job)"])
         }
         for job in response.cancellations { try await supervisor.cancel(job) }
-        for attempt in response.revocations { try await supervisor.revoke(attempt) }
+        for attempt in response.revocations ?? [] { try await supervisor.revoke(attempt) }
     }
 }

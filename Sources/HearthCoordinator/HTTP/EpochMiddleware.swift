@@ -12,7 +12,9 @@ struct EpochMiddleware: RouterMiddleware {
     func handle(
         _ request: Request, context: CoordinatorContext, next: (Request, CoordinatorContext) async throws -> Response
     ) async throws -> Response {
-        if let heard = request.headers[Self.header].flatMap({ Int64($0) }), heard > store.epoch {
+        if context.principal != nil, let heard = request.headers[Self.header].flatMap({ Int64($0) }),
+            heard > store.epoch
+        {
             context.logger.critical(
                 "another coordinator has taken over this one's nodes: stop one of them",
                 metadata: ["epoch": "\(store.epoch)", "heard": "\(heard)"])

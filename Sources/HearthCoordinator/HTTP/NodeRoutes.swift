@@ -72,7 +72,7 @@ struct NodeRoutes {
             let step = store.step
             let response = try await store.poll(node, poll)
             let isEmpty =
-                response.assignments.isEmpty && response.cancellations.isEmpty && response.revocations.isEmpty
+                response.assignments.isEmpty && response.cancellations.isEmpty && response.revocations?.isEmpty != false
             if !isEmpty { return response }
             // Where jobs wait, time alone may bring one here.
             let again = store.plans.isEmpty ? deadline : min(deadline, .now + .seconds(1))

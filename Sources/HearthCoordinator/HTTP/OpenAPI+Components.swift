@@ -104,6 +104,8 @@ extension OpenAPI {
                 data: {type: array, items: {type: string}}
                 purpose: {type: string, enum: [training, inference, evaluation]}
                 onPartition: {type: string, enum: [keep, stop]}
+                memoryGibibytes: {type: number, minimum: 0.0625, maximum: 1048576}
+                cpus: {type: number, minimum: 0.1, maximum: 65536}
                 model: {type: string}
                 context: {type: integer}
                 prompt: {type: string}

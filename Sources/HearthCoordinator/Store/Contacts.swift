@@ -25,7 +25,11 @@ package final class Contacts: Sendable {
     /// More nodes than this share falling silent together are no deaths: the network is, or this coordinator.
     private static let believableShare = 0.2
 
-    init(leaseSeconds: Double) { self.leaseSeconds = leaseSeconds }
+    /// - Parameter nodes: that were there when the coordinator was last; it takes them to be there.
+    init(leaseSeconds: Double, nodes: [String] = []) {
+        self.leaseSeconds = leaseSeconds
+        state.withLock { [start] in for node in nodes { $0.last[node] = start } }
+    }
 
     /// After the lease; nodes end what they have at 0.8 of it.
     private var patience: Duration { .seconds(leaseSeconds * 1.25) }
@@ -37,33 +41,36 @@ package final class Contacts: Sendable {
         }
     }
 
-    func isConnected(_ node: String) -> Bool {
-        state.withLock { $0.isConnected(node) }
-    }
+    func isConnected(_ node: String) -> Bool { state.withLock { $0.isConnected(node) } }
 
     var connectedNodes: [String] {
         state.withLock { state in state.last.keys.filter { state.isConnected($0) }.sorted() }
     }
 
-    /// The node is lost, whatever else: somebody says so.
-    func isLost(_ node: String) { _ = state.withLock { $0.lost.insert(node) } }
+    /// What `node` had was given to others: it counts no more until it is heard from.
+    func lose(_ node: String) { _ = state.withLock { $0.lost.insert(node) } }
 
     /// Of `nodes` those whose leases ran out.
     ///
-    /// - Returns: none, and why, where so many fell silent together that it is not they who are gone.
-    func lost(of nodes: some Sequence<String>) -> (nodes: [String], heldBack: String?) {
+    /// - Returns: with them, why others are held back: so many fell silent together that it is not they who are gone.
+    func overdue(of nodes: some Sequence<String>) -> (nodes: [String], heldBack: String?) {
         state.withLock { state in
             let now = ContinuousClock.now
-            let known = state.last.filter { !state.lost.contains($0.key) }
-            // Those on their way count, too: nodes do not fall silent within one moment.
-            let silent = known.count { now - $0.value > patience / 2 }
-            let gone = nodes.filter { !state.lost.contains($0) && now - (state.last[$0] ?? start) > patience }
-            if gone.isEmpty { return ([], nil) }
-            if silent > 1, Double(silent) > Self.believableShare * Double(known.count) {
-                return ([], "\(silent) of \(known.count) nodes fell silent together")
+            func last(_ node: String) -> ContinuousClock.Instant { state.last[node] ?? start }
+            var heldBack: String?
+            let overdue = nodes.filter { node in
+                guard !state.lost.contains(node), now - last(node) > patience else { return false }
+                // Those that were there shortly before, and of them those that fell silent at about the same time. One on its way into
+                // silence counts, too: nodes do not fall silent within one moment.
+                let there = state.last.filter { !state.lost.contains($0.key) && $0.value > last(node) - patience }
+                let silent = there.count { now - $0.value > patience / 2 && $0.value < last(node) + patience }
+                if silent > 1, Double(silent) > Self.believableShare * Double(there.count) {
+                    heldBack = "\(silent) of \(there.count) nodes fell silent together"
+                    return false
+                }
+                return true
             }
-            state.lost.formUnion(gone)
-            return (gone, nil)
+            return (overdue, heldBack)
         }
     }
 }

@@ -39,10 +39,8 @@ extension CoordinatorStore {
         let mark = String(UInt32.random(in: 0...UInt32.max), radix: 36)
         try await database.write {
             try $0.execute(sql: "INSERT INTO restores VALUES (?, ?)", arguments: [mark, Self.now()])
-            // Later than every start since the backup.
-            try $0.execute(
-                sql: "INSERT INTO epochs SELECT IFNULL(MAX(epoch), 0) + 1048576, ? FROM epochs", arguments: [Self.now()]
-            )
+            // What waited then may have been given to a node since, which would know it again.
+            try $0.execute(sql: "UPDATE jobs SET attempt = attempt + 1 WHERE state = 'queued'")
         }
     }
 
@@ -93,14 +91,14 @@ extension CoordinatorStore {
                 throw StoreError(kind: .notFound, message: "node \(node) is not registered")
             }
             let isStale = Self.now() - (row["last_seen_at"] as Double) > Contacts.rememberedEverySeconds
-            let planned = try Self.planned(for: node, capacity: request.capacity, placement, db)
+            let planned = try Self.planned(for: node, request, placement, db)
             return (try Self.work(of: node, request, placement, db), isStale || !planned.isEmpty)
         }
         guard isWanted else { return found }
         return try await database.write { db in
             try db.execute(sql: "UPDATE nodes SET last_seen_at = ? WHERE node = ?", arguments: [Self.now(), node])
             if let row = try Row.fetchOne(db, sql: "SELECT * FROM nodes WHERE node = ?", arguments: [node]) {
-                for decision in try Self.planned(for: node, capacity: request.capacity, placement, db) {
+                for decision in try Self.planned(for: node, request, placement, db) {
                     try Self.assign(decision, to: row, db)
                 }
             }
@@ -127,12 +125,19 @@ extension CoordinatorStore {
 
     /// The oldest queued jobs that are to go to the node, as many as it can take.
     private static func planned(
-        for node: String, capacity: Int, _ placement: Placement, _ db: Database
+        for node: String, _ request: PollRequest, _ placement: Placement, _ db: Database
     ) throws -> ArraySlice<PlacementDecision> {
-        if capacity == 0 { return [] }
+        if request.capacity == 0 { return [] }
         let busy = try Int.fetchOne(
             db, sql: "SELECT COUNT(*) FROM jobs WHERE node = ? AND state = 'assigned'", arguments: [node])!
-        return try plan(placement, db).filter { $0.chosen == node }.prefix(max(0, capacity - busy))
+        let chosen = try plan(placement, db).filter { $0.chosen == node }.prefix(max(0, request.capacity - busy))
+        if request.active != nil { return chosen }
+        // An agent of before leases would not end a job that has one.
+        return try chosen.filter { decision in
+            try Bool.fetchOne(
+                db, sql: "SELECT IFNULL(json_extract(spec, '$.onPartition'), 'keep') = 'keep' FROM jobs WHERE id = ?",
+                arguments: [decision.job]) ?? false
+        }[...]
     }
 
     private static func explainWaiting(_ job: JobRecord, _ plan: [PlacementDecision]) -> JobRecord {

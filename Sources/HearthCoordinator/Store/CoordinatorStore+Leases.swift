@@ -5,7 +5,7 @@ import HearthFleet
 extension CoordinatorStore {
     static let leaseSchema = """
         ALTER TABLE jobs ADD COLUMN published INTEGER;
-        CREATE TABLE epochs(epoch INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL);
+        CREATE TABLE epochs(epoch INTEGER PRIMARY KEY, at REAL NOT NULL);
         """
 
     /// What one look at the leases did.
@@ -26,9 +26,12 @@ extension CoordinatorStore {
                         AND published IS NULL AND json_extract(spec, '$.onPartition') = ?
                     """, arguments: [stop.rawValue])
         }
-        let (nodes, heldBack) = contacts.lost(of: holders)
+        let (nodes, heldBack) = contacts.overdue(of: holders)
         var round = LeaseRound(heldBack: heldBack)
-        for node in nodes { round.returned += try await takeBack(from: node, stop) }
+        for node in nodes {
+            round.returned += try await takeBack(from: node, stop)
+            contacts.lose(node)
+        }
         return round
     }
 
@@ -39,8 +42,10 @@ extension CoordinatorStore {
         guard try await nodes().contains(where: { $0.node == node }) else {
             throw StoreError(kind: .notFound, message: "no node \(node.prefix(140))")
         }
-        contacts.isLost(node)
-        return try await takeBack(from: node, nil)
+        let jobs = try await takeBack(from: node, nil)
+        contacts.lose(node)
+        changedPlans()
+        return jobs
     }
 
     /// - Parameter policy: of which jobs; nil: all.
@@ -60,19 +65,21 @@ extension CoordinatorStore {
 
     /// A job ended itself for its lease, before anybody took it from its node.
     ///
-    /// - Returns: false where it is not the node's any more.
+    /// - Returns: false where it is not the node's any more, or has no such lease.
     static func giveBack(_ attempt: JobAttempt, from node: String, _ db: Database) throws -> Bool {
         let row = try Row.fetchOne(
             db,
-            sql: "SELECT * FROM jobs WHERE id = ? AND attempt = ? AND node = ? AND state IN ('assigned', 'running')",
-            arguments: [attempt.job, attempt.attempt, node])
+            sql: """
+                SELECT * FROM jobs WHERE id = ? AND attempt = ? AND node = ? AND state IN ('assigned', 'running')
+                    AND json_extract(spec, '$.onPartition') = 'stop'
+                """, arguments: [attempt.job, attempt.attempt, node])
         guard let row else { return false }
         try queueAgain(row, db)
         return true
     }
 
     /// As another attempt; one that was to be cancelled is, now.
-    private static func queueAgain(_ row: Row, _ db: Database) throws {
+    static func queueAgain(_ row: Row, _ db: Database) throws {
         let (id, isCancelled): (String, Bool) = (row["id"], row["cancel_requested"])
         try record(.returned, ofJob: id, db)
         try db.execute(

@@ -36,16 +36,10 @@ extension CoordinatorStore {
                     arguments: [now, try JSONColumn.encode(lost), job])
                 try Self.record(.finished, ofJob: job, db)
             }
-            let untaken = try String.fetchAll(
-                db, sql: "SELECT id FROM jobs WHERE node = ? AND boot_id <> ? AND state = 'assigned' ORDER BY number",
+            let untaken = try Row.fetchAll(
+                db, sql: "SELECT * FROM jobs WHERE node = ? AND boot_id <> ? AND state = 'assigned' ORDER BY number",
                 arguments: [registration.node, registration.bootID])
-            for job in untaken {
-                try Self.record(.returned, ofJob: job, db)
-                try db.execute(
-                    sql: """
-                        UPDATE jobs SET state = 'queued', node = NULL, boot_id = NULL, attempt = attempt + 1 WHERE id = ?
-                        """, arguments: [job])
-            }
+            for job in untaken { try Self.queueAgain(job, db) }
             return ReportAck(watermark: try Self.watermark(db, registration.node, registration.bootID))
         }
     }

@@ -13,6 +13,7 @@ extension CoordinatorStore {
         let isOfTheNode = batch.reports.contains {
             switch $0.body {
             case .ceilings, .health: true
+            case .jobFinished(_, _, let outcome): outcome.lostLease == true
             default: false
             }
         }

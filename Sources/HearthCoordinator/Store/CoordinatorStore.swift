@@ -27,9 +27,14 @@ public final class CoordinatorStore: Sendable {
     ) throws {
         self.labels = labels.map { LabelCache($0) }
         self.prices = prices
-        contacts = Contacts(leaseSeconds: leaseSeconds)
         try StateFolder.prepare(folder)
         database = try SQLiteFile.open("\(folder)/coordinator.sqlite", migrator: Self.migrator)
+        // Those that were heard from in the last minute that the coordinator was there, whatever the clock says now.
+        let nodes = try database.read { db in
+            try String.fetchAll(
+                db, sql: "SELECT node FROM nodes WHERE last_seen_at > (SELECT MAX(last_seen_at) FROM nodes) - 60")
+        }
+        contacts = Contacts(leaseSeconds: leaseSeconds, nodes: nodes)
         reportQueue = ReportQueue(database) { [prices] batch, db in
             try Self.store(batch.reports, from: batch.node, prices, db)
         }
@@ -81,11 +86,13 @@ public final class CoordinatorStore: Sendable {
     /// This start's number; 0 where nothing was begun.
     package var epoch: Int64 { currentEpoch.load(ordering: .acquiring) }
 
-    /// Begins to serve: later than every start before.
+    /// Begins to serve: later than every start before, of a copy or a backup of this state, too, as far as clocks are right.
     package func beginEpoch() async throws {
         let epoch = try await database.write { db in
-            try db.execute(sql: "INSERT INTO epochs(at) VALUES (?)", arguments: [Self.now()])
-            return db.lastInsertedRowID
+            let previous = try Int64.fetchOne(db, sql: "SELECT MAX(epoch) FROM epochs") ?? 0
+            let epoch = max(previous + 1, Int64(Self.now() * 1000))
+            try db.execute(sql: "INSERT INTO epochs VALUES (?, ?)", arguments: [epoch, Self.now()])
+            return epoch
         }
         currentEpoch.store(epoch, ordering: .releasing)
     }

@@ -8,11 +8,15 @@ actor ReportQueue {
 
     private let database: DatabaseQueue
     private let apply: @Sendable (Batch, Database) throws -> ReportAck
-    private var waiting: [(batch: Batch, answer: CheckedContinuation<ReportAck, any Error>)] = []
+    private var waiting: [(batch: Batch, ticket: Int)] = []
+    private var results: [Int: Result<ReportAck, any Error>] = [:]
+    private var nextTicket = 0
     private var isCommitting = false
+    /// Resumed at the end of each commit.
+    private var sleepers: [CheckedContinuation<Void, Never>] = []
 
-    /// More than this many waiting are sent away: they keep what they have and come again.
-    private static let longest = 4096
+    /// Of reports: where more wait further ones are sent away, keep what they have and come again; so many go into one transaction, but for a larger batch.
+    private static let (longest, together) = (50_000, 5_000)
 
     /// - Parameter apply: what a batch does to the database; what it throws undoes that batch and no other.
     init(_ database: DatabaseQueue, apply: @escaping @Sendable (Batch, Database) throws -> ReportAck) {
@@ -21,31 +25,44 @@ actor ReportQueue {
 
     /// - Throws: `StoreError` (`busy`) where too many wait; what `apply` or the database throws.
     func store(_ batch: Batch) async throws -> ReportAck {
-        guard waiting.count < Self.longest else {
-            throw StoreError(kind: .busy, message: "\(waiting.count) batches of reports wait already")
-        }
-        return try await withCheckedThrowingContinuation { answer in
-            waiting.append((batch, answer))
-            guard !isCommitting else { return }
-            isCommitting = true
-            Task { await commitAll() }
+        let count = waiting.reduce(0) { $0 + $1.batch.reports.reports.count }
+        guard count < Self.longest else { throw StoreError(kind: .busy, message: "\(count) reports wait already") }
+        let ticket = nextTicket
+        nextTicket += 1
+        waiting.append((batch, ticket))
+        // Whoever finds nobody committing does it, for all that wait.
+        while true {
+            if let result = results.removeValue(forKey: ticket) { return try result.get() }
+            if isCommitting {
+                await withCheckedContinuation { sleepers.append($0) }
+            } else {
+                await commit()
+            }
         }
     }
 
-    private func commitAll() async {
-        while !waiting.isEmpty {
-            let group = waiting
-            waiting = []
-            do {
-                let results = try await database.write { [apply] db in
-                    try group.map { item in try Self.result(of: item.batch, db, apply) }
-                }
-                for (item, result) in zip(group, results) { item.answer.resume(with: result) }
-            } catch {
-                for item in group { item.answer.resume(throwing: error) }
+    private func commit() async {
+        isCommitting = true
+        var count = 0
+        let group = Array(
+            waiting.prefix { item in
+                let own = item.batch.reports.reports.count
+                count += own
+                return count <= Self.together || count == own
+            })
+        waiting.removeFirst(group.count)
+        do {
+            let found = try await database.write { [apply] db in
+                try group.map { item in try Self.result(of: item.batch, db, apply) }
             }
+            for (item, result) in zip(group, found) { results[item.ticket] = result }
+        } catch {
+            for item in group { results[item.ticket] = .failure(error) }
         }
         isCommitting = false
+        let woken = sleepers
+        sleepers = []
+        for sleeper in woken { sleeper.resume() }
     }
 
     /// - Throws: where SQLite gave up the whole transaction, as on a full disk: then nothing of the group is stored.

@@ -30,18 +30,19 @@ struct RunCommand: AsyncParsableCommand {
             throw error
         }
         /// However it ends, what it might read is said.
-        @Sendable func outcome(_ status: ExitStatus, _ message: String) -> JobOutcome {
+        @Sendable func outcome(_ status: ExitStatus, _ message: String, withOutput: Bool = true) -> JobOutcome {
             var outcome = JobOutcome(
                 exitCode: status.rawValue, message: message, actualSeconds: (ContinuousClock.now - started).seconds)
             (outcome.data, outcome.decision) = (data, decision)
-            (outcome.input, outcome.output) = (input, RunCommand.output(of: job))
+            (outcome.input, outcome.output) = (input, withOutput ? RunCommand.output(of: job) : nil)
             return outcome
         }
         let (data, decision) = (admitted.data, admitted.decision)
         let input = admitted.inputDigest.flatMap { digest in job.input.map { FileUse(path: $0, sha256: digest) } }
         Watchdog.start(seconds: job.timeoutSeconds, expiresAt: admitted.expiresAt, lease: lease.map { LeaseFile($0) }) {
             status, message, lostLease in
-            var ended = outcome(status, message)
+            // What it left is not looked at: it is in a hurry, and nobody gets it.
+            var ended = outcome(status, message, withOutput: !lostLease)
             if lostLease { ended.lostLease = true }
             try? record(ended)
         }
