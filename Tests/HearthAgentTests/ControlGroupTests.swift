@@ -71,7 +71,8 @@ import Testing
         let parent = "\(root)/sys/fs/cgroup\(unit)"
         func lay(_ text: String, _ path: String) throws {
             let url = URL(fileURLWithPath: path)
-            try FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+            try FileManager.default.createDirectory(
+                at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
             try Data(text.utf8).write(to: url)
         }
         func read(_ path: String) throws -> String { try String(contentsOfFile: path, encoding: .utf8) }

@@ -15,7 +15,9 @@ import Testing
         return try #require(StagedOutput(Assignment(job: "job-1", attempt: attempt, spec: spec)))
     }
 
-    private func write(_ text: String, _ path: String) throws { try Data(text.utf8).write(to: URL(fileURLWithPath: path)) }
+    private func write(_ text: String, _ path: String) throws {
+        try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+    }
     private func read(_ path: String) -> String? { try? String(contentsOfFile: path, encoding: .utf8) }
 
     @Test func itIsThereWholeOrNotAtAll() throws {

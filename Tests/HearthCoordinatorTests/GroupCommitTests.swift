@@ -5,14 +5,18 @@ import Support
 import Testing
 
 @Suite struct GroupCommitTests {
-    private func batch(_ seqs: ClosedRange<Int64>, _ body: ReportBody = .health(state: .healthy, evidence: nil)) -> ReportBatch {
+    private func batch(_ seqs: ClosedRange<Int64>, _ body: ReportBody = .health(state: .healthy, evidence: nil))
+        -> ReportBatch
+    {
         ReportBatch(bootID: "b", reports: seqs.map { Report(seq: $0, at: 1, body: body) })
     }
 
     /// Batches of many nodes at once, some of which nobody knows: each is stored whole or refused, and no answer is another's.
     @Test func eachBatchIsItsOwn() async throws {
         let store = try CoordinatorStore(folder: try TestPaths.temporaryFolder())
-        for node in 0..<40 where node % 4 != 3 { _ = try await store.register(TestService.registration("n\(node)", boot: "b")) }
+        for node in 0..<40 where node % 4 != 3 {
+            _ = try await store.register(TestService.registration("n\(node)", boot: "b"))
+        }
         let refused = try await withThrowingTaskGroup(of: Bool.self) { group in
             for node in 0..<40 {
                 group.addTask {

@@ -46,7 +46,13 @@ package struct ControlGroup: Sendable, Codable {
             } else {
                 for (controller, limits) in [
                     ("memory", [("memory.limit_in_bytes", memory.map(String.init))]),
-                    ("cpu", [("cpu.cfs_period_us", quota.map { _ in "\(Self.period)" }), ("cpu.cfs_quota_us", quota.map(String.init))]),
+                    (
+                        "cpu",
+                        [
+                            ("cpu.cfs_period_us", quota.map { _ in "\(Self.period)" }),
+                            ("cpu.cfs_quota_us", quota.map(String.init)),
+                        ]
+                    ),
                     ("pids", [("pids.max", "\(Self.processes)")]),
                 ] where limits.contains(where: { $0.1 != nil }) {
                     try limit("\(root)/sys/fs/cgroup/\(controller)\(own[controller] ?? "/")/hearth-\(name)", limits)
@@ -112,7 +118,8 @@ package struct ControlGroup: Sendable, Codable {
     /// Whether the kernel ended processes for want of memory.
     package var ranOutOfMemory: Bool {
         folders.contains { folder in
-            let text = try? String(contentsOfFile: "\(folder)/\(isUnified ? "memory.events" : "memory.oom_control")", encoding: .utf8)
+            let text = try? String(
+                contentsOfFile: "\(folder)/\(isUnified ? "memory.events" : "memory.oom_control")", encoding: .utf8)
             return (text ?? "").split(separator: "\n").contains { $0.hasPrefix("oom_kill ") && !$0.hasSuffix(" 0") }
         }
     }
