@@ -149,7 +149,7 @@ struct PartitionTests {
         let id = try batch.submit("out.jsonl", "", fleet)
         try fleet.wait(60) { batch.staged("out.jsonl", "\(id)-1") ?? 0 > 0 }
         try network.set(fleet.coordinatorURL, isCut: true)
-        let result = "\(fleet.folder)/agent/jobs/\(id)-1/result.json"
+        let result = "\(fleet.folder)/agent/jobs/\(id)-1/work/result.json"
         try fleet.wait(60) { FileManager.default.fileExists(atPath: result) }
         usleep(7_000_000)
         #expect(!FileManager.default.fileExists(atPath: "\(batch.folder)/out.jsonl"))

@@ -91,8 +91,8 @@ package struct JobSupervisor: Service {
         }
         logger.info("starting job", metadata: ["job": "\(assignment.job)", "kind": "\(assignment.spec.kind)"])
         do {
-            try FileManager.default.createDirectory(at: child.folder, withIntermediateDirectories: true)
-            let file = child.folder.appending(path: "spec.json")
+            try FileManager.default.createDirectory(at: child.work, withIntermediateDirectories: true)
+            let file = child.work.appending(path: "spec.json")
             var spec = assignment.spec
             if let output = StagedOutput(assignment) {
                 try child.remember(target: try output.prepare())
@@ -105,10 +105,11 @@ package struct JobSupervisor: Service {
                 arguments += ["--lease", child.leaseFile.path]
             }
             arguments += admission.map { ["--admission", $0] } ?? []
-            let group = try ControlGroup(child.folder.lastPathComponent, spec)
+            // Other agents on this machine may have jobs of the same name.
+            let group = try ControlGroup("\(store.bootID.prefix(8))-\(child.folder.lastPathComponent)", spec)
             try JSONEncoder().encode(group).write(to: child.groupFile, options: .atomic)
             try child.start(arguments + [file.path]) { [spec] command in
-                group.enter(try sandbox?.command(command, spec: spec, folder: child.folder.path) ?? command)
+                group.enter(try sandbox?.command(command, spec: spec, folder: child.work.path) ?? command)
             }
         } catch {
             // Not startable is an outcome; trying for ever is not.
