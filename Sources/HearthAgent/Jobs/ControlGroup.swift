@@ -35,7 +35,7 @@ package struct ControlGroup: Sendable, Codable {
         }
         do {
             if isUnified {
-                let parent = root + "/sys/fs/cgroup" + (own[""] ?? "/")
+                let parent = root + "/sys/fs/cgroup" + (own[""] ?? "")
                 try Self.delegate(parent)
                 try limit(
                     "\(parent)/hearth-\(name)",
@@ -55,7 +55,7 @@ package struct ControlGroup: Sendable, Codable {
                     ),
                     ("pids", [("pids.max", "\(Self.processes)")]),
                 ] where limits.contains(where: { $0.1 != nil }) {
-                    try limit("\(root)/sys/fs/cgroup/\(controller)\(own[controller] ?? "/")/hearth-\(name)", limits)
+                    try limit("\(root)/sys/fs/cgroup/\(controller)\(own[controller] ?? "")/hearth-\(name)", limits)
                 }
             }
         } catch let error as ChildError {
@@ -93,10 +93,13 @@ package struct ControlGroup: Sendable, Codable {
             return Set((text ?? "").split { $0 == " " || $0 == "\n" })
         }
         if needed.allSatisfy({ enabled().contains(Substring($0)) }) { return }
-        let leaf = "\(parent)/hearth-agent"
-        try? FileManager.default.createDirectory(atPath: leaf, withIntermediateDirectories: false)
-        let members = (try? String(contentsOfFile: "\(parent)/cgroup.procs", encoding: .utf8)) ?? ""
-        for pid in members.split(separator: "\n") { try write(String(pid), "\(leaf)/cgroup.procs") }
+        // A unit's group is the agent's to arrange; everyone's is not.
+        if !parent.hasSuffix("/sys/fs/cgroup") {
+            let leaf = "\(parent)/hearth-agent"
+            try? FileManager.default.createDirectory(atPath: leaf, withIntermediateDirectories: false)
+            let members = (try? String(contentsOfFile: "\(parent)/cgroup.procs", encoding: .utf8)) ?? ""
+            for pid in members.split(separator: "\n") { try write(String(pid), "\(leaf)/cgroup.procs") }
+        }
         try write(needed.map { "+\($0)" }.joined(separator: " "), "\(parent)/cgroup.subtree_control")
     }
 
