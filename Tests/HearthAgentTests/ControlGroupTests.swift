@@ -92,6 +92,13 @@ import Testing
         try lay("low 0\noom 3\noom_kill 1\n", "\(parent)/hearth-job-1-1/memory.events")
         #expect(group.ranOutOfMemory)
 
+        // The next one goes beside it, from where the agent is now.
+        try lay("0::\(unit)/hearth-agent\n", "\(root)/proc/self/cgroup")
+        try lay("cpu memory pids\n", "\(parent)/cgroup.subtree_control")
+        try lay("", "\(parent)/hearth-job-3-1/pids.max")
+        #expect(try ControlGroup("job-3-1", job(), root: root).folders == ["\(parent)/hearth-job-3-1"])
+        try lay("", "\(parent)/cgroup.subtree_control")
+
         // Where it may not, a job without limits goes without, and one with limits does not begin.
         try FileManager.default.removeItem(atPath: "\(parent)/hearth-job-1-1")
         try FileManager.default.removeItem(atPath: "\(parent)/cgroup.subtree_control")

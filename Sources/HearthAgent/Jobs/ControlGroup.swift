@@ -14,6 +14,7 @@ package struct ControlGroup: Sendable, Codable {
     /// A job that forks without end is stopped by this.
     private static let processes = 4096
     private static let period = 100_000
+    private static let leaf = "/hearth-agent"
 
     /// - Parameters:
     ///   - name: of the job's attempt.
@@ -35,7 +36,11 @@ package struct ControlGroup: Sendable, Codable {
         }
         do {
             if isUnified {
-                let parent = root + "/sys/fs/cgroup" + (own[""] ?? "")
+                // Below its own group is where it went itself for the first job.
+                let group = own[""] ?? ""
+                let parent =
+                    root + "/sys/fs/cgroup"
+                    + (group.hasSuffix(Self.leaf) ? group.dropLast(Self.leaf.count) : group[...])
                 try Self.delegate(parent)
                 try limit(
                     "\(parent)/hearth-\(name)",
@@ -95,7 +100,7 @@ package struct ControlGroup: Sendable, Codable {
         if needed.allSatisfy({ enabled().contains(Substring($0)) }) { return }
         // A unit's group is the agent's to arrange; everyone's is not.
         if !parent.hasSuffix("/sys/fs/cgroup") {
-            let leaf = "\(parent)/hearth-agent"
+            let leaf = parent + Self.leaf
             try? FileManager.default.createDirectory(atPath: leaf, withIntermediateDirectories: false)
             let members = (try? String(contentsOfFile: "\(parent)/cgroup.procs", encoding: .utf8)) ?? ""
             for pid in members.split(separator: "\n") { try write(String(pid), "\(leaf)/cgroup.procs") }
