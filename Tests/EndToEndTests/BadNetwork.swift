@@ -15,12 +15,14 @@ final class BadNetwork {
         process.arguments = [TestPaths.repository.appending(path: "Tests/chaos/proxy.py").path, control, "\(seed)"]
         let pipe = Pipe()
         (process.standardOutput, process.standardInput) = (pipe, FileHandle.nullDevice)
+        process.standardError = FileHandle.nullDevice
         try process.run()
         let line = String(decoding: pipe.fileHandleForReading.availableData, as: UTF8.self)
         url = "http://127.0.0.1:\(line.trimmingCharacters(in: .newlines))"
     }
 
-    deinit { process.terminate() }
+    // It may have been told to ignore gentler signals, and what outlives the tests keeps their output open.
+    deinit { kill(process.processIdentifier, SIGKILL) }
 
     /// - Parameters:
     ///   - coordinator: where requests go from now on.
