@@ -2,9 +2,11 @@ import Foundation
 
 /// Whether something has become slower than it was (fail-slow): a rate, measured window after window, against what the first windows gave.
 ///
-/// A window is slow that is 5 % below what was usual: below all but a tenth of the reference, and four standard deviations below its middle. Memory
-/// of a virtual machine, for instance, has fast and slow places, and whoever measures gets either. Three slow windows on end make it slow, and three
-/// others make it well again. Three that are as much faster give a new reference: the old one was taken while something held it back.
+/// Slow is 5 % below the slowest but one of the reference, and three standard deviations below its middle. Memory of a virtual machine, for instance,
+/// has fast and slow places, and whoever measures gets either. It takes three windows on end whose middle one, by size, is there and of
+/// which none is far from it; it is well again when their middle one is more than half way back. Three that are as much faster give a new
+/// reference: the old one was taken while something held it back. What looks as if it was becoming slow is not learned: the reference would
+/// follow it.
 public struct SlowdownDetector: Sendable, Hashable, Codable {
     /// Natural logarithms of the rates of windows that were not slow: the first ones, so that a slow decline is seen, too.
     private var reference: [Double] = []
@@ -29,11 +31,17 @@ public struct SlowdownDetector: Sendable, Hashable, Codable {
             reference.append(value)
             return false
         }
-        if value >= middle - drop, reference.count < Self.kept { reference.append(value) }
         guard newest.count == Self.windows else { return false }
-        if newest.allSatisfy({ $0 > middle + drop }) { self = Self(reference: newest) }
-        let slow = newest.count { $0 < middle - drop }
-        guard isSlow ? slow == 0 : slow == Self.windows else { return false }
+        let ordered = newest.sorted()
+        let now = ordered[Self.windows / 2]
+        if now > middle - drop / 2, value > middle - drop, reference.count < Self.kept { reference.append(value) }
+        if ordered.first! > middle + drop {
+            // It is well: two such windows have said so.
+            self = Self(reference: newest)
+            return false
+        }
+        let becomesSlow = now < middle - drop && ordered.last! < middle - 0.75 * drop
+        guard isSlow ? now > middle - drop / 2 : becomesSlow else { return false }
         isSlow.toggle()
         return true
     }
@@ -47,8 +55,9 @@ public struct SlowdownDetector: Sendable, Hashable, Codable {
         else { return nil }
         // Of a normal distribution the standard deviation is 1.4826 times the median distance; what few windows say of it is little.
         let deviation = 1.4826 * apart.median * (1 + 4 / Double(reference.count))
-        let usual = all.median - MeasuredValue.quantile(0.1, of: reference.sorted())
-        return (all.median, max(usual + Self.leastDrop, 4 * deviation))
+        // The very slowest may have been anything.
+        let usual = all.median - reference.sorted()[1]
+        return (all.median, max(usual + Self.leastDrop, 3 * deviation))
     }
 
     /// What the newest windows are of the reference, 1 being as fast; nil while too few are known.

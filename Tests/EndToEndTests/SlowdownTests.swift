@@ -94,6 +94,8 @@ private final class Brake {
         // One may have been under way when it began.
         let needed = try checks(fleet).counted - before
         #expect(needed <= 4, "\(needed) windows")
+        // The report of it is on its way.
+        try fleet.wait(10) { try fleet.hearth("nodes").out.contains("suspect") }
         let nodes = try fleet.hearth("nodes")
         #expect(
             nodes.out.contains("suspect") && nodes.error.contains("cpu is slow: f32 arithmetic at"), "\(nodes.error)")

@@ -46,6 +46,22 @@ extension SlowdownDetector {
         #expect(alarms == 0)
     }
 
+    /// GFLOP/s of an end-to-end run: a machine that scattered by more than a hundredth, then a quota of nine tenths of it.
+    @Test func aQuotaOnAnUnevenMachineIsSeen() {
+        let free = [332.2, 334.3, 330.2, 343.2, 174.5, 330.6, 338.2, 346.2, 344.5, 338.0, 333.6, 338.2, 328.6]
+        let held = [307.3, 302.0, 304.9, 306.8, 303.6, 307.4, 310.9, 312.9, 315.5]
+        var detector = SlowdownDetector()
+        let changes = detector.changes(free + held)
+        #expect(changes == [free.count + 2] && detector.isSlow)
+    }
+
+    /// Slow, and then faster than ever: it is told that it is well.
+    @Test func aNewReferenceEndsASlowdown() {
+        var detector = SlowdownDetector()
+        let changes = detector.changes([Double](repeating: 100, count: 12) + [85, 85, 85, 120, 120, 120])
+        #expect(changes == [14, 16] && !detector.isSlow)
+    }
+
     @Test func anOutlierIsNoSlowdown() {
         var detector = SlowdownDetector()
         let changes = detector.changes((0..<60).map { $0 % 3 == 2 ? 50 : 100 })
