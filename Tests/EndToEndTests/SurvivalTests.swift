@@ -89,33 +89,52 @@ struct PartitionTests {
         print("partition: \(ids.count) jobs over a bad network, nothing lost or twice")
     }
 
-    private func twoNodes(_ network: (Fleet) throws -> BadNetwork) throws -> (Fleet, BadNetwork) {
-        let fleet = try Fleet()
-        try fleet.startCoordinator(settings: "leaseSeconds: 4\n")
-        let between = try network(fleet)
-        try fleet.startAgent(to: between.url)
-        try fleet.wait(60) { try fleet.hearth("nodes").out.contains("healthy") }
-        try fleet.startAgent(2)
-        try fleet.wait(60) { try fleet.hearth("nodes").out.components(separatedBy: "healthy").count == 3 }
-        return (fleet, between)
+    /// Two nodes with leases of 4 s, the first behind a bad network, and a batch that the first has begun and not ended.
+    private struct Begun {
+        let fleet: Fleet
+        let network: BadNetwork
+        let batch: Batch
+        let id: String
+
+        /// - Parameter policy: a line of the spec.
+        init(answers: Int, _ policy: String = "") throws {
+            fleet = try Fleet()
+            try fleet.startCoordinator(settings: "leaseSeconds: 4\n")
+            network = try BadNetwork(in: fleet.folder, to: fleet.coordinatorURL)
+            try fleet.startAgent(to: network.url)
+            try fleet.wait(60) { [fleet] in try fleet.hearth("nodes").out.contains("healthy") }
+            try fleet.startAgent(2)
+            try fleet.wait(60) { [fleet] in
+                try fleet.hearth("nodes").out.components(separatedBy: "healthy").count == 3
+            }
+            batch = try Batch(fleet, answers: answers)
+            id = try batch.submit("out.jsonl", policy, fleet)
+            try fleet.wait(60) { [batch, id] in batch.staged("out.jsonl", "\(id)-1") ?? 0 > 0 }
+        }
+
+        var output: String { "\(batch.folder)/out.jsonl" }
+
+        /// The job, which ended well on the second node.
+        func doneElsewhere(_ seconds: Double) throws -> JobRecord {
+            try fleet.wait(seconds) { try fleet.job(id).state.isFinal }
+            let job = try fleet.job(id)
+            #expect(job.state == .succeeded && job.node == "n2" && job.attempt == 2, "\(job.outcome?.message ?? "-")")
+            return job
+        }
     }
 
     /// The job on the far side ends itself before another node begins it, whose output is the one.
     @Test func aJobThatStopsRunsElsewhere() throws {
-        let (fleet, network) = try twoNodes { try BadNetwork(in: $0.folder, to: $0.coordinatorURL) }
-        let batch = try Batch(fleet, answers: 100)
-        let id = try batch.submit("out.jsonl", "onPartition: stop\n", fleet)
-        try fleet.wait(60) { batch.staged("out.jsonl", "\(id)-1") ?? 0 > 0 }
+        let begun = try Begun(answers: 100, "onPartition: stop\n")
+        let (fleet, network, batch, id) = (begun.fleet, begun.network, begun.batch, begun.id)
         #expect(try fleet.job(id).node == "n1")
         try network.set(fleet.coordinatorURL, isCut: true)
         try fleet.wait(30) { try fleet.activeJobs(of: 1) == 0 }
         // It was still n1's when n1 had ended it.
         #expect(try fleet.job(id).attempt == 1)
         #expect(batch.staged("out.jsonl", "\(id)-1") == nil)
-        try fleet.wait(60) { try fleet.job(id).state.isFinal }
-        let job = try fleet.job(id)
-        #expect(job.state == .succeeded && job.node == "n2" && job.attempt == 2, "\(job.outcome?.message ?? "-")")
-        #expect(try Batch.texts("\(batch.folder)/out.jsonl") == batch.expected && batch.hidden.isEmpty)
+        let job = try begun.doneElsewhere(60)
+        #expect(try Batch.texts(begun.output) == batch.expected && batch.hidden.isEmpty)
         try network.set(fleet.coordinatorURL)
         try fleet.wait(30) { try fleet.hearth("nodes").out.components(separatedBy: "healthy").count == 3 }
         #expect(try fleet.job(id) == job)
@@ -123,17 +142,13 @@ struct PartitionTests {
 
     /// A machine that stood still for longer than its lease wakes up, with its job, after the job was done elsewhere.
     @Test func aZombiePublishesNothing() throws {
-        let (fleet, _) = try twoNodes { try BadNetwork(in: $0.folder, to: $0.coordinatorURL) }
-        let batch = try Batch(fleet, answers: 100)
-        let id = try batch.submit("out.jsonl", "onPartition: stop\n", fleet)
-        try fleet.wait(60) { batch.staged("out.jsonl", "\(id)-1") ?? 0 > 0 }
+        let begun = try Begun(answers: 100, "onPartition: stop\n")
+        let (fleet, batch, id) = (begun.fleet, begun.batch, begun.id)
         let session = try #require(
             pid_t(try String(contentsOfFile: "\(fleet.folder)/agent/jobs/\(id)-1/pid", encoding: .utf8)))
         for pid in [fleet.pid("agent"), -session] { kill(pid, SIGSTOP) }
-        try fleet.wait(90) { try fleet.job(id).state.isFinal }
-        let job = try fleet.job(id)
-        #expect(job.state == .succeeded && job.node == "n2" && job.attempt == 2, "\(job.outcome?.message ?? "-")")
-        let path = "\(batch.folder)/out.jsonl"
+        let job = try begun.doneElsewhere(90)
+        let path = begun.output
         let published = try FileManager.default.attributesOfItem(atPath: path)[.systemFileNumber] as? UInt64
         for pid in [-session, fleet.pid("agent")] { kill(pid, SIGCONT) }
         try fleet.wait(30) { try fleet.activeJobs(of: 1) == 0 && batch.hidden.isEmpty }
@@ -144,22 +159,20 @@ struct PartitionTests {
 
     /// One that keeps goes on, and shows its output when it may.
     @Test func aJobThatKeepsOutlivesThePartition() throws {
-        let (fleet, network) = try twoNodes { try BadNetwork(in: $0.folder, to: $0.coordinatorURL) }
-        let batch = try Batch(fleet, answers: 40)
-        let id = try batch.submit("out.jsonl", "", fleet)
-        try fleet.wait(60) { batch.staged("out.jsonl", "\(id)-1") ?? 0 > 0 }
+        let begun = try Begun(answers: 40)
+        let (fleet, network, batch, id) = (begun.fleet, begun.network, begun.batch, begun.id)
         try network.set(fleet.coordinatorURL, isCut: true)
         let result = "\(fleet.folder)/agent/jobs/\(id)-1/work/result.json"
         try fleet.wait(60) { FileManager.default.fileExists(atPath: result) }
         usleep(7_000_000)
-        #expect(!FileManager.default.fileExists(atPath: "\(batch.folder)/out.jsonl"))
+        #expect(!FileManager.default.fileExists(atPath: begun.output))
         #expect(try fleet.job(id).state == .running)
         try network.set(fleet.coordinatorURL)
         try fleet.wait(30) { try fleet.job(id).state.isFinal }
         let job = try fleet.job(id)
         #expect(job.state == .succeeded && job.node == "n1" && job.attempt == 1)
-        #expect(job.outcome?.output?.path == "\(batch.folder)/out.jsonl")
-        #expect(try Batch.texts("\(batch.folder)/out.jsonl") == batch.expected && batch.hidden.isEmpty)
+        #expect(job.outcome?.output?.path == begun.output)
+        #expect(try Batch.texts(begun.output) == batch.expected && batch.hidden.isEmpty)
     }
 
     /// A copy of the coordinator takes over; the first is still there and is not obeyed, nor told anything.
