@@ -15,29 +15,16 @@ extension JobSpec {
         var spec = JobSpec(kind: kind, name: try fields.string("name", default: kind.rawValue))
         spec.device = try fields.string("device", default: spec.device)
         spec.timeoutSeconds = try fields.double("timeoutSeconds", default: spec.timeoutSeconds)
-        let deadline = try fields.double("deadlineSeconds", default: 0)
-        if deadline != 0 { spec.deadlineSeconds = deadline }
-        let memory = try fields.double("memoryGibibytes", default: 0)
-        if memory != 0 { spec.memoryGibibytes = memory }
-        let cpus = try fields.double("cpus", default: 0)
-        if cpus != 0 { spec.cpus = cpus }
-        let onPartition = try fields.string("onPartition", default: "")
-        if !onPartition.isEmpty {
-            guard let known = OnPartition(rawValue: onPartition) else {
-                throw fields.error("onPartition", "'\(onPartition.prefix(40))' is none of keep, stop")
-            }
-            spec.onPartition = known
+        func limit(_ field: String) throws(ConfigError) -> Double? {
+            let value = try fields.double(field, default: 0)
+            return value == 0 ? nil : value
         }
+        spec.deadlineSeconds = try limit("deadlineSeconds")
+        (spec.memoryGibibytes, spec.cpus) = (try limit("memoryGibibytes"), try limit("cpus"))
+        spec.onPartition = try fields.choice("onPartition")
         let data = try fields.strings("data", default: [])
         if !data.isEmpty { spec.data = data }
-        let purpose = try fields.string("purpose", default: "")
-        if !purpose.isEmpty {
-            guard let known = Purpose(rawValue: purpose) else {
-                let all = Purpose.allCases.map(\.rawValue).joined(separator: ", ")
-                throw fields.error("purpose", "'\(purpose.prefix(40))' is none of \(all)")
-            }
-            spec.purpose = known
-        }
+        spec.purpose = try fields.choice("purpose")
         func path(_ field: String) throws(ConfigError) -> String? {
             let path = try fields.string(field, default: "")
             let base = URL(fileURLWithPath: folder, isDirectory: true)

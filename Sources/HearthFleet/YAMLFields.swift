@@ -79,6 +79,18 @@ struct YAMLFields {
         return text.isEmpty ? nil : text
     }
 
+    /// One of a few words; nil where the field is left out, or empty.
+    mutating func choice<Value: RawRepresentable<String> & CaseIterable>(
+        _ field: String, of type: Value.Type = Value.self
+    ) throws(ConfigError) -> Value? {
+        guard let text = try optional(field) else { return nil }
+        guard let value = Value(rawValue: text) else {
+            let all = Value.allCases.map(\.rawValue).joined(separator: ", ")
+            throw error(field, "'\(text.prefix(40))' is none of \(all)")
+        }
+        return value
+    }
+
     mutating func integer(_ field: String, default fallback: Int) throws(ConfigError) -> Int {
         guard let node = take(field) else { return fallback }
         guard let value = node.int else { throw error(field, "expected a whole number") }

@@ -4,11 +4,14 @@
 struct ProcessorCollector: Collector {
     private static let modes = ["user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal"]
 
-    func metrics(of host: Host) -> [Metric] {
+    /// Time of all processors, by what they did.
+    static func seconds(_ host: Host) -> [(mode: String, seconds: Double)] {
         let total = host.lines("/proc/stat").first { $0.hasPrefix("cpu ") }?.split(separator: " ").dropFirst() ?? []
-        let seconds = zip(Self.modes, total).compactMap { mode, ticks in
-            Double(ticks).map { Metric.Sample(["mode": mode], $0 / 100) }
-        }
+        return zip(modes, total).compactMap { mode, ticks in Double(ticks).map { (mode, $0 / 100) } }
+    }
+
+    func metrics(of host: Host) -> [Metric] {
+        let seconds = Self.seconds(host).map { Metric.Sample(["mode": $0.mode], $0.seconds) }
         let load = host.text("/proc/loadavg")?.split(separator: " ").first.flatMap { Double($0) }
         let cores = host.numbered("/sys/devices/system/cpu", prefix: "cpu")
         // Each core of a package says the package's.

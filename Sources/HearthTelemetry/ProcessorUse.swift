@@ -2,7 +2,6 @@ import Foundation
 
 /// What others do with the processors while this program works: whether its times mean anything.
 ///
-/// - Source: proc(5), /proc/stat in hundredths of a second; times of guests are in those of users.
 public struct ProcessorUse: Sendable {
     private let host: Host
     private let start = ContinuousClock.now
@@ -25,10 +24,9 @@ public struct ProcessorUse: Sendable {
 
     /// Of all processors: everything but idling and waiting for disks.
     private static func busySeconds(_ host: Host) -> Double? {
-        guard let line = host.lines("/proc/stat").first(where: { $0.hasPrefix("cpu ") }) else { return nil }
-        let ticks = line.split(separator: " ").dropFirst().prefix(8).map { Double($0) ?? 0 }
-        guard ticks.count == 8 else { return nil }
-        return (ticks.reduce(0, +) - ticks[3] - ticks[4]) / 100
+        let seconds = ProcessorCollector.seconds(host)
+        if seconds.isEmpty { return nil }
+        return seconds.reduce(0) { ["idle", "iowait"].contains($1.mode) ? $0 : $0 + $1.seconds }
     }
 
     private static var ownSeconds: Double? {

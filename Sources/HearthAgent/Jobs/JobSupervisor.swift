@@ -185,12 +185,11 @@ package struct JobSupervisor: Service {
         return ended
     }
 
-    /// The coordinator answered: jobs go on.
-    func renewLeases(asked: Double, seconds: Double) async throws {
+    /// The coordinator answered: `jobs` go on.
+    func renewLeases(of jobs: [AgentStore.ActiveJob], asked: Double, seconds: Double) {
         leases.renew(asked: asked, seconds: seconds)
         guard let end = leases.end else { return }
-        for job in try await store.activeJobs() where job.assignment.spec.onPartition == .stop && job.state == .running
-        {
+        for job in jobs where job.assignment.spec.onPartition == .stop && job.state == .running {
             do { try child(job.assignment).lease.write(end: end) } catch {
                 logger.error(
                     "a lease cannot be written; the job will end itself",

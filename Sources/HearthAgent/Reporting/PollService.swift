@@ -44,7 +44,8 @@ struct PollService: Service {
 
     /// - Parameter longestWait: for how long the coordinator may hold an answer back: a fraction of the lease that it gives.
     private func poll(_ node: String, _ longestWait: inout Double) async throws {
-        let active = try await store.activeJobs().map(\.assignment.id)
+        let jobs = try await store.activeJobs()
+        let active = jobs.map(\.assignment.id)
         let capacity = await isReady() ? max(0, JobSupervisor.capacity - active.count) : 0
         // A busy node asks again soon: it may be free by then.
         let request = PollRequest(
@@ -56,7 +57,7 @@ struct PollService: Service {
             timeoutSeconds: Int64((request.waitSeconds + 2 * longestWait).rounded(.up)), as: PollResponse.self)
         if let seconds = response.leaseSeconds {
             longestWait = max(0.1, min(10, seconds / 4))
-            try await supervisor.renewLeases(asked: asked, seconds: seconds)
+            supervisor.renewLeases(of: jobs, asked: asked, seconds: seconds)
         }
         for assignment in response.assignments {
             // The id becomes a folder's name: no coordinator may choose another folder with it.

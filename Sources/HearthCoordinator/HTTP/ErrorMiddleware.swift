@@ -11,10 +11,13 @@ struct ErrorMiddleware<Context: RequestContext>: RouterMiddleware {
         do {
             return try await next(request, context)
         } catch let error as StoreError {
-            let statuses: [StoreError.Kind: HTTPResponse.Status] = [
-                .notFound: .notFound, .conflict: .conflict, .busy: .serviceUnavailable,
-            ]
-            var response = try JSONBody.response(APIError(error: error.message), status: statuses[error.kind]!)
+            let status: HTTPResponse.Status =
+                switch error.kind {
+                case .notFound: .notFound
+                case .conflict: .conflict
+                case .busy: .serviceUnavailable
+                }
+            var response = try JSONBody.response(APIError(error: error.message), status: status)
             if error.kind == .busy { response.headers[.retryAfter] = "1" }
             return response
         } catch let error as DatabaseError {

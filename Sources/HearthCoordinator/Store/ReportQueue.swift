@@ -9,6 +9,8 @@ actor ReportQueue {
     private let database: DatabaseQueue
     private let apply: @Sendable (Batch, Database) throws -> ReportAck
     private var waiting: [(batch: Batch, ticket: Int)] = []
+    /// Reports in what waits.
+    private var waitingCount = 0
     private var results: [Int: Result<ReportAck, any Error>] = [:]
     private var nextTicket = 0
     private var isCommitting = false
@@ -25,11 +27,13 @@ actor ReportQueue {
 
     /// - Throws: `StoreError` (`busy`) where too many wait; what `apply` or the database throws.
     func store(_ batch: Batch) async throws -> ReportAck {
-        let count = waiting.reduce(0) { $0 + $1.batch.reports.reports.count }
-        guard count < Self.longest else { throw StoreError(kind: .busy, message: "\(count) reports wait already") }
+        guard waitingCount < Self.longest else {
+            throw StoreError(kind: .busy, message: "\(waitingCount) reports wait already")
+        }
         let ticket = nextTicket
         nextTicket += 1
         waiting.append((batch, ticket))
+        waitingCount += batch.reports.reports.count
         // Whoever finds nobody committing does it, for all that wait.
         while true {
             if let result = results.removeValue(forKey: ticket) { return try result.get() }
@@ -51,6 +55,7 @@ actor ReportQueue {
                 return count <= Self.together || count == own
             })
         waiting.removeFirst(group.count)
+        waitingCount -= group.reduce(0) { $0 + $1.batch.reports.reports.count }
         do {
             let found = try await database.write { [apply] db in
                 try group.map { item in try Self.result(of: item.batch, db, apply) }
