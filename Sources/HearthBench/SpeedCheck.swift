@@ -1,3 +1,4 @@
+import Foundation
 import HearthCompute
 import HearthKernels
 import HearthRoofline
@@ -16,31 +17,49 @@ public struct SpeedCheck {
     public func run() throws -> DeviceSpeed {
         let device = probe.device
         guard let multiply = try probe.multiply(.f32) else { throw DeviceError(.invalid, "no f32 multiply-add") }
-        let flops = try samples(Self.multiplications, of: multiply) { $0.flops }
+        let arithmetic = try samples(Self.multiplications, of: multiply)
         // As much as ceilings are measured with: caches do not hold it.
         let count = 32 << 20
         let a = try device.makeTensor([Float](repeating: 1, count: count), [count])
         let c = try device.makeTensor([Float](repeating: 0, count: count), [count])
-        let bytes = try samples(
-            Self.copies, of: { try probe.submit { try Probe.encode(.copy, a, a, into: c, &$0) } }
-        ) { $0.byteCount }
-        return DeviceSpeed(
+        let copies = try samples(Self.copies) { try probe.submit { try Probe.encode(.copy, a, a, into: c, &$0) } }
+        var speed = DeviceSpeed(
             device: device.selector, deviceName: device.description.name, driver: device.description.driver,
-            f32FlopsPerSecond: flops, copyBytesPerSecond: bytes)
+            f32FlopsPerSecond: arithmetic.rate(\.cost.flops), copyBytesPerSecond: copies.rate(\.cost.byteCount))
+        if device.description.kind == .cpu { speed.coresGiven = arithmetic.rate(\.processorSeconds) }
+        return speed
     }
 
-    private func samples(
-        _ count: Int, of once: () throws -> (cost: Cost, seconds: Double), _ amount: (Cost) -> Double
-    ) throws -> MeasuredValue {
+    private func samples(_ count: Int, of once: () throws -> (cost: Cost, seconds: Double)) throws -> [Sample] {
         _ = try once()
-        return MeasuredValue(
-            samples: try (0..<count).map { _ in
-                var sum = (amount: 0.0, seconds: 0.0)
-                while sum.seconds < Self.sampleSeconds {
-                    let one = try once()
-                    sum = (sum.amount + amount(one.cost), sum.seconds + one.seconds)
-                }
-                return sum.amount / sum.seconds
-            })!
+        return try (0..<count).map { _ in
+            var sample = Sample()
+            let start = Self.processorSeconds
+            while sample.seconds < Self.sampleSeconds {
+                let one = try once()
+                (sample.cost, sample.seconds) = (sample.cost + one.cost, sample.seconds + one.seconds)
+            }
+            sample.processorSeconds = Self.processorSeconds - start
+            return sample
+        }
+    }
+
+    /// Of all threads of this process.
+    private static var processorSeconds: Double {
+        var time = timespec()
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+}
+
+private struct Sample {
+    var cost = Cost()
+    var (seconds, processorSeconds) = (0.0, 0.0)
+}
+
+extension [Sample] {
+    /// A second's worth of an amount.
+    fileprivate func rate(_ amount: (Sample) -> Double) -> MeasuredValue {
+        MeasuredValue(samples: map { amount($0) / $0.seconds })!
     }
 }

@@ -6,6 +6,9 @@ public struct DeviceSpeed: Sendable, Hashable, Codable {
     public var f32FlopsPerSecond: MeasuredValue
     /// Bytes read plus bytes written.
     public var copyBytesPerSecond: MeasuredValue
+    /// Processor cores that the arithmetic ran on, where the device is the processor; nil elsewhere. It scatters far less than the rates: a
+    /// quota or a hypervisor shows here first.
+    public var coresGiven: MeasuredValue?
     /// Processor cores that others took meanwhile, where the device is the processor; nil elsewhere.
     public var otherCores: Double?
 

@@ -4,12 +4,13 @@ import Support
 import Testing
 
 @Suite struct SpeedWatchTests {
-    private func speed(_ flops: Double, bytes: Double = 10, others: Double? = 0) -> DeviceSpeed {
+    private func speed(_ flops: Double, bytes: Double = 10, others: Double? = 0, given: Double? = nil) -> DeviceSpeed {
         func value(_ rate: Double) -> MeasuredValue { MeasuredValue(samples: [rate * 0.8, rate, rate])! }
         var speed = DeviceSpeed(
             device: "cpu", deviceName: "x", driver: "y", f32FlopsPerSecond: value(flops),
             copyBytesPerSecond: value(bytes))
         speed.otherCores = others
+        speed.coresGiven = given.map(value)
         return speed
     }
 
@@ -29,6 +30,20 @@ import Testing
         #expect(watch.slowness == nil)
         for _ in 0..<3 { watch.observe(speed(88, others: nil)) }
         #expect(watch.slowness?.hasPrefix("f32 arithmetic at 88.0 %") == true)
+    }
+
+    /// GFLOP/s and cores as they were on a machine whose neighbours came and went, then under a quota of nine tenths.
+    @Test func aQuotaShowsInTheTimeThatIsGiven() {
+        var watch = SpeedWatch(identity: "x")
+        let free = [345.1, 174.4, 344.7, 337.3, 344.9, 331.6, 337.5, 346.4, 341.0, 347.9, 337.0]
+        for (round, rate) in free.enumerated() {
+            watch.observe(speed(rate, given: 1.9886 + 0.0008 * Double(round % 10)))
+        }
+        #expect(watch.slowness == nil)
+        for (rate, given) in [(303.8, 1.8246), (300.7, 1.8186), (305.5, 1.8090)] {
+            watch.observe(speed(rate, given: given))
+        }
+        #expect(watch.slowness?.contains("processor time given at 91") == true, "\(watch.slowness ?? "-")")
     }
 
     /// Of different kernels and sizes, each against what it took itself; loading does not count.

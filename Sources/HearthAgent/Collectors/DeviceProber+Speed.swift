@@ -25,7 +25,8 @@ extension DeviceProber {
                 "speed",
                 metadata: [
                     "device": "\(device)", "f32": "\(speed.f32FlopsPerSecond.upperQuartile)",
-                    "copy": "\(speed.copyBytesPerSecond.upperQuartile)", "others": "\(speed.otherCores ?? 0)",
+                    "copy": "\(speed.copyBytesPerSecond.upperQuartile)",
+                    "given": "\(speed.coresGiven?.upperQuartile ?? 0)", "others": "\(speed.otherCores ?? 0)",
                 ])
             speedChecks[speed.isUndisturbed ? .counted : .disturbed, default: 0] += 1
             try await watch(device) { $0.observe(speed) }

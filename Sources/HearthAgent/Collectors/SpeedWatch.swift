@@ -27,6 +27,7 @@ package struct SpeedWatch: Sendable, Codable {
         guard speed.isUndisturbed else { return }
         observe("f32 arithmetic", speed.f32FlopsPerSecond.upperQuartile)
         observe("memory bandwidth", speed.copyBytesPerSecond.upperQuartile)
+        if let given = speed.coresGiven { observe("processor time given", given.upperQuartile) }
     }
 
     /// Takes in what the kernels of a job took, against what the same ones took before.

@@ -52,6 +52,9 @@ struct ProbeCommand: ParsableCommand {
         Terminal.out("\(speed.device)  \(speed.deviceName)  \(speed.driver)")
         Terminal.out("f32 multiply-add  \(Figure.gigaflopsPerSecond(speed.f32FlopsPerSecond.upperQuartile))")
         Terminal.out("memory copy       \(Figure.gigabytesPerSecond(speed.copyBytesPerSecond.upperQuartile))")
+        if let given = speed.coresGiven {
+            Terminal.out(String(format: "processor time    %.2f cores given", given.upperQuartile))
+        }
         if !speed.isUndisturbed {
             Terminal.out(String(format: "beside others, who took %.1f cores", speed.otherCores ?? 0))
         }
