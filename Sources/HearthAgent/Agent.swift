@@ -83,6 +83,9 @@ public struct Agent: Sendable {
             [renewal].compactMap(\.self) + [
                 metrics, supervisor, prober,
                 DeliveryService(store: store, client: client, node: node, logger: logger, link: link),
+                LoadService(
+                    store: store, client: client, node: node, everySeconds: config.sampleLoadSeconds, link: link,
+                    logger: logger),
                 PollService(
                     store: store, client: client, supervisor: supervisor, registration: { await prober.registration() },
                     isReady: { await prober.isReady }, link: link, logger: logger),

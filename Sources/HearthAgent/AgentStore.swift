@@ -7,7 +7,7 @@ import Synchronization
 /// The agent's memory: the spool of reports and the jobs it has taken on, in one SQLite file so that both change in one
 /// transaction.
 public final class AgentStore: Sendable {
-    private let database: DatabaseQueue
+    let database: DatabaseQueue
     private let writes = Atomic<Int>(0)
     /// Names this spool; made when the file is.
     public let bootID: String
@@ -47,6 +47,9 @@ public final class AgentStore: Sendable {
                         file_offset INTEGER NOT NULL, log_offset INTEGER NOT NULL, taken_on_at REAL NOT NULL,
                         PRIMARY KEY(job, attempt));
                     """)
+        }
+        migrator.registerMigration("v2") {
+            try $0.execute(sql: "CREATE TABLE loads(at REAL PRIMARY KEY, body TEXT NOT NULL)")
         }
         return migrator
     }

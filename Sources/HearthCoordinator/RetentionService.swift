@@ -13,12 +13,12 @@ struct RetentionService: Service {
             while !Task.isCancelled {
                 do {
                     let gone = try await store.retain(seconds: days * 86400, now: Date().timeIntervalSince1970)
-                    if gone.reports + gone.logs + gone.ceilings > 0 {
+                    if gone.reports + gone.logs + gone.ceilings + gone.loads > 0 {
                         logger.info(
                             "forgot what is old",
                             metadata: [
                                 "reports": "\(gone.reports)", "log_pieces": "\(gone.logs)",
-                                "ceilings": "\(gone.ceilings)",
+                                "ceilings": "\(gone.ceilings)", "loads": "\(gone.loads)",
                             ])
                     }
                 } catch is CancellationError { return } catch {

@@ -80,6 +80,8 @@ public struct AgentConfig: Sendable, Hashable {
     public var probeAgainSeconds = 30.0
     /// Between checks of a device's speed while the node has no job (about five core-seconds each on a CPU); 0: never.
     public var checkSpeedSeconds = 1800.0
+    /// Between samples of how busy the node is; 0: none.
+    public var sampleLoadSeconds = 15.0
     public init() {}
 
     public static func parse(yaml text: String, file: String) throws(ConfigError) -> AgentConfig {
@@ -102,6 +104,10 @@ public struct AgentConfig: Sendable, Hashable {
         config.checkSpeedSeconds = try fields.double("checkSpeedSeconds", default: config.checkSpeedSeconds)
         if !(config.checkSpeedSeconds >= 0 && config.checkSpeedSeconds <= 1e7) {
             throw fields.error("checkSpeedSeconds", "0 to 1e7")
+        }
+        config.sampleLoadSeconds = try fields.double("sampleLoadSeconds", default: config.sampleLoadSeconds)
+        if !(config.sampleLoadSeconds == 0 || (1...3600).contains(config.sampleLoadSeconds)) {
+            throw fields.error("sampleLoadSeconds", "0, or 1 to 3600")
         }
         try fields.finish()
         for device in config.devices where !JobSpec.isDevice(device) {

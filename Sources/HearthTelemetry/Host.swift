@@ -36,8 +36,10 @@ public struct Host: Sendable {
     ]
 
     /// What all of them see now; nothing of what this machine does not have.
-    public func metrics() -> [Metric] {
-        Self.collectors.flatMap { $0.metrics(of: self) }.filter { !$0.samples.isEmpty }
+    public func metrics() -> [Metric] { metrics(Self.collectors) }
+
+    func metrics(_ collectors: [any Collector]) -> [Metric] {
+        collectors.flatMap { $0.metrics(of: self) }.filter { !$0.samples.isEmpty }
     }
 }
 

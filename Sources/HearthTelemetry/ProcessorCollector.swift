@@ -10,6 +10,14 @@ struct ProcessorCollector: Collector {
         return zip(modes, total).compactMap { mode, ticks in Double(ticks).map { (mode, $0 / 100) } }
     }
 
+    /// Of all processors: everything, and what is not idling or waiting for disks; nil where the kernel does not say.
+    static func use(_ host: Host) -> (busySeconds: Double, seconds: Double)? {
+        let modes = seconds(host)
+        if modes.isEmpty { return nil }
+        let all = modes.reduce(0) { $0 + $1.seconds }
+        return (all - modes.reduce(0) { ["idle", "iowait"].contains($1.mode) ? $0 + $1.seconds : $0 }, all)
+    }
+
     func metrics(of host: Host) -> [Metric] {
         let seconds = Self.seconds(host).map { Metric.Sample(["mode": $0.mode], $0.seconds) }
         let load = host.text("/proc/loadavg")?.split(separator: " ").first.flatMap { Double($0) }

@@ -1,7 +1,6 @@
 import Foundation
 
 /// What others do with the processors while this program works: whether its times mean anything.
-///
 public struct ProcessorUse: Sendable {
     private let host: Host
     private let start = ContinuousClock.now
@@ -10,23 +9,16 @@ public struct ProcessorUse: Sendable {
     /// From now on.
     public init(_ host: Host = Host()) {
         self.host = host
-        (busyAtStart, ownAtStart) = (Self.busySeconds(host), Self.ownSeconds)
+        (busyAtStart, ownAtStart) = (ProcessorCollector.use(host)?.busySeconds, Self.ownSeconds)
     }
 
     /// Cores that other programs took on average, and other machines on the same host; nil where the kernel does not say.
     public func othersCores() -> Double? {
-        guard let busyAtStart, let ownAtStart, let busy = Self.busySeconds(host), let own = Self.ownSeconds else {
-            return nil
-        }
+        guard let busyAtStart, let ownAtStart, let busy = ProcessorCollector.use(host)?.busySeconds,
+            let own = Self.ownSeconds
+        else { return nil }
         let seconds = (ContinuousClock.now - start) / .seconds(1)
         return seconds > 0 ? max(0, (busy - busyAtStart - (own - ownAtStart)) / seconds) : nil
-    }
-
-    /// Of all processors: everything but idling and waiting for disks.
-    private static func busySeconds(_ host: Host) -> Double? {
-        let seconds = ProcessorCollector.seconds(host)
-        if seconds.isEmpty { return nil }
-        return seconds.reduce(0) { ["idle", "iowait"].contains($1.mode) ? $0 : $0 + $1.seconds }
     }
 
     private static var ownSeconds: Double? {

@@ -46,6 +46,38 @@ struct FleetEndToEndTests {
             dom.contains("data-job=\"job-1\"") && dom.contains("succeeded") && dom.contains("Decode bandwidth reached"))
     }
 
+    /// How busy a node is arrives at the coordinator, what was found while that was away, too, and its page draws it.
+    @Test func loadsSurviveACoordinatorThatIsAway() throws {
+        let fleet = try Fleet()
+        try fleet.startCoordinator()
+        try fleet.startAgent(settings: "sampleLoadSeconds: 1\n")
+        let token = try String(contentsOfFile: fleet.tokenFile, encoding: .utf8)
+        func get(_ path: String) throws -> String {
+            try Program.tool(
+                "/usr/bin/curl", ["-fsS", "-H", "Authorization: Bearer \(token)", fleet.coordinatorURL + path]
+            ).out
+        }
+        func loads() throws -> [LoadSample] {
+            let text = try get("/v1/nodes/n1/loads?hours=0.2")
+            // Until it has registered nobody knows the node.
+            return text.isEmpty ? [] : try JSONDecoder().decode([LoadSample].self, from: Data(text.utf8))
+        }
+        try fleet.wait(30) { try !loads().isEmpty }
+        let before = try #require(try loads().last).at
+        fleet.kill("coordinator")
+        Thread.sleep(forTimeInterval: 9)
+        try fleet.startCoordinator()
+        try fleet.wait(60) { try (loads().last?.at ?? 0) > before + 12 }
+        let all = try loads()
+        let covered = all.filter { $0.at > before && $0.at <= before + 12 }.reduce(0) { $0 + $1.seconds }
+        #expect(covered > 10, "\(all)")
+        #expect(all.allSatisfy { (0...1).contains($0.values["cpu_busy_ratio"]?.mean ?? -1) })
+        #expect(all.allSatisfy { ($0.values["memory_used_bytes"]?.mean ?? 0) > 1e8 })
+        let page = try get("/nodes/n1?hours=1")
+        #expect(page.contains("Processors busy, %") && page.contains("Memory in use, GB"))
+        #expect(page.contains("<strong>an hour</strong>") && page.contains("/nodes/n1?hours=168"))
+    }
+
     @Test func refusedAndFailingJobsSayWhy() throws {
         let fleet = try Fleet()
         try fleet.startCoordinator()

@@ -84,6 +84,7 @@ struct TestService {
         var described = try #require(responses["\(response.status.code)"], "\(method) \(path) gave \(response.status)")
         let schema = JSONSchema(document: document)
         if let reference = described["$ref"] as? String { described = schema.resolve(reference) }
+        if response.status == .noContent { return #expect(described["content"] == nil) }
         let content = try #require(described["content"] as? [String: [String: Any]])
         let type = try #require(response.headers[.contentType]?.split(separator: ";").first.map(String.init))
         let media = try #require(content[type], "\(path) answered \(type)")
@@ -123,6 +124,15 @@ struct TestService {
             ]
             try await call(
                 "post", "/v1/nodes/n1/reports", "/v1/nodes/{node}/reports", ReportBatch(bootID: "b1", reports: reports))
+            let load = LoadSample(
+                at: Date().timeIntervalSince1970, seconds: 15, values: ["cpu_busy_ratio": 0.5, "power_watts": 90.0])
+            for node in ["n1", "nobody"] {
+                try await call(
+                    "post", "/v1/nodes/\(node)/loads", "/v1/nodes/{node}/loads", LoadBatch(samples: [load]))
+                try await call("get", "/v1/nodes/\(node)/loads?hours=1", "/v1/nodes/{node}/loads")
+            }
+            try await call("get", "/v1/nodes/n1/loads?hours=x", "/v1/nodes/{node}/loads")
+            try await call("get", "/nodes/n1?hours=x", "/nodes/{node}")
             for path in [
                 "/v1/nodes", "/v1/jobs", "/", "/login", "/data", "/ledger", "/dashboard.js", "/metrics", "/healthz",
                 "/openapi.yaml",

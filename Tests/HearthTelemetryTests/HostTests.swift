@@ -26,6 +26,37 @@ import Testing
             })
     }
 
+    /// Two readings of a machine whose counters moved on meanwhile.
+    @Test func howBusyAMachineIsIsSeen() throws {
+        let root = try TestPaths.temporaryFolder()
+        defer { try? FileManager.default.removeItem(atPath: root) }
+        func write(_ path: String, _ text: String) throws {
+            let file = URL(fileURLWithPath: root + path)
+            try FileManager.default.createDirectory(
+                at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+            try Data(text.utf8).write(to: file)
+        }
+        try write("/proc/stat", "cpu  100 0 100 700 100 0 0 0 0 0\n")
+        try write("/proc/meminfo", "MemTotal:  1000 kB\nMemAvailable: 600 kB\n")
+        try write("/sys/class/powercap/intel-rapl:0/name", "package-0\n")
+        try write("/sys/class/powercap/intel-rapl:0/energy_uj", "5000000\n")
+        try write("/sys/class/hwmon/hwmon0/temp1_input", "45500\n")
+        try write("/sys/class/hwmon/hwmon1/temp1_input", "71000\n")
+        try write("/sys/class/drm/card0/device/gpu_busy_percent", "80\n")
+        var meter = LoadMeter(Host(root: root))
+        try write("/proc/stat", "cpu  160 0 120 1100 120 0 0 0 0 0\n")
+        try write("/sys/class/powercap/intel-rapl:0/energy_uj", "9000000\n")
+        let (seconds, values) = meter.read()
+        // 80 of 500 ticks were work; 4 J.
+        #expect(abs((values["cpu_busy_ratio"] ?? 0) - 0.16) < 1e-9 && abs((values["power_watts"] ?? 0) * seconds - 4) < 1e-9)
+        #expect(values["memory_used_bytes"] == 400 * 1024 && values["temperature_celsius"] == 71)
+        #expect(values["gpu_busy_ratio.card0"] == 0.8 && values.count == 5, "\(values)")
+        // Nothing moved on since.
+        #expect(meter.read().values["cpu_busy_ratio"] == nil)
+        var bare = LoadMeter(Host(root: root + "/nothing"))
+        #expect(bare.read().values.isEmpty)
+    }
+
     /// A server with what this machine lacks, as its kernel would lay it out, and with files that are not what they should be.
     @Test func aServerIsSeen() throws {
         let root = try TestPaths.temporaryFolder()

@@ -5,6 +5,8 @@ struct LineChart {
     struct Point {
         let time: Double
         let value: Double
+        /// The least and the most of what `value` is the mean of.
+        var band: (least: Double, most: Double)?
     }
     struct Series {
         let name: String
@@ -15,6 +17,7 @@ struct LineChart {
     let series: [Series]
 
     private static let colours = ["#0b6e99", "#c2571a", "#2e7d32", "#7b3fa0", "#9a7d0a", "#555555"]
+    private static let mostDots = 60
     private static let (width, height, left, top, bottom) = (520.0, 220.0, 56.0, 34.0, 40.0)
 
     var svg: String {
@@ -24,7 +27,7 @@ struct LineChart {
             """
         let points = series.flatMap(\.points)
         guard let first = points.map(\.time).min(), let last = points.map(\.time).max(),
-            let largest = points.map(\.value).max()
+            let largest = points.map({ $0.band?.most ?? $0.value }).max()
         else { return out + "<text x=\"\(Self.left)\" y=\"110\">no data yet</text></svg>" }
         let roof = Self.niceCeiling(largest)
         func x(_ time: Double) -> Double {
@@ -41,11 +44,25 @@ struct LineChart {
             out += "<line x1=\"\(Self.left)\" x2=\"\(Self.width - 16)\" y1=\"\(line)\" y2=\"\(line)\" class=\"grid\"/>"
             out += "<text x=\"\(Self.left - 6)\" y=\"\(line)\" class=\"tick\">\(Self.number(value))</text>"
         }
+        for (time, anchor, place) in [(first, "start", Self.left), (last, "end", Self.width - 16)] where last > first {
+            out += """
+                <text x="\(place)" y="\(Self.height - Self.bottom + 12)" class="time" text-anchor="\(anchor)">\
+                \(PageShell.time(time))</text>
+                """
+        }
         for (index, one) in series.enumerated() {
             let colour = Self.colours[index % Self.colours.count]
             let path = one.points.map { "\(Self.number(x($0.time))),\(Self.number(y($0.value)))" }
+            let bands = one.points.compactMap { point in point.band.map { (x(point.time), y($0.most), y($0.least)) } }
+            if bands.count > 1 {
+                let outline =
+                    bands.map { "\(Self.number($0.0)),\(Self.number($0.1))" }
+                    + bands.reversed().map { "\(Self.number($0.0)),\(Self.number($0.2))" }
+                out += "<polygon points=\"\(outline.joined(separator: " "))\" fill=\"\(colour)\" class=\"band\"/>"
+            }
             out += "<polyline points=\"\(path.joined(separator: " "))\" stroke=\"\(colour)\" class=\"line\"/>"
-            for point in one.points {
+            // More would be one thick line.
+            for point in one.points where one.points.count <= Self.mostDots {
                 out += """
                     <circle cx="\(Self.number(x(point.time)))" cy="\(Self.number(y(point.value)))" r="3" fill="\(colour)">\
                     <title>\(PageShell.escape(one.name)): \(Self.number(point.value)) \(unit)</title></circle>

@@ -73,8 +73,8 @@ enum PageShell {
         pre { background: var(--card); border-radius: 8px; padding: .8rem 1rem; overflow: auto; max-height: 30rem; white-space: pre-wrap; overflow-wrap: anywhere; }
         .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(340px, 1fr)); gap: 1rem; }
         svg { background: var(--card); border-radius: 8px; width: 100%; } svg text { fill: currentColor; font-size: 11px; }
-        svg .title { font-size: 13px; font-weight: 600; } svg .tick { text-anchor: end; fill: var(--soft); dominant-baseline: middle; }
-        svg .grid { stroke: var(--line); } svg .line { fill: none; stroke-width: 2; } svg .roof { fill: none; stroke: currentColor; stroke-width: 1.5; }
+        svg .title { font-size: 13px; font-weight: 600; } svg .tick { text-anchor: end; fill: var(--soft); dominant-baseline: middle; } svg .time { fill: var(--soft); }
+        svg .grid { stroke: var(--line); } svg .line { fill: none; stroke-width: 2; } svg .band { fill-opacity: 0.2; } svg .roof { fill: none; stroke: currentColor; stroke-width: 1.5; }
         """
 
     static func escape(_ text: String) -> String {

@@ -45,6 +45,16 @@ struct NodeRoutes {
             }
             return try JSONBody.response(try await store.store(batch, from: node))
         }
+        router.post("/v1/nodes/:node/loads") { request, context in
+            let batch = try await JSONBody.decode(LoadBatch.self, from: request)
+            guard batch.samples.count <= 1000 else { throw HTTPError(.badRequest, message: "samples: at most 1000") }
+            try await store.store(batch, from: try context.parameters.require("node"))
+            return Response(status: .noContent)
+        }
+        router.get("/v1/nodes/:node/loads") { request, context in
+            let span = try LoadSpan(request.uri.queryParameters["hours"].map(String.init))
+            return try JSONBody.response(try await store.loads(of: try context.parameters.require("node"), over: span))
+        }
         router.post("/v1/nodes/:node/poll") { request, context in
             let node = try context.parameters.require("node")
             let poll = try await JSONBody.decode(PollRequest.self, from: request)

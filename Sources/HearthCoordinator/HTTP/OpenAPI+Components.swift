@@ -259,6 +259,25 @@ extension OpenAPI {
                 revocations: {type: array, items: {$ref: '#/components/schemas/JobAttempt'}}
                 leaseSeconds: {type: number}
             JobAttempt: {type: object, required: [job, attempt], properties: {job: {type: string}, attempt: {type: integer}}}
+            LoadBatch:
+              type: object
+              required: [samples]
+              properties: {samples: {type: array, maxItems: 1000, items: {$ref: '#/components/schemas/LoadSample'}}}
+            LoadSample:
+              type: object
+              required: [at, seconds, values]
+              properties:
+                at: {type: number, description: 'end, by the node''s clock, seconds since 1970'}
+                seconds: {type: number, exclusiveMinimum: 0, maximum: 86400}
+                values:
+                  type: object
+                  description: by name, which has its base unit at its end, such as cpu_busy_ratio
+                  maxProperties: 64
+                  additionalProperties: {$ref: '#/components/schemas/Spread'}
+            Spread:
+              type: object
+              required: [mean, least, most]
+              properties: {mean: {type: number}, least: {type: number}, most: {type: number}}
             Publication: {type: object, required: [attempt], properties: {attempt: {$ref: '#/components/schemas/JobAttempt'}}}
             DataPlaces:
               type: object

@@ -31,8 +31,10 @@ package enum OpenAPI {
             parameters: [{name: node, in: path, required: true, schema: {type: string}}]
             get:
               summary: One node
+              parameters: [{name: hours, in: query, schema: {type: number, minimum: 0.1, maximum: 87600, default: 24}}]
               responses:
                 '200': {$ref: '#/components/responses/Page'}
+                '400': {$ref: '#/components/responses/Error'}
                 '404': {$ref: '#/components/responses/Error'}
           /jobs/{job}:
             parameters: [{name: job, in: path, required: true, schema: {type: string}}]
@@ -177,6 +179,23 @@ package enum OpenAPI {
                 '400': {$ref: '#/components/responses/Error'}
                 '421': {$ref: '#/components/responses/Error'}
                 '409': {$ref: '#/components/responses/Error'}
+          /v1/nodes/{node}/loads:
+            parameters: [{name: node, in: path, required: true, schema: {type: string}}]
+            get:
+              summary: How busy a node was, oldest first, in at most 300 pieces
+              parameters: [{name: hours, in: query, schema: {type: number, minimum: 0.1, maximum: 87600, default: 24}}]
+              responses:
+                '200': {description: samples, content: {application/json: {schema: {type: array, items: {$ref: '#/components/schemas/LoadSample'}}}}}
+                '400': {$ref: '#/components/responses/Error'}
+                '404': {$ref: '#/components/responses/Error'}
+            post:
+              summary: How busy the node was; what is known already, and what cannot be, changes nothing
+              requestBody: {required: true, content: {application/json: {schema: {$ref: '#/components/schemas/LoadBatch'}}}}
+              responses:
+                '204': {description: stored}
+                '400': {$ref: '#/components/responses/Error'}
+                '404': {$ref: '#/components/responses/Error'}
+                '421': {$ref: '#/components/responses/Error'}
           /v1/losses/{node}:
             parameters: [{name: node, in: path, required: true, schema: {type: string}}]
             post:

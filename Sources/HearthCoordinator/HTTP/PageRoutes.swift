@@ -42,15 +42,18 @@ struct PageRoutes {
             return Response(
                 status: .seeOther, headers: [.location: "/login", .setCookie: "hearth=; Max-Age=0; \(attributes)"])
         }
-        router.get("/nodes/:node") { _, context in
+        router.get("/nodes/:node") { request, context in
             let name = try context.parameters.require("node")
             guard let node = try await store.nodes().first(where: { $0.node == name }) else {
                 throw HTTPError(.notFound, message: "no node \(name.prefix(140))")
             }
             let history = try await store.ceilingHistory(of: name).map(\.ceilings)
-            let jobs = try await store.jobs(on: name)
+            let span = try LoadSpan(request.uri.queryParameters["hours"].map(String.init))
             return Self.page(
-                NodePage(node, history: history, times: try await store.kernelTimes(of: name), jobs: jobs).html)
+                NodePage(
+                    node, history: history, loads: try await store.loads(of: name, over: span), span: span,
+                    times: try await store.kernelTimes(of: name), jobs: try await store.jobs(on: name)
+                ).html)
         }
         router.get("/jobs/:job") { _, context in
             let job = try await store.job(try context.parameters.require("job"))

@@ -4,10 +4,10 @@ import GRDB
 extension CoordinatorStore {
     /// What is kept only for a while.
     package struct Kept: Sendable, Equatable {
-        package let reports, logs, ceilings: Int
+        package let reports, logs, ceilings, loads: Int
 
-        package init(reports: Int, logs: Int, ceilings: Int) {
-            (self.reports, self.logs, self.ceilings) = (reports, logs, ceilings)
+        package init(reports: Int, logs: Int, ceilings: Int, loads: Int) {
+            (self.reports, self.logs, self.ceilings, self.loads) = (reports, logs, ceilings, loads)
         }
     }
 
@@ -15,12 +15,13 @@ extension CoordinatorStore {
     private static let (asTheyCame, hourly) = (7 * 86400.0, 90 * 86400.0)
     private static let (hour, day) = (3600.0, 86400.0)
 
-    /// Forgets reports and logs of ended jobs that are older than `seconds`, and thins out old ceilings. Jobs, the ledger and which reports
+    /// Forgets reports, logs of ended jobs and loads that are older than `seconds`, and thins out old ceilings and loads. Jobs, the ledger and which reports
     /// were stored (watermarks) stay: what is sent again is known again.
     ///
     /// - Returns: how many rows went.
     package func retain(seconds: Double, now: Double) async throws -> Kept {
-        try await database.write { db in
+        let loads = try await compactLoads(olderThan: seconds, now: now)
+        return try await database.write { db in
             func count(_ sql: String, _ arguments: StatementArguments) throws -> Int {
                 try db.execute(sql: sql, arguments: arguments)
                 return db.changesCount
@@ -38,7 +39,7 @@ extension CoordinatorStore {
                             AND CAST(same.measured_at / ? AS INTEGER) = CAST(ceilings.measured_at / ? AS INTEGER))
                     """, [now - age, window, window])
             }
-            return Kept(reports: reports, logs: logs, ceilings: ceilings)
+            return Kept(reports: reports, logs: logs, ceilings: ceilings, loads: loads)
         }
     }
 }

@@ -80,6 +80,7 @@ public final class CoordinatorStore: Sendable {
             try $0.execute(sql: "CREATE TABLE restores(mark TEXT NOT NULL, at REAL NOT NULL)")
         }
         migrator.registerMigration("v9") { try $0.execute(sql: leaseSchema) }
+        migrator.registerMigration("v10") { try $0.execute(sql: loadSchema) }
         return migrator
     }
 
