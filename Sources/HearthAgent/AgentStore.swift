@@ -8,7 +8,7 @@ import Synchronization
 /// transaction.
 public final class AgentStore: Sendable {
     let database: DatabaseQueue
-    private let writes = Atomic<Int>(0)
+    private let watchers = Mutex<[AsyncStream<Void>.Continuation]>([])
     /// Names this spool; made when the file is.
     public let bootID: String
 
@@ -60,13 +60,18 @@ public final class AgentStore: Sendable {
             sql: "INSERT INTO spool(at, body) VALUES (?, ?)", arguments: [Date().timeIntervalSince1970, json])
     }
 
-    /// Another after every change of the spool or of jobs: what looked when nothing was there need not look again until then.
-    var changeCount: Int { writes.load(ordering: .acquiring) }
+    /// One element at once, and one after changes of the spool or of jobs: when to look again. It ends with the task that waits for it.
+    func changes() -> AsyncStream<Void> {
+        let (stream, watcher) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        watcher.yield()
+        watchers.withLock { $0.append(watcher) }
+        return stream
+    }
 
-    /// Writes, and counts it once it is committed.
+    /// Writes, and says so once it is committed.
     private func write<Value: Sendable>(_ body: @Sendable @escaping (Database) throws -> Value) async throws -> Value {
         let value = try await database.write(body)
-        writes.add(1, ordering: .acquiringAndReleasing)
+        watchers.withLock { watchers in for watcher in watchers { watcher.yield() } }
         return value
     }
 

@@ -30,19 +30,17 @@ package struct JobSupervisor: Service {
 
     package func run() async throws {
         await cancelWhenGracefulShutdown {
-            var idleSince: Int?
-            while !Task.isCancelled {
-                do {
-                    let changes = store.changeCount
-                    if changes != idleSince {
+            for await _ in store.changes() {
+                while !Task.isCancelled {
+                    do {
                         let jobs = try await store.activeJobs()
+                        if jobs.isEmpty { break }
                         for job in jobs { try await attend(to: job) }
-                        idleSince = jobs.isEmpty ? changes : nil
+                    } catch is CancellationError { return } catch {
+                        logger.error("supervising jobs failed; trying again", metadata: ["error": "\(error)"])
                     }
-                } catch is CancellationError { return } catch {
-                    logger.error("supervising jobs failed; trying again", metadata: ["error": "\(error)"])
+                    try? await Task.sleep(for: .milliseconds(150))
                 }
-                try? await Task.sleep(for: .milliseconds(150))
             }
         }
     }

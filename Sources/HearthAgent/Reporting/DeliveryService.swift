@@ -14,24 +14,20 @@ struct DeliveryService: Service {
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
-            var seen: Int?
             var backoff = Backoff()
-            while !Task.isCancelled {
-                let changes = store.changeCount
-                if changes == seen {
-                    try? await Task.sleep(for: .milliseconds(100))
-                    continue
+            for await _ in store.changes() {
+                while !Task.isCancelled {
+                    guard await link.isRegistered else {
+                        try? await Task.sleep(for: .milliseconds(250))
+                        continue
+                    }
+                    guard let sent = await deliver() else {
+                        try? await Task.sleep(for: backoff.failed())
+                        continue
+                    }
+                    backoff.succeeded()
+                    if sent == 0 { break }
                 }
-                guard await link.isRegistered else {
-                    try? await Task.sleep(for: .milliseconds(250))
-                    continue
-                }
-                guard let sent = await deliver() else {
-                    try? await Task.sleep(for: backoff.failed())
-                    continue
-                }
-                backoff.succeeded()
-                if sent == 0 { seen = changes }
             }
         }
         // A last try, so that a clean stop leaves nothing behind that could have been said.

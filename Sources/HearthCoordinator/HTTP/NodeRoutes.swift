@@ -79,16 +79,15 @@ struct NodeRoutes {
     private func answer(_ poll: PollRequest, _ node: String) async throws -> PollResponse {
         let deadline = ContinuousClock.now + .seconds(poll.waitSeconds)
         while true {
-            let step = store.step
+            let step = store.steps.step
             let response = try await store.poll(node, poll)
             let isEmpty =
                 response.assignments.isEmpty && response.cancellations.isEmpty && response.revocations?.isEmpty != false
             if !isEmpty { return response }
             // Where jobs wait, time alone may bring one here.
             let again = store.plans.isEmpty ? deadline : min(deadline, .now + .seconds(1))
-            while store.step == step, ContinuousClock.now < again, !Task.isShuttingDownGracefully {
-                try await Task.sleep(for: .milliseconds(100))
-            }
+            await store.steps.wait(after: step, until: again)
+            try Task.checkCancellation()
             if ContinuousClock.now >= deadline || Task.isShuttingDownGracefully { return response }
         }
     }

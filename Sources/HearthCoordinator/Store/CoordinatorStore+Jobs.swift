@@ -7,7 +7,7 @@ import HearthStore
 extension CoordinatorStore {
     /// Queues a job. The same `key` gives the same job again, so that a client may repeat a submission it is unsure of.
     package func submit(_ spec: JobSpec, key: String?) async throws -> JobRecord {
-        defer { tookStep() }
+        defer { steps.advance() }
         return try await database.write { db in
             if let key,
                 let known = try Row.fetchOne(db, sql: "SELECT * FROM jobs WHERE submission_key = ?", arguments: [key])
@@ -69,7 +69,7 @@ extension CoordinatorStore {
     /// A queued job is cancelled at once, a running one when its node has ended it.
     package func cancel(_ id: String) async throws -> JobRecord {
         let now = Self.now()
-        defer { tookStep() }
+        defer { steps.advance() }
         try await database.write { db in
             try db.execute(sql: "UPDATE jobs SET cancel_requested = 1 WHERE id = ?", arguments: [id])
             try db.execute(

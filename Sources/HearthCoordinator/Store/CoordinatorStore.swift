@@ -16,8 +16,8 @@ public final class CoordinatorStore: Sendable {
     package let contacts: Contacts
     let reportQueue: ReportQueue
     private let currentEpoch = Atomic<Int64>(0)
-    /// Changes with everything that may give a node something to do.
-    private let steps = Atomic<Int>(0)
+    /// Everything that may give a node something to do.
+    let steps = StepSignal()
 
     /// Opens or makes `coordinator.sqlite` in `folder`.
     ///
@@ -98,14 +98,10 @@ public final class CoordinatorStore: Sendable {
         currentEpoch.store(epoch, ordering: .releasing)
     }
 
-    var step: Int { steps.load(ordering: .acquiring) }
-    /// Nodes that wait look again.
-    func tookStep() { steps.add(1, ordering: .acquiringAndReleasing) }
-
     /// What plans are made from is other than it was.
     func changedPlans() {
         plans.forget()
-        tookStep()
+        steps.advance()
     }
 
     static func now() -> Double { Date().timeIntervalSince1970 }
