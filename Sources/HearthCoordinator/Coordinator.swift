@@ -105,7 +105,7 @@ public struct Coordinator: Sendable {
     ) -> Router<CoordinatorContext> {
         let router = Router(context: CoordinatorContext.self)
         router.add(middleware: ErrorMiddleware())
-        router.add(middleware: AuthMiddleware(access: access))
+        router.add(middleware: AuthMiddleware(access: access, bars: store.bars))
         router.add(middleware: EpochMiddleware(store: store))
         IdentityRoutes(
             store: store, authority: access.authority, certificateSeconds: access.certificateSeconds

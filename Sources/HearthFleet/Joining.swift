@@ -12,6 +12,12 @@ public struct DrainRequest: Sendable, Codable {
     public init(reason: String) { self.reason = reason }
 }
 
+/// An operator's wish that nothing counts that comes as a node, until it joins anew.
+public struct BarRequest: Sendable, Codable {
+    public let reason: String
+    public init(reason: String) { self.reason = reason }
+}
+
 /// A token that lets one machine join, once.
 public struct Invitation: Sendable, Codable {
     public let node: String

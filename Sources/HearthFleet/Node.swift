@@ -73,6 +73,8 @@ public struct NodeRecord: Sendable, Codable, Hashable {
     public var site: Site?
     /// Why an operator has it take no new jobs; nil where it does.
     public var drained: String?
+    /// Why nothing that comes as this node counts; nil where it does.
+    public var barred: String?
 
     public init(
         node: String, version: String, devices: [DeviceSummary], health: NodeHealth, evidence: String?,

@@ -29,5 +29,8 @@ public struct PeerCertificate: Sendable {
         (notBefore, notAfter) = (certificate.notValidBefore, certificate.notValidAfter)
     }
 
+    /// When it was made, seconds since 1970: certificates begin earlier, for clocks that differ.
+    public var issuedAt: Double { notBefore.timeIntervalSince1970 + CertificateAuthority.clockSkew }
+
     public func isValid(at date: Date) -> Bool { notBefore <= date && date < notAfter }
 }

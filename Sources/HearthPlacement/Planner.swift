@@ -101,6 +101,7 @@ public struct Planner: Sendable {
             return refused(reason)
         }
         guard node.record.isConnected else { return away(Self.disconnected) }
+        if let reason = node.record.barred { return away("is barred: \(reason)") }
         if let reason = node.record.drained { return away("is drained: \(reason)") }
         if node.record.health == .starting { return away("has not been measured yet") }
         guard let device = node.device(job.spec.device) else {

@@ -12,7 +12,7 @@ struct Hearth: AsyncParsableCommand {
             CoordinatorCommand.self,
             AgentCommand.self, Submit.self, Nodes.self, Jobs.self, Explain.self, Logs.self, Cancel.self, Invite.self,
             Join.self, UserCommand.self,
-            Drain.self, Resume.self, Lost.self, Doctor.self, DataCommand.self,
+            Drain.self, Resume.self, Lost.self, Bar.self, Unbar.self, Doctor.self, DataCommand.self,
             LedgerCommand.self,
         ])
 

@@ -66,6 +66,47 @@ import Testing
         #expect(blind.status == 75 && blind.error.contains("cannot reach"), "\(blind.error)")
     }
 
+    /// A machine was stolen: what its key says counts no more, and the machine that takes its place joins under its name.
+    @Test func aBarredNodeJoinsAnew() throws {
+        let fleet = try Fleet()
+        try fleet.startCoordinator(settings: settings)
+        _ = try fleet.join("n1")
+        try fleet.startAgent()
+        let spec = try fleet.write("b.yaml", spec)
+        #expect(try fleet.hearth("submit", "--follow", spec).status == 0)
+        let unused = try fleet.hearth("invite", "n1").out.trimmingCharacters(in: .whitespacesAndNewlines)
+        let stolen = "\(fleet.folder)/stolen"
+        try FileManager.default.copyItem(atPath: "\(fleet.folder)/agent", toPath: stolen)
+        let poll = ["-d", #"{"waitSeconds":0,"capacity":0,"spooledReports":0}"#]
+        let key = ["--cert", "\(stolen)/node.pem", "--key", "\(stolen)/node.key"]
+        #expect(try curl(fleet, "/v1/nodes/n1/poll", poll + key) == "200")
+
+        #expect(try fleet.hearth("bar", "n9").status == 65)
+        let barred = try fleet.hearth("bar", "n1", "--reason", "stolen")
+        #expect(barred.status == 0 && barred.out == "n1 is barred\n", "\(barred)")
+        #expect(try curl(fleet, "/v1/nodes/n1/poll", poll + key) == "403")
+        #expect(try curl(fleet, "/v1/renew", ["-d", "{}"] + key) == "403")
+        let join = try fleet.hearth(
+            "join", unused, "--coordinator", fleet.coordinatorURL, "--state", "\(fleet.folder)/x")
+        #expect(join.status == 77, "\(join.error)")
+        let nodes = try fleet.hearth("nodes")
+        #expect(nodes.out.contains("barred") && nodes.error.contains("n1 is barred: stolen"), "\(nodes)")
+        let id = try fleet.hearth("submit", spec).out.trimmingCharacters(in: .whitespacesAndNewlines)
+        try fleet.wait(10) { fleet.log("agent").contains("node n1 is barred: stolen") }
+        #expect(try fleet.hearth("jobs").out.contains("n1 is barred: stolen"))
+        #expect(fleet.stop("agent") == 0)
+
+        // Certificates say to the second when they were made.
+        sleep(1)
+        try FileManager.default.removeItem(atPath: "\(fleet.folder)/agent")
+        _ = try fleet.join("n1")
+        try fleet.startAgent()
+        #expect(try fleet.hearth("logs", "--follow", id).status == 0)
+        #expect(try !fleet.hearth("nodes").out.contains("barred"))
+        #expect(try curl(fleet, "/v1/nodes/n1/poll", poll + key) == "403")
+        #expect(fleet.log("coordinator").contains("node n1 is barred: stolen"))
+    }
+
     /// Certificates of seconds: they are renewed while the agent lives; one that expired meanwhile costs nothing but a new token.
     @Test func certificatesAreRenewedAndMayExpire() throws {
         let fleet = try Fleet()

@@ -22,7 +22,9 @@ struct TestService {
         ledger = try Ledger(store: store, folder: folder, name: "test")
     }
 
-    var application: some ApplicationProtocol {
+    var application: some ApplicationProtocol { application(over: store) }
+
+    func application(over store: CoordinatorStore) -> some ApplicationProtocol {
         Application(
             router: Coordinator.router(store: store, ledger: ledger, AccessSettings(token: token)),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })

@@ -139,7 +139,9 @@ import Testing
         }
         let batch = ReportBatch(bootID: "b1", reports: reports)
         _ = try await store.store(batch, from: "n1")
-        #expect(try await store.retain(seconds: day, now: 100 * day + 7200) == .init(reports: 0, logs: 1, ceilings: 3, loads: 0))
+        #expect(
+            try await store.retain(seconds: day, now: 100 * day + 7200)
+                == .init(reports: 0, logs: 1, ceilings: 3, loads: 0))
         #expect(try await store.ceilingHistory().map(\.ceilings.measuredAt) == [5400, 100 * day, 100 * day + 1800])
         let later = try await store.retain(seconds: day, now: Date().timeIntervalSince1970 + 2 * day)
         #expect(later.reports == 9)

@@ -48,7 +48,9 @@ import Testing
         try write("/sys/class/powercap/intel-rapl:0/energy_uj", "9000000\n")
         let (seconds, values) = meter.read()
         // 80 of 500 ticks were work; 4 J.
-        #expect(abs((values["cpu_busy_ratio"] ?? 0) - 0.16) < 1e-9 && abs((values["power_watts"] ?? 0) * seconds - 4) < 1e-9)
+        #expect(
+            abs((values["cpu_busy_ratio"] ?? 0) - 0.16) < 1e-9 && abs((values["power_watts"] ?? 0) * seconds - 4) < 1e-9
+        )
         #expect(values["memory_used_bytes"] == 400 * 1024 && values["temperature_celsius"] == 71)
         #expect(values["gpu_busy_ratio.card0"] == 0.8 && values.count == 5, "\(values)")
         // Nothing moved on since.

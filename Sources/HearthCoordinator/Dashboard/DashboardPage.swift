@@ -46,7 +46,9 @@ struct DashboardPage {
     private static func node(_ node: NodeRecord) -> [String: Any] {
         [
             "name": node.node, "version": node.version,
-            "health": !node.isConnected ? "disconnected" : node.drained == nil ? node.health.rawValue : "drained",
+            "health": node.barred != nil
+                ? "barred"
+                : !node.isConnected ? "disconnected" : node.drained == nil ? node.health.rawValue : "drained",
             "healthClass": node.isConnected && node.health == .healthy ? "good" : "bad",
             "evidence": node.evidence ?? "", "lastSeen": PageShell.time(node.lastSeenAt),
             "devices": node.devices.map { device -> [String: Any] in

@@ -10,7 +10,7 @@ struct NodePage {
         times: [(device: String, time: KernelTime)],
         jobs: [JobRecord]
     ) {
-        let health = node.isConnected ? node.health.rawValue : "disconnected"
+        let health = node.barred != nil ? "barred" : node.isConnected ? node.health.rawValue : "disconnected"
         var facts = [
             (
                 "Health",
@@ -23,6 +23,7 @@ struct NodePage {
             ),
             ("Last heard", PageShell.time(node.lastSeenAt)), ("Version", PageShell.escape(node.version)),
         ]
+        if let reason = node.barred { facts.insert(("Barred", PageShell.escape(reason)), at: 1) }
         if let reason = node.drained { facts.insert(("Drained", PageShell.escape(reason)), at: 1) }
         let devices = Dictionary(grouping: history, by: \.device).sorted { $0.key < $1.key }
         func chart(_ title: String, _ unit: String, _ value: (Ceilings) -> Double) -> String {

@@ -24,6 +24,9 @@ enum Access: Equatable {
         }
     }
 
+    /// The one node that may.
+    var node: String? { if case .node(let name) = self { name } else { nil } }
+
     /// nil where `principal` may.
     ///
     /// - Parameter hasCertificates: nodes have certificates, and no token is one.

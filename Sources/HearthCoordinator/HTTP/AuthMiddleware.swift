@@ -12,6 +12,7 @@ struct AuthMiddleware: RouterMiddleware {
     typealias Context = CoordinatorContext
 
     let access: AccessSettings
+    let bars: BarList
 
     /// nil: this coordinator has no certificates, and its token stands for nodes too.
     private var trustDomain: String? { access.authority?.trustDomain }
@@ -29,7 +30,8 @@ struct AuthMiddleware: RouterMiddleware {
             if status == .unauthorized { response.headers[.wwwAuthenticate] = "Bearer" }
             return response
         }
-        guard let principal = try await principal(of: request, context) else {
+        let certificate = await certificate(context)
+        guard let principal = principal(of: request, certificate) else {
             // Somebody who looks at a page is asked who they are.
             if request.method == .get, request.headers[.accept]?.contains("text/html") == true {
                 return Response(status: .seeOther, headers: [.location: "/login"])
@@ -38,6 +40,11 @@ struct AuthMiddleware: RouterMiddleware {
         }
         context.principal = principal
         if let problem = needed.problem(principal, hasCertificates: trustDomain != nil) {
+            return try refuse(.forbidden, problem)
+        }
+        if let node = principal.node ?? needed.node,
+            let problem = bars.problem(node, certifiedAt: principal.node == nil ? nil : certificate?.issuedAt)
+        {
             return try refuse(.forbidden, problem)
         }
         let response = try await next(request, context)
@@ -59,21 +66,22 @@ struct AuthMiddleware: RouterMiddleware {
         context.logger.log(level: level, message, metadata: place.merging(metadata) { $1 })
     }
 
-    private func principal(of request: Request, _ context: CoordinatorContext) async throws -> Principal? {
-        if let trustDomain, let node = try await node(context, trustDomain) { return node }
+    private func principal(of request: Request, _ certificate: PeerCertificate?) -> Principal? {
+        if let identity = certificate?.identity { return .node(identity.name) }
         let header = request.headers[.authorization].flatMap { $0.hasPrefix("Bearer ") ? $0.dropFirst(7) : nil }
         if let given = header ?? request.uri.queryParameters["token"] { return Self.principal(token: given, access) }
         guard request.method == .get, let session = Self.session(request) else { return nil }
         return access.sessions.principal(session)
     }
 
-    /// Whose certificate the connection has. TLS has held it against the authority when it began; it may have expired since.
-    private func node(_ context: CoordinatorContext, _ trustDomain: String) async throws -> Principal? {
-        guard let presented = try? await context.channel.nioSSL_peerCertificate().get(),
-            let certificate = PeerCertificate(der: try presented.toDERBytes()), certificate.isValid(at: Date()),
+    /// A node's, of this connection. TLS has held it against the authority when it began; it may have expired since.
+    private func certificate(_ context: CoordinatorContext) async -> PeerCertificate? {
+        guard let trustDomain, let presented = try? await context.channel.nioSSL_peerCertificate().get(),
+            let certificate = (try? presented.toDERBytes()).flatMap({ PeerCertificate(der: $0) }),
+            certificate.isValid(at: Date()),
             let identity = certificate.identity, identity.kind == .node, identity.trustDomain == trustDomain
         else { return nil }
-        return .node(identity.name)
+        return certificate
     }
 
     static func session(_ request: Request) -> Substring? {

@@ -18,6 +18,12 @@ struct NodeRoutes {
                     "refused", metadata: ["audit": "register", "who": "node \(name)", "as": "\(registration.node)"])
                 throw HTTPError(.forbidden, message: "node \(name) cannot register as \(registration.node)")
             }
+            // Of those that come with a certificate it was looked at already.
+            if case .local = context.principal,
+                let problem = store.bars.problem(registration.node, certifiedAt: nil)
+            {
+                throw HTTPError(.forbidden, message: problem)
+            }
             if let site = registration.site {
                 guard FleetName.isValid(site.name), site.country.utf8.count == 2 else {
                     throw HTTPError(.badRequest, message: "site: a name as node's, and a country of two letters")
@@ -35,6 +41,17 @@ struct NodeRoutes {
         }
         router.delete("/v1/drains/:node") { _, context in
             try await store.drain(try context.parameters.require("node"), nil)
+            return Response(status: .noContent)
+        }
+        router.post("/v1/bars/:node") { request, context in
+            let bar = try await JSONBody.decode(BarRequest.self, from: request)
+            guard (1...500).contains(bar.reason.count) else {
+                throw HTTPError(.badRequest, message: "reason: 1 to 500 characters")
+            }
+            return try JSONBody.response(try await store.bar(try context.parameters.require("node"), bar.reason))
+        }
+        router.delete("/v1/bars/:node") { _, context in
+            try await store.unbar(try context.parameters.require("node"))
             return Response(status: .noContent)
         }
         router.post("/v1/nodes/:node/reports") { request, context in

@@ -70,6 +70,7 @@ extension OpenAPI {
                 health: {type: string, enum: [starting, healthy, suspect, quarantined, probation]}
                 evidence: {type: string}
                 drained: {type: string, description: why it takes no new jobs}
+                barred: {type: string, description: why nothing counts that comes as this node}
                 registeredAt: {type: number}
                 lastSeenAt: {type: number}
                 isConnected: {type: boolean}

@@ -148,6 +148,20 @@ package enum OpenAPI {
               responses:
                 '204': {description: resumed}
                 '404': {$ref: '#/components/responses/Error'}
+          /v1/bars/{node}:
+            parameters: [{name: node, in: path, required: true, schema: {type: string}}]
+            post:
+              summary: Has nothing count that comes as a node, until it joins anew, for operators; its jobs are given to others
+              requestBody: {required: true, content: {application/json: {schema: {type: object, required: [reason], properties: {reason: {type: string, minLength: 1, maxLength: 500}}}}}}
+              responses:
+                '200': {description: the jobs, content: {application/json: {schema: {type: array, items: {type: string}}}}}
+                '400': {$ref: '#/components/responses/Error'}
+                '404': {$ref: '#/components/responses/Error'}
+            delete:
+              summary: Has it count again, with the key it had
+              responses:
+                '204': {description: not barred}
+                '404': {$ref: '#/components/responses/Error'}
           /v1/nodes/{node}/reports:
             parameters: [{name: node, in: path, required: true, schema: {type: string}}]
             post:

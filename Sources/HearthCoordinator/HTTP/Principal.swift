@@ -32,6 +32,9 @@ package enum Principal: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
+    /// Whose certificate it is.
+    var node: String? { if case .node(let name) = self { name } else { nil } }
+
     package var role: Role? {
         switch self {
         case .user(_, let role): role

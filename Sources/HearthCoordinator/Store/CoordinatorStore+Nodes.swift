@@ -24,6 +24,9 @@ extension CoordinatorStore {
                     registration.node, registration.bootID, registration.version, devices, now, now,
                     try registration.site.map { try JSONColumn.encode($0) },
                 ])
+            // Who comes this far has a certificate of a later join.
+            try db.execute(
+                sql: "UPDATE bars SET rejoined_at = ? WHERE node = ?", arguments: [now, registration.node])
             let lost = JobOutcome(
                 exitCode: 70, message: "node \(registration.node) came back with an empty state folder",
                 actualSeconds: 0)
@@ -83,7 +86,13 @@ extension CoordinatorStore {
         for row in rows {
             newest[row["node"], default: []].append(try JSONColumn.decode(Ceilings.self, row["body"]))
         }
-        return try Row.fetchAll(db, sql: "SELECT * FROM nodes ORDER BY node").map { row in
+        return try Row.fetchAll(
+            db,
+            sql: """
+                SELECT nodes.*, bars.reason AS barred FROM nodes
+                LEFT JOIN bars ON bars.node = nodes.node AND bars.rejoined_at IS NULL ORDER BY nodes.node
+                """
+        ).map { row in
             let name: String = row["node"]
             var record = NodeRecord(
                 node: name, version: row["version"],
@@ -93,6 +102,7 @@ extension CoordinatorStore {
                 isConnected: contacts.isConnected(name), ceilings: newest[name] ?? [])
             record.site = try Self.site(row)
             record.drained = row["drained"]
+            record.barred = row["barred"]
             return record
         }
     }

@@ -35,7 +35,8 @@ extension CoordinatorStore {
     func changeMark() async throws -> [String] {
         try await database.read { [contacts] db in
             let nodes = """
-                SELECT GROUP_CONCAT(node || health || IFNULL(evidence, '') || IFNULL(drained, '')) FROM nodes
+                SELECT GROUP_CONCAT(n.node || health || IFNULL(evidence, '') || IFNULL(drained, '') || IFNULL(reason, ''))
+                FROM nodes AS n LEFT JOIN bars ON bars.node = n.node
                 """
             return [
                 try String.fetchOne(db, sql: "SELECT MAX(number) FROM ledger") ?? "",

@@ -13,6 +13,7 @@ public final class CoordinatorStore: Sendable {
     let labels: LabelCache?
     let prices: PriceList
     let plans = PlanCache()
+    let bars: BarList
     package let contacts: Contacts
     let reportQueue: ReportQueue
     private let currentEpoch = Atomic<Int64>(0)
@@ -34,6 +35,7 @@ public final class CoordinatorStore: Sendable {
             try String.fetchAll(
                 db, sql: "SELECT node FROM nodes WHERE last_seen_at > (SELECT MAX(last_seen_at) FROM nodes) - 60")
         }
+        bars = try database.read { try BarList($0) }
         contacts = Contacts(leaseSeconds: leaseSeconds, nodes: nodes)
         reportQueue = ReportQueue(database) { [prices] batch, db in
             try Self.store(batch.reports, from: batch.node, prices, db)
@@ -81,6 +83,7 @@ public final class CoordinatorStore: Sendable {
         }
         migrator.registerMigration("v9") { try $0.execute(sql: leaseSchema) }
         migrator.registerMigration("v10") { try $0.execute(sql: loadSchema) }
+        migrator.registerMigration("v11") { try $0.execute(sql: barSchema) }
         return migrator
     }
 

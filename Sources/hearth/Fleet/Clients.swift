@@ -173,7 +173,7 @@ struct Nodes: AsyncParsableCommand {
         var table = TextTable("NODE", "HEALTH", "DEVICE", "NAME", "F32", "READ", "COPY", "TRIAD", "SUBMIT")
         for node in nodes {
             let state = node.isConnected ? node.health.rawValue : "disconnected"
-            let health = node.drained == nil ? state : "drained"
+            let health = node.barred != nil ? "barred" : node.drained == nil ? state : "drained"
             for device in node.devices {
                 let measured = node.ceilings.first { $0.device == device.selector }
                 func rate(_ value: MeasuredValue?) -> String {
@@ -186,6 +186,7 @@ struct Nodes: AsyncParsableCommand {
                     rate(measured?.triadBytesPerSecond),
                     measured.map { Figure.seconds($0.emptySubmitSeconds.median) } ?? "-")
             }
+            if let reason = node.barred { Terminal.error("\(node.node) is barred: \(reason)") }
             if let reason = node.drained { Terminal.error("\(node.node) is drained: \(reason)") }
             if let evidence = node.evidence { Terminal.error("\(node.node): \(evidence)") }
         }

@@ -29,6 +29,33 @@ struct Lost: AsyncParsableCommand {
     }
 }
 
+struct Bar: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract:
+            "Have nothing count that comes as a node, until it joins anew with another token: its key is not trusted.")
+
+    @Argument(help: "The node.") var node: String
+    @Option(help: "Why, for those who ask.") var reason = "by an operator"
+    @OptionGroup var options: CoordinatorOptions
+
+    func run() async throws {
+        let jobs = try await options.client().post("/v1/bars/\(node)", BarRequest(reason: reason), as: [String].self)
+        Terminal.out("\(node) is barred" + (jobs.isEmpty ? "" : "; queued again: \(jobs.joined(separator: ", "))"))
+    }
+}
+
+struct Unbar: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Have a barred node count again, with the key it had.")
+
+    @Argument(help: "The node.") var node: String
+    @OptionGroup var options: CoordinatorOptions
+
+    func run() async throws {
+        try await options.client().send("DELETE", "/v1/bars/\(node)")
+        Terminal.out("\(node) is not barred")
+    }
+}
+
 struct Resume: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Have a drained node take jobs again.")
 
