@@ -181,6 +181,13 @@ final class Fleet {
         }
     }
 
+    func nodes() throws -> [NodeRecord] {
+        try JSONDecoder().decode([NodeRecord].self, from: Data(try hearth("nodes", "--json").out.utf8))
+    }
+
+    /// Nodes that are there and well.
+    func healthyCount() throws -> Int { try nodes().count { $0.isConnected && $0.health == .healthy } }
+
     func wait(_ seconds: Double, for condition: () throws -> Bool) throws {
         let end = Date().addingTimeInterval(seconds)
         while Date() < end {

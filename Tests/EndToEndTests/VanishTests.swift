@@ -17,7 +17,7 @@ struct VanishTests {
         try fleet.startCoordinator(settings: "leaseSeconds: \(silence / 2)\n")
         for number in 1...10 {
             try fleet.startAgent(number)
-            try fleet.wait(60) { try fleet.hearth("nodes").out.components(separatedBy: "healthy").count == number + 1 }
+            try fleet.wait(60) { try fleet.healthyCount() == number }
         }
         let spec = try fleet.write(
             "serve.yaml",
@@ -39,10 +39,10 @@ struct VanishTests {
             #expect(try jobs().allSatisfy { $0.state == .running && $0.attempt == 1 })
             Thread.sleep(forTimeInterval: 5)
         }
-        #expect(try fleet.hearth("nodes").out.components(separatedBy: "disconnected").count == vanished.count + 1)
+        #expect(try fleet.nodes().filter { !$0.isConnected }.map(\.node) == vanished.map { "n\($0)" })
 
         for number in vanished { kill(fleet.pid("agent\(number)"), SIGCONT) }
-        try fleet.wait(60) { try !fleet.hearth("nodes").out.contains("disconnected") }
+        try fleet.wait(60) { try fleet.nodes().allSatisfy(\.isConnected) }
         #expect(try jobs().map(\.node) == before.map(\.node))
         // They hear what is said to them, and each job ends once, of its own accord.
         for id in ids { #expect(try fleet.hearth("cancel", id).status == 0) }
