@@ -78,8 +78,10 @@ public struct AgentConfig: Sendable, Hashable {
     public var probeEverySeconds = 86400.0
     /// Between probes of a device that is not healthy.
     public var probeAgainSeconds = 30.0
-    /// Between checks of a device's speed while the node has no job (about five core-seconds each on a CPU); 0: never.
+    /// Between checks of a device's speed while the node has no job (six core-seconds each on two cores); 0: never.
     public var checkSpeedSeconds = 1800.0
+    /// Another text than before has devices' speeds learned anew: what is usual has changed for good, as by a power limit.
+    public var speedReference = ""
     /// Between samples of how busy the node is; 0: none.
     public var sampleLoadSeconds = 15.0
     public init() {}
@@ -105,6 +107,7 @@ public struct AgentConfig: Sendable, Hashable {
         if !(config.checkSpeedSeconds >= 0 && config.checkSpeedSeconds <= 1e7) {
             throw fields.error("checkSpeedSeconds", "0 to 1e7")
         }
+        config.speedReference = try fields.string("speedReference", default: config.speedReference)
         config.sampleLoadSeconds = try fields.double("sampleLoadSeconds", default: config.sampleLoadSeconds)
         if !(config.sampleLoadSeconds == 0 || (1...3600).contains(config.sampleLoadSeconds)) {
             throw fields.error("sampleLoadSeconds", "0, or 1 to 3600")

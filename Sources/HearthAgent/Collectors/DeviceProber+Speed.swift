@@ -50,7 +50,8 @@ extension DeviceProber {
     /// What is known of a device's speed, from before the agent was started anew, too.
     func knownSpeed(of device: String) async throws -> SpeedWatch {
         let found = devices?.first { $0.selector == device }
-        let identity = SpeedWatch.identity(deviceName: found?.name ?? device, driver: found?.driver ?? "")
+        let identity = SpeedWatch.identity(
+            deviceName: found?.name ?? device, driver: found?.driver ?? "", reference: config.speedReference)
         if speeds[device] == nil, let stored = try await store.value("speed \(device)") {
             speeds[device] = try? JSONColumn.decode(SpeedWatch.self, stored)
         }

@@ -18,8 +18,9 @@ package struct SpeedWatch: Sendable, Codable {
 
     package init(identity: String) { self.identity = identity }
 
-    package static func identity(deviceName: String, driver: String) -> String {
-        "\(deviceName); \(driver); \(HearthVersion.current)"
+    /// - Parameter reference: the settings'.
+    package static func identity(deviceName: String, driver: String, reference: String) -> String {
+        ([deviceName, driver, HearthVersion.current] + (reference.isEmpty ? [] : [reference])).joined(separator: "; ")
     }
 
     /// Takes in a check. Upper quartiles: what comes and goes slows some samples, a slow device all of them.
