@@ -5,8 +5,8 @@ import HearthStore
 
 /// Samples of how busy the node is, until the coordinator has them. They are not in the spool: of them some may be missing.
 extension AgentStore {
-    /// Where more wait, neighbours become one: half as many, twice as long.
-    private static let mostLoads = 2000
+    /// Where more wait, neighbours become one: half as many, twice as long, up to an hour each. Then the oldest go, which is after months.
+    private static let (mostLoads, longestSeconds) = (2000, 3600.0)
 
     /// - Parameter most: another bound, for tests.
     package func keep(_ samples: [LoadSample], most: Int = mostLoads) async throws {
@@ -21,11 +21,16 @@ extension AgentStore {
             let old = try Self.loads(db, limit: count / 2)
             for first in stride(from: 0, to: old.count - 1, by: 2) {
                 let pair = Array(old[first..<first + 2])
-                guard let one = LoadSample.merged(pair) else { continue }
+                guard pair[0].seconds + pair[1].seconds <= Self.longestSeconds, let one = LoadSample.merged(pair) else {
+                    continue
+                }
                 try db.execute(sql: "DELETE FROM loads WHERE at = ?", arguments: [pair[0].at])
                 try db.execute(
                     sql: "UPDATE loads SET body = ? WHERE at = ?", arguments: [try JSONColumn.encode(one), one.at])
             }
+            try db.execute(
+                sql: "DELETE FROM loads WHERE at NOT IN (SELECT at FROM loads ORDER BY at DESC LIMIT ?)",
+                arguments: [most])
         }
     }
 

@@ -60,7 +60,7 @@ public final class AgentStore: Sendable {
             sql: "INSERT INTO spool(at, body) VALUES (?, ?)", arguments: [Date().timeIntervalSince1970, json])
     }
 
-    /// One element at once, and one after changes of the spool or of jobs: when to look again. It ends with the task that waits for it.
+    /// One element at once, and one after changes of the spool or of jobs: when to look again. For services, which live as long as the store.
     func changes() -> AsyncStream<Void> {
         let (stream, watcher) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         watcher.yield()

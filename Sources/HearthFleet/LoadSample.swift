@@ -25,12 +25,16 @@ public struct LoadSample: Sendable, Codable, Hashable {
         self.init(at: at, seconds: seconds, values: values.mapValues { Spread(mean: $0, least: $0, most: $0) })
     }
 
+    /// Nothing that is measured is more, in bytes a second or otherwise, and sums stay finite.
+    private static let largest = 1e18
+
     /// Whether it can be, as far as others than the node can tell.
     public func isPlausible(now: Double) -> Bool {
         // An hour is what clocks may be off.
         at > 0 && at < now + 3600 && seconds > 0 && seconds <= 86400 && values.count <= 64
             && values.allSatisfy { name, value in
-                FleetName.isValid(name) && [value.mean, value.least, value.most].allSatisfy(\.isFinite)
+                FleetName.isValid(name) && value.least <= value.mean && value.mean <= value.most
+                    && abs(value.least) <= Self.largest && abs(value.most) <= Self.largest
             }
     }
 
@@ -53,7 +57,9 @@ public struct LoadSample: Sendable, Codable, Hashable {
             values: sums.mapValues { Spread(mean: $0.weighted / $0.seconds, least: $0.least, most: $0.most) })
     }
 
-    /// One for every `width` seconds of those that ended in them; what is longer already stays as it is. - Parameter samples: in order of time.
+    /// One for every `width` seconds of those that ended in them; what is longer already stays as it is.
+    ///
+    /// - Parameter samples: in order of time.
     public static func merged(_ samples: [LoadSample], everySeconds width: Double) -> [LoadSample] {
         var groups: [[LoadSample]] = []
         for sample in samples {

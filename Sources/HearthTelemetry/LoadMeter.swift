@@ -33,7 +33,8 @@ public struct LoadMeter {
         ] {
             for sample in samples(metric) { values["\(name).\(sample.labels["card"] ?? "")"] = sample.value }
         }
-        return (seconds, values)
+        // A driver may say anything.
+        return (seconds, values.filter(\.value.isFinite))
     }
 
     private static let collectors: [any Collector] = [MemoryCollector(), ThermalCollector(), GraphicsCollector()]

@@ -31,9 +31,8 @@ struct FleetEndToEndTests {
         }
 
         // The page shows the bandwidth that the node reported.
-        let nodes = try JSONDecoder().decode(
-            [NodeRecord].self, from: Data(try fleet.hearth("nodes", "--json").out.utf8))
-        let read = try #require(nodes.first?.ceilings.first { $0.device == "cpu" }).readBytesPerSecond.median
+        let read = try #require(try fleet.nodes().first?.ceilings.first { $0.device == "cpu" }).readBytesPerSecond
+            .median
         let token = try String(contentsOfFile: fleet.tokenFile, encoding: .utf8)
         let dom = try Program.tool(
             "/usr/bin/curl", ["-fsS", "-H", "Authorization: Bearer \(token)", fleet.coordinatorURL + "/"]
@@ -70,7 +69,8 @@ struct FleetEndToEndTests {
         try fleet.wait(60) { try (loads().last?.at ?? 0) > before + 12 }
         let all = try loads()
         let covered = all.filter { $0.at > before && $0.at <= before + 12 }.reduce(0) { $0 + $1.seconds }
-        #expect(covered > 10, "\(all)")
+        // Pieces of 2.4 s: the one that ends after it is not counted.
+        #expect(covered > 8.5, "\(all)")
         #expect(all.allSatisfy { (0...1).contains($0.values["cpu_busy_ratio"]?.mean ?? -1) })
         #expect(all.allSatisfy { ($0.values["memory_used_bytes"]?.mean ?? 0) > 1e8 })
         let page = try get("/nodes/n1?hours=1")

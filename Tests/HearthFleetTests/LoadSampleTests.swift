@@ -38,7 +38,9 @@ import Testing
         #expect(sample(1000, 15, 0.5).isPlausible(now: 1000) && sample(4000, 15, 0.5).isPlausible(now: 1000))
         for bad in [
             sample(5000, 15, 0.5), sample(0, 15, 0.5), sample(.nan, 15, 0.5), sample(10, 0, 0.5), sample(10, 1e9, 0.5),
-            sample(10, 15, .infinity), LoadSample(at: 10, seconds: 1, values: ["../x<y>": 1.0]),
+            sample(10, 15, .infinity), sample(10, 15, 1e300),
+            LoadSample(at: 10, seconds: 1, values: ["a": .init(mean: 3, least: 1, most: 2)]),
+            LoadSample(at: 10, seconds: 1, values: ["../x<y>": 1.0]),
             LoadSample(at: 10, seconds: 1, values: Dictionary((0..<65).map { ("a\($0)", 1.0) }) { a, _ in a }),
         ] {
             #expect(!bad.isPlausible(now: 1000), "\(bad)")

@@ -42,6 +42,7 @@ import Testing
         try write("/sys/class/powercap/intel-rapl:0/energy_uj", "5000000\n")
         try write("/sys/class/hwmon/hwmon0/temp1_input", "45500\n")
         try write("/sys/class/hwmon/hwmon1/temp1_input", "71000\n")
+        try write("/sys/class/drm/card1/device/gpu_busy_percent", "nan\n")
         try write("/sys/class/drm/card0/device/gpu_busy_percent", "80\n")
         var meter = LoadMeter(Host(root: root))
         try write("/proc/stat", "cpu  160 0 120 1100 120 0 0 0 0 0\n")

@@ -1,7 +1,10 @@
 import HearthFleet
 
 /// How busy a node was: a line of means over a band from the least to the most, one chart a quantity.
-enum LoadCharts {
+struct LoadCharts {
+    let loads: [LoadSample]
+    let span: LoadSpan
+
     /// Quantities by the beginning of their names, with what makes them the chart's unit.
     private static let quantities: [(prefix: String, title: String, unit: String, factor: Double)] = [
         ("cpu_busy_ratio", "Processors busy", "%", 100), ("memory_used_bytes", "Memory in use", "GB", 1e-9),
@@ -9,9 +12,9 @@ enum LoadCharts {
         ("temperature_celsius", "Hottest sensor", "°C", 1), ("power_watts", "Power", "W", 1),
     ]
 
-    static func html(_ loads: [LoadSample]) -> String {
+    var html: String {
         let names = Set(loads.flatMap(\.values.keys)).sorted()
-        let charts = quantities.compactMap { quantity -> String? in
+        let charts = Self.quantities.compactMap { quantity -> String? in
             let own = names.filter { $0 == quantity.prefix || $0.hasPrefix(quantity.prefix + ".") }
             if own.isEmpty { return nil }
             let series = own.map { name in
@@ -32,7 +35,7 @@ enum LoadCharts {
     }
 
     /// Links to other spans.
-    static func choices(_ node: String, _ span: LoadSpan) -> String {
+    func choices(of node: String) -> String {
         [("an hour", 1), ("a day", 24), ("a week", 168), ("90 days", 2160)].map { text, hours in
             Double(hours) == span.hours
                 ? "<strong>\(text)</strong>" : PageShell.link("/nodes/\(node)?hours=\(hours)", text)

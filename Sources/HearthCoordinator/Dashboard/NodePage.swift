@@ -6,8 +6,7 @@ struct NodePage {
     let html: String
 
     init(
-        _ node: NodeRecord, history: [Ceilings], loads: [LoadSample], span: LoadSpan,
-        times: [(device: String, time: KernelTime)],
+        _ node: NodeRecord, history: [Ceilings], loads: LoadCharts, times: [(device: String, time: KernelTime)],
         jobs: [JobRecord]
     ) {
         let health = node.barred != nil ? "barred" : node.isConnected ? node.health.rawValue : "disconnected"
@@ -51,8 +50,8 @@ struct NodePage {
         }
         let body = """
             <div data-live>\(PageShell.list(facts))</div>
-            <h2>Load over time</h2><p>\(LoadCharts.choices(node.node, span))</p>
-            <div class="charts" data-live>\(LoadCharts.html(loads))</div>
+            <h2>Load over time</h2><p>\(loads.choices(of: node.node))</p>
+            <div class="charts" data-live>\(loads.html)</div>
             <h2>Ceilings over time</h2><div class="charts" data-live>\(charts.joined())</div>
             <h2>Recent kernels under the roof</h2><div class="charts" data-live>\(rooflines.joined())</div>
             <h2>Jobs</h2><div data-live>\(PageShell.table(

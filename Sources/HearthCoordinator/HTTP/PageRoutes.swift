@@ -51,7 +51,8 @@ struct PageRoutes {
             let span = try LoadSpan(request.uri.queryParameters["hours"].map(String.init))
             return Self.page(
                 NodePage(
-                    node, history: history, loads: try await store.loads(of: name, over: span), span: span,
+                    node, history: history,
+                    loads: LoadCharts(loads: try await store.loads(of: name, over: span), span: span),
                     times: try await store.kernelTimes(of: name), jobs: try await store.jobs(on: name)
                 ).html)
         }

@@ -36,7 +36,8 @@ extension CoordinatorStore {
                 throw StoreError(kind: .notFound, message: "no node \(node.prefix(140))")
             }
             return try Self.loads(
-                db, "SELECT body FROM loads WHERE node = ? AND at >= ? ORDER BY at", [node, start])
+                db, "SELECT body FROM loads WHERE node = ? AND at BETWEEN ? AND ? ORDER BY at",
+                [node, start, Self.now()])
         }
         return LoadSample.merged(samples, everySeconds: width)
     }

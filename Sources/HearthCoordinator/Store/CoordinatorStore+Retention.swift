@@ -20,8 +20,7 @@ extension CoordinatorStore {
     ///
     /// - Returns: how many rows went.
     package func retain(seconds: Double, now: Double) async throws -> Kept {
-        let loads = try await compactLoads(olderThan: seconds, now: now)
-        return try await database.write { db in
+        let (reports, logs, ceilings) = try await database.write { db in
             func count(_ sql: String, _ arguments: StatementArguments) throws -> Int {
                 try db.execute(sql: sql, arguments: arguments)
                 return db.changesCount
@@ -39,7 +38,9 @@ extension CoordinatorStore {
                             AND CAST(same.measured_at / ? AS INTEGER) = CAST(ceilings.measured_at / ? AS INTEGER))
                     """, [now - age, window, window])
             }
-            return Kept(reports: reports, logs: logs, ceilings: ceilings, loads: loads)
+            return (reports, logs, ceilings)
         }
+        let loads = try await compactLoads(olderThan: seconds, now: now)
+        return Kept(reports: reports, logs: logs, ceilings: ceilings, loads: loads)
     }
 }
