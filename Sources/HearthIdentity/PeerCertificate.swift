@@ -1,10 +1,14 @@
+import Crypto
 import Foundation
+import HearthJSON
 import X509
 
 /// What a certificate says, after TLS has held it against the authority.
 public struct PeerCertificate: Sendable {
     /// nil where it names nobody, or more than one.
     public let identity: SPIFFEID?
+    /// SHA-256 of its public key (the subjectPublicKeyInfo): the same after it was renewed.
+    public let keyDigest: String
     public let notBefore: Date
     public let notAfter: Date
 
@@ -26,11 +30,9 @@ public struct PeerCertificate: Sendable {
         } else {
             identity = nil
         }
+        keyDigest = SHA256.hash(data: Data(certificate.publicKey.subjectPublicKeyInfoBytes)).hexadecimal
         (notBefore, notAfter) = (certificate.notValidBefore, certificate.notValidAfter)
     }
-
-    /// When it was made, seconds since 1970: certificates begin earlier, for clocks that differ.
-    public var issuedAt: Double { notBefore.timeIntervalSince1970 + CertificateAuthority.clockSkew }
 
     public func isValid(at date: Date) -> Bool { notBefore <= date && date < notAfter }
 }

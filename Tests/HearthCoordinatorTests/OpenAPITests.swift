@@ -112,6 +112,7 @@ struct TestService {
                 try check(response, method, path)
             }
             try await call("post", "/v1/nodes", "/v1/nodes", TestService.registration("n1"))
+            try await call("post", "/v1/nodes", "/v1/nodes", TestService.registration("n2"))
             try await call("post", "/v1/jobs", "/v1/jobs", job)
             try await call("get", "/v1/jobs/job-1", "/v1/jobs/{job}")
             try await call(
@@ -135,6 +136,11 @@ struct TestService {
             }
             try await call("get", "/v1/nodes/n1/loads?hours=x", "/v1/nodes/{node}/loads")
             try await call("get", "/nodes/n1?hours=x", "/nodes/{node}")
+            for reason in ["stolen", ""] {
+                try await call("post", "/v1/bars/n2", "/v1/bars/{node}", BarRequest(reason: reason))
+                try await call("post", "/v1/bars/nobody", "/v1/bars/{node}", BarRequest(reason: reason))
+            }
+            for _ in 0..<2 { try await call("delete", "/v1/bars/n2", "/v1/bars/{node}") }
             for path in [
                 "/v1/nodes", "/v1/jobs", "/", "/login", "/data", "/ledger", "/dashboard.js", "/metrics", "/healthz",
                 "/openapi.yaml",

@@ -49,7 +49,7 @@ struct DashboardPage {
             "health": node.barred != nil
                 ? "barred"
                 : !node.isConnected ? "disconnected" : node.drained == nil ? node.health.rawValue : "drained",
-            "healthClass": node.isConnected && node.health == .healthy ? "good" : "bad",
+            "healthClass": node.barred == nil && node.isConnected && node.health == .healthy ? "good" : "bad",
             "evidence": node.evidence ?? "", "lastSeen": PageShell.time(node.lastSeenAt),
             "devices": node.devices.map { device -> [String: Any] in
                 let measured = node.ceilings.first { $0.device == device.selector }

@@ -52,6 +52,8 @@ package struct CoordinatorContext: RequestContext {
     package var coreContext: CoreRequestContextStorage
     /// Set by `AuthMiddleware`; nil on routes that are everyone's.
     var principal: Principal?
+    /// SHA-256 of the key that a node came with; nil where it has no certificate.
+    var keyDigest: String?
     let channel: any Channel
 
     package init(source: ApplicationRequestContextSource) {

@@ -42,9 +42,8 @@ struct AuthMiddleware: RouterMiddleware {
         if let problem = needed.problem(principal, hasCertificates: trustDomain != nil) {
             return try refuse(.forbidden, problem)
         }
-        if let node = principal.node ?? needed.node,
-            let problem = bars.problem(node, certifiedAt: principal.node == nil ? nil : certificate?.issuedAt)
-        {
+        context.keyDigest = certificate?.keyDigest
+        if let node = principal.node ?? needed.node, let problem = bars.problem(node, key: context.keyDigest) {
             return try refuse(.forbidden, problem)
         }
         let response = try await next(request, context)

@@ -18,12 +18,7 @@ struct NodeRoutes {
                     "refused", metadata: ["audit": "register", "who": "node \(name)", "as": "\(registration.node)"])
                 throw HTTPError(.forbidden, message: "node \(name) cannot register as \(registration.node)")
             }
-            // Of those that come with a certificate it was looked at already.
-            if case .local = context.principal,
-                let problem = store.bars.problem(registration.node, certifiedAt: nil)
-            {
-                throw HTTPError(.forbidden, message: problem)
-            }
+            try check(registration.node, context)
             if let site = registration.site {
                 guard FleetName.isValid(site.name), site.country.utf8.count == 2 else {
                     throw HTTPError(.badRequest, message: "site: a name as node's, and a country of two letters")
@@ -56,14 +51,14 @@ struct NodeRoutes {
         }
         router.post("/v1/nodes/:node/reports") { request, context in
             let node = try context.parameters.require("node")
-            let batch = try await JSONBody.decode(ReportBatch.self, from: request)
+            let batch = try await read(ReportBatch.self, from: request, context)
             guard batch.reports.count <= 10_000, batch.reports.allSatisfy({ $0.seq >= 1 }) else {
                 throw HTTPError(.badRequest, message: "reports: at most 10000, seq from 1 up")
             }
             return try JSONBody.response(try await store.store(batch, from: node))
         }
         router.post("/v1/nodes/:node/loads") { request, context in
-            let batch = try await JSONBody.decode(LoadBatch.self, from: request)
+            let batch = try await read(LoadBatch.self, from: request, context)
             guard batch.samples.count <= 1000 else { throw HTTPError(.badRequest, message: "samples: at most 1000") }
             try await store.store(batch, from: try context.parameters.require("node"))
             return Response(status: .noContent)
@@ -74,16 +69,16 @@ struct NodeRoutes {
         }
         router.post("/v1/nodes/:node/poll") { request, context in
             let node = try context.parameters.require("node")
-            let poll = try await JSONBody.decode(PollRequest.self, from: request)
+            let poll = try await read(PollRequest.self, from: request, context)
             guard (0...60).contains(poll.waitSeconds), (0...1000).contains(poll.capacity) else {
                 throw HTTPError(.badRequest, message: "waitSeconds: 0 to 60; capacity: 0 to 1000")
             }
             guard poll.active?.count ?? 0 <= 1000 else { throw HTTPError(.badRequest, message: "active: at most 1000") }
-            return try JSONBody.response(try await answer(poll, node))
+            return try JSONBody.response(try await answer(poll, node, context))
         }
         router.post("/v1/nodes/:node/publications") { request, context in
             let node = try context.parameters.require("node")
-            let wish = try await JSONBody.decode(Publication.self, from: request)
+            let wish = try await read(Publication.self, from: request, context)
             try await store.publish(wish.attempt, from: node)
             return Response(status: .noContent)
         }
@@ -92,11 +87,31 @@ struct NodeRoutes {
         }
     }
 
+    /// A body that the node of the path sent. It may have taken its time: whether the node counts is asked again.
+    private func read<T: Decodable>(
+        _ type: T.Type, from request: Request, _ context: CoordinatorContext
+    ) async throws -> T {
+        let body = try await JSONBody.decode(type, from: request)
+        try check(try context.parameters.require("node"), context)
+        return body
+    }
+
+    private func check(_ node: String, _ context: CoordinatorContext) throws {
+        if let problem = store.bars.problem(node, key: context.keyDigest) {
+            throw HTTPError(.forbidden, message: problem)
+        }
+    }
+
+    /// Of one node, however much happens meanwhile.
+    private static let leastBetweenLooks = Duration.milliseconds(100)
+
     /// Holds the answer back while there is nothing to say.
-    private func answer(_ poll: PollRequest, _ node: String) async throws -> PollResponse {
+    private func answer(
+        _ poll: PollRequest, _ node: String, _ context: CoordinatorContext
+    ) async throws -> PollResponse {
         let deadline = ContinuousClock.now + .seconds(poll.waitSeconds)
         while true {
-            let step = store.steps.step
+            let (step, looked) = (store.steps.step, ContinuousClock.now)
             let response = try await store.poll(node, poll)
             let isEmpty =
                 response.assignments.isEmpty && response.cancellations.isEmpty && response.revocations?.isEmpty != false
@@ -104,8 +119,9 @@ struct NodeRoutes {
             // Where jobs wait, time alone may bring one here.
             let again = store.plans.isEmpty ? deadline : min(deadline, .now + .seconds(1))
             await store.steps.wait(after: step, until: again)
-            try Task.checkCancellation()
             if ContinuousClock.now >= deadline || Task.isShuttingDownGracefully { return response }
+            try await Task.sleep(until: looked + Self.leastBetweenLooks)
+            try check(node, context)
         }
     }
 }

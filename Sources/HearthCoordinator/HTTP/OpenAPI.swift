@@ -196,7 +196,7 @@ package enum OpenAPI {
           /v1/nodes/{node}/loads:
             parameters: [{name: node, in: path, required: true, schema: {type: string}}]
             get:
-              summary: How busy a node was, oldest first, in at most 300 pieces
+              summary: How busy a node was, oldest first, in about 300 pieces at most
               parameters: [{name: hours, in: query, schema: {type: number, minimum: 0.1, maximum: 87600, default: 24}}]
               responses:
                 '200': {description: samples, content: {application/json: {schema: {type: array, items: {$ref: '#/components/schemas/LoadSample'}}}}}

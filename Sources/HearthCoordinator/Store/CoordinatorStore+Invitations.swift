@@ -1,4 +1,5 @@
 import GRDB
+import HearthIdentity
 
 extension CoordinatorStore {
     static let invitationSchema = """
@@ -23,7 +24,7 @@ extension CoordinatorStore {
     func accept(
         digest: String, issue: @Sendable @escaping (String) throws -> String
     ) async throws -> (node: String, certificate: String)? {
-        try await database.write { db in
+        try await database.write { [bars] db in
             let now = Self.now()
             try db.execute(
                 sql: "UPDATE invitations SET used_at = ? WHERE digest = ? AND used_at IS NULL AND expires_at > ?",
@@ -31,7 +32,11 @@ extension CoordinatorStore {
             guard db.changesCount == 1 else { return nil }
             let node = try String.fetchOne(
                 db, sql: "SELECT node FROM invitations WHERE digest = ?", arguments: [digest])!
-            return (node, try issue(node))
+            let certificate = try issue(node)
+            if let joined = PeerCertificate(pem: certificate) {
+                try bars.joined(node, key: joined.keyDigest, db)
+            }
+            return (node, certificate)
         }
     }
 }

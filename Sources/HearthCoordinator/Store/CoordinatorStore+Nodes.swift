@@ -24,9 +24,6 @@ extension CoordinatorStore {
                     registration.node, registration.bootID, registration.version, devices, now, now,
                     try registration.site.map { try JSONColumn.encode($0) },
                 ])
-            // Who comes this far has a certificate of a later join.
-            try db.execute(
-                sql: "UPDATE bars SET rejoined_at = ? WHERE node = ?", arguments: [now, registration.node])
             let lost = JobOutcome(
                 exitCode: 70, message: "node \(registration.node) came back with an empty state folder",
                 actualSeconds: 0)
@@ -90,7 +87,7 @@ extension CoordinatorStore {
             db,
             sql: """
                 SELECT nodes.*, bars.reason AS barred FROM nodes
-                LEFT JOIN bars ON bars.node = nodes.node AND bars.rejoined_at IS NULL ORDER BY nodes.node
+                LEFT JOIN bars ON bars.node = nodes.node AND bars.key IS NULL ORDER BY nodes.node
                 """
         ).map { row in
             let name: String = row["node"]

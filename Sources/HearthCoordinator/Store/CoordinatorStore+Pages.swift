@@ -31,12 +31,12 @@ extension CoordinatorStore {
         }
     }
 
-    /// Another whenever a page could look otherwise: steps of jobs, and what is known of nodes.
+    /// Another whenever a page could look otherwise: steps of jobs, and what is known of nodes. Loads, which come all the time, are drawn anew with the rest.
     func changeMark() async throws -> [String] {
         try await database.read { [contacts] db in
             let nodes = """
                 SELECT GROUP_CONCAT(n.node || health || IFNULL(evidence, '') || IFNULL(drained, '') || IFNULL(reason, ''))
-                FROM nodes AS n LEFT JOIN bars ON bars.node = n.node
+                FROM nodes AS n LEFT JOIN bars ON bars.node = n.node AND bars.key IS NULL
                 """
             return [
                 try String.fetchOne(db, sql: "SELECT MAX(number) FROM ledger") ?? "",

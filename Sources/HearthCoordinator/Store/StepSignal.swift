@@ -2,7 +2,7 @@ import ServiceLifecycle
 import Synchronization
 
 /// Counts what happens, and wakes those who wait for it: a node that waits costs nothing until then.
-final class StepSignal: Sendable {
+package final class StepSignal: Sendable {
     private struct State {
         var step = 0
         var waiters: [Int: AsyncStream<Never>.Continuation] = [:]
@@ -11,9 +11,11 @@ final class StepSignal: Sendable {
 
     private let state = Mutex(State())
 
-    var step: Int { state.withLock(\.step) }
+    package init() {}
 
-    func advance() {
+    package var step: Int { state.withLock(\.step) }
+
+    package func advance() {
         let woken = state.withLock { state in
             state.step += 1
             defer { state.waiters = [:] }
@@ -23,7 +25,7 @@ final class StepSignal: Sendable {
     }
 
     /// Until something happened after `step`, until `deadline`, until the task is cancelled or the service is to end.
-    func wait(after step: Int, until deadline: ContinuousClock.Instant) async {
+    package func wait(after step: Int, until deadline: ContinuousClock.Instant) async {
         let (stream, waiter) = AsyncStream<Never>.makeStream()
         let ticket = state.withLock { state -> Int? in
             guard state.step == step else { return nil }
