@@ -106,8 +106,11 @@ struct PartitionTests {
             try fleet.startAgent(2)
             try fleet.wait(60) { [fleet] in try fleet.healthyCount() == 2 }
             batch = try Batch(fleet, answers: answers)
+            // It is the first's, whichever is measured to be the faster.
+            #expect(try fleet.hearth("drain", "n2").status == 0)
             id = try batch.submit("out.jsonl", policy, fleet)
             try fleet.wait(60) { [batch, id] in batch.staged("out.jsonl", "\(id)-1") ?? 0 > 0 }
+            #expect(try fleet.hearth("resume", "n2").status == 0)
         }
 
         var output: String { "\(batch.folder)/out.jsonl" }
