@@ -29,7 +29,8 @@ struct EventRoutes {
     {
         let end = ContinuousClock.now + longest
         var (state, offset) = (try await store.changeMark(), 0)
-        try await writer.write(ByteBuffer(string: "retry: 2000\n\n"))
+        // What changed since the page was made, before this stream began, is asked for, too.
+        try await writer.write(ByteBuffer(string: "retry: 2000\n\nevent: change\ndata: \n\n"))
         while ContinuousClock.now < end, !Task.isShuttingDownGracefully, !Task.isCancelled {
             var text = ""
             if let job {
