@@ -6,14 +6,8 @@ public struct InvitationRequest: Sendable, Codable {
     public init(node: String, validSeconds: Double) { (self.node, self.validSeconds) = (node, validSeconds) }
 }
 
-/// An operator's wish that a node takes no new jobs.
-public struct DrainRequest: Sendable, Codable {
-    public let reason: String
-    public init(reason: String) { self.reason = reason }
-}
-
-/// An operator's wish that nothing counts that comes as a node, until it joins anew.
-public struct BarRequest: Sendable, Codable {
+/// Why an operator drains or bars a node.
+public struct OperatorReason: Sendable, Codable {
     public let reason: String
     public init(reason: String) { self.reason = reason }
 }

@@ -137,8 +137,8 @@ struct TestService {
             try await call("get", "/v1/nodes/n1/loads?hours=x", "/v1/nodes/{node}/loads")
             try await call("get", "/nodes/n1?hours=x", "/nodes/{node}")
             for reason in ["stolen", ""] {
-                try await call("post", "/v1/bars/n2", "/v1/bars/{node}", BarRequest(reason: reason))
-                try await call("post", "/v1/bars/nobody", "/v1/bars/{node}", BarRequest(reason: reason))
+                try await call("post", "/v1/bars/n2", "/v1/bars/{node}", OperatorReason(reason: reason))
+                try await call("post", "/v1/bars/nobody", "/v1/bars/{node}", OperatorReason(reason: reason))
             }
             for _ in 0..<2 { try await call("delete", "/v1/bars/n2", "/v1/bars/{node}") }
             for path in [

@@ -27,11 +27,8 @@ struct NodeRoutes {
             return try JSONBody.response(try await store.register(registration))
         }
         router.post("/v1/drains/:node") { request, context in
-            let drain = try await JSONBody.decode(DrainRequest.self, from: request)
-            guard (1...500).contains(drain.reason.count) else {
-                throw HTTPError(.badRequest, message: "reason: 1 to 500 characters")
-            }
-            try await store.drain(try context.parameters.require("node"), drain.reason)
+            let reason = try await Self.reason(from: request)
+            try await store.drain(try context.parameters.require("node"), reason)
             return Response(status: .noContent)
         }
         router.delete("/v1/drains/:node") { _, context in
@@ -39,11 +36,8 @@ struct NodeRoutes {
             return Response(status: .noContent)
         }
         router.post("/v1/bars/:node") { request, context in
-            let bar = try await JSONBody.decode(BarRequest.self, from: request)
-            guard (1...500).contains(bar.reason.count) else {
-                throw HTTPError(.badRequest, message: "reason: 1 to 500 characters")
-            }
-            return try JSONBody.response(try await store.bar(try context.parameters.require("node"), bar.reason))
+            let reason = try await Self.reason(from: request)
+            return try JSONBody.response(try await store.bar(try context.parameters.require("node"), reason))
         }
         router.delete("/v1/bars/:node") { _, context in
             try await store.unbar(try context.parameters.require("node"))
@@ -85,6 +79,15 @@ struct NodeRoutes {
         router.post("/v1/losses/:node") { _, context in
             try JSONBody.response(try await store.lose(try context.parameters.require("node")))
         }
+    }
+
+    /// An operator's, in the body.
+    private static func reason(from request: Request) async throws -> String {
+        let reason = try await JSONBody.decode(OperatorReason.self, from: request).reason
+        guard (1...500).contains(reason.count) else {
+            throw HTTPError(.badRequest, message: "reason: 1 to 500 characters")
+        }
+        return reason
     }
 
     /// A body that the node of the path sent. It may have taken its time: whether the node counts is asked again.

@@ -279,6 +279,7 @@ extension OpenAPI {
               type: object
               required: [mean, least, most]
               properties: {mean: {type: number}, least: {type: number}, most: {type: number}}
+            OperatorReason: {type: object, required: [reason], properties: {reason: {type: string, minLength: 1, maxLength: 500}}}
             Publication: {type: object, required: [attempt], properties: {attempt: {$ref: '#/components/schemas/JobAttempt'}}}
             DataPlaces:
               type: object

@@ -138,7 +138,7 @@ package enum OpenAPI {
             parameters: [{name: node, in: path, required: true, schema: {type: string}}]
             post:
               summary: Has a node take no new jobs, for operators; what runs runs on
-              requestBody: {required: true, content: {application/json: {schema: {type: object, required: [reason], properties: {reason: {type: string, minLength: 1, maxLength: 500}}}}}}
+              requestBody: {required: true, content: {application/json: {schema: {$ref: '#/components/schemas/OperatorReason'}}}}
               responses:
                 '204': {description: drained}
                 '400': {$ref: '#/components/responses/Error'}
@@ -152,7 +152,7 @@ package enum OpenAPI {
             parameters: [{name: node, in: path, required: true, schema: {type: string}}]
             post:
               summary: Has nothing count that comes as a node, until it joins anew, for operators; its jobs are given to others
-              requestBody: {required: true, content: {application/json: {schema: {type: object, required: [reason], properties: {reason: {type: string, minLength: 1, maxLength: 500}}}}}}
+              requestBody: {required: true, content: {application/json: {schema: {$ref: '#/components/schemas/OperatorReason'}}}}
               responses:
                 '200': {description: the jobs, content: {application/json: {schema: {type: array, items: {type: string}}}}}
                 '400': {$ref: '#/components/responses/Error'}

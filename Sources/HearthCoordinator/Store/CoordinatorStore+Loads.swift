@@ -20,9 +20,7 @@ extension CoordinatorStore {
         let now = Self.now()
         let rows = try batch.samples.filter { $0.isPlausible(now: now) }.map { ($0.at, try JSONColumn.encode($0)) }
         try await database.write { db in
-            guard try String.fetchOne(db, sql: "SELECT node FROM nodes WHERE node = ?", arguments: [node]) != nil else {
-                throw StoreError(kind: .notFound, message: "node \(node) is not registered")
-            }
+            try Self.requireRegistered(node, db)
             for (at, body) in rows {
                 try db.execute(sql: "INSERT OR IGNORE INTO loads VALUES (?, 0, ?, ?)", arguments: [node, at, body])
             }

@@ -67,6 +67,13 @@ extension CoordinatorStore {
             db, sql: "SELECT seq FROM watermarks WHERE node = ? AND boot_id = ?", arguments: [node, bootID]) ?? 0
     }
 
+    /// - Throws: `StoreError` (`notFound`) where nobody registered as `node`.
+    static func requireRegistered(_ node: String, _ db: Database) throws {
+        guard try String.fetchOne(db, sql: "SELECT node FROM nodes WHERE node = ?", arguments: [node]) != nil else {
+            throw StoreError(kind: .notFound, message: "node \(node) is not registered")
+        }
+    }
+
     /// Every node, by name.
     package func nodes() async throws -> [NodeRecord] {
         try await database.read { [contacts] in try Self.nodes($0, contacts) }

@@ -24,9 +24,7 @@ extension CoordinatorStore {
     static func store(
         _ batch: ReportBatch, from node: String, _ prices: PriceList, _ db: Database
     ) throws -> ReportAck {
-        guard try String.fetchOne(db, sql: "SELECT node FROM nodes WHERE node = ?", arguments: [node]) != nil else {
-            throw StoreError(kind: .notFound, message: "node \(node) is not registered")
-        }
+        try Self.requireRegistered(node, db)
         var watermark = try Self.watermark(db, node, batch.bootID)
         for report in batch.reports.sorted(by: { $0.seq < $1.seq }) where report.seq > watermark {
             if report.seq > watermark + 1 {

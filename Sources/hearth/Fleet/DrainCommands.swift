@@ -10,7 +10,7 @@ struct Drain: AsyncParsableCommand {
     @OptionGroup var options: CoordinatorOptions
 
     func run() async throws {
-        try await options.client().send("POST", "/v1/drains/\(node)", DrainRequest(reason: reason))
+        try await options.client().send("POST", "/v1/drains/\(node)", OperatorReason(reason: reason))
         Terminal.out("\(node) takes no new jobs")
     }
 }
@@ -39,7 +39,8 @@ struct Bar: AsyncParsableCommand {
     @OptionGroup var options: CoordinatorOptions
 
     func run() async throws {
-        let jobs = try await options.client().post("/v1/bars/\(node)", BarRequest(reason: reason), as: [String].self)
+        let jobs = try await options.client().post(
+            "/v1/bars/\(node)", OperatorReason(reason: reason), as: [String].self)
         Terminal.out("\(node) is barred" + (jobs.isEmpty ? "" : "; queued again: \(jobs.joined(separator: ", "))"))
     }
 }
