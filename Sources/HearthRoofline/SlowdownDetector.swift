@@ -16,6 +16,8 @@ public struct SlowdownDetector: Sendable, Hashable, Codable {
 
     /// Windows before anything is judged, and that make up the reference at most.
     private static let (learning, kept) = (8, 64)
+    /// Before what scatters by more than is looked for is judged: what it is like shows in more windows.
+    private static let learningScattered = 24
     /// On end, that change the verdict.
     public static let windows = 3
     private static let leastDrop = 0.05
@@ -54,7 +56,9 @@ public struct SlowdownDetector: Sendable, Hashable, Codable {
             let apart = MeasuredValue(samples: reference.map { abs($0 - all.median) })
         else { return nil }
         // Of a normal distribution the standard deviation is 1.4826 times the median distance; what few windows say of it is little.
-        let deviation = 1.4826 * apart.median * (1 + 4 / Double(reference.count))
+        let scatter = 1.4826 * apart.median
+        guard isSlow || scatter <= Self.leastDrop || reference.count >= Self.learningScattered else { return nil }
+        let deviation = scatter * (1 + 4 / Double(reference.count))
         // The very slowest may have been anything.
         let usual = all.median - reference.sorted()[1]
         return (all.median, max(usual + Self.leastDrop, 3 * deviation))

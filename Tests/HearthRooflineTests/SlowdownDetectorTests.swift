@@ -55,6 +55,21 @@ extension SlowdownDetector {
         #expect(changes == [free.count + 2] && detector.isSlow)
     }
 
+    /// GB/s of memory copies, half a minute apart on a virtual machine whose memory has fast and slow places. Held against the first eight, the
+    /// eleventh to the thirteenth would be slow.
+    @Test func memoryThatWandersIsNotSlow() {
+        let rates = [
+            57.2, 59.3, 58.9, 52.1, 61.1, 55.0, 61.5, 64.9, 64.4, 51.0, 34.5, 38.9, 40.2, 38.5, 43.1, 47.3, 32.6, 49.5,
+            48.5, 41.4, 50.2, 45.8, 50.1, 58.6, 61.5, 67.0, 54.9,
+        ]
+        var detector = SlowdownDetector()
+        let changes = detector.changes(rates)
+        #expect(changes.isEmpty)
+        // Far less than it was at its slowest is.
+        let slower = detector.changes([20, 20, 20])
+        #expect(slower == [2])
+    }
+
     /// Slow, and then faster than ever: it is told that it is well.
     @Test func aNewReferenceEndsASlowdown() {
         var detector = SlowdownDetector()
