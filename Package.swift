@@ -39,6 +39,7 @@ let package = Package(
             cSettings: [.unsafeFlags(["-Wno-c23-extensions"])]),
 
         .target(name: "CProcess", path: "CModules/CProcess"),
+        .target(name: "CNVML", path: "CModules/CNVML"),
 
         // For both planes.
         .target(name: "HearthJSON"),
@@ -121,7 +122,7 @@ let package = Package(
             ]),
 
         // What the machine says of itself.
-        .target(name: "HearthTelemetry"),
+        .target(name: "HearthTelemetry", dependencies: ["CNVML"]),
 
         .target(
             name: "HearthServe",
@@ -191,7 +192,7 @@ let package = Package(
             ]),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["HearthFleet", "Support", .product(name: "GRDB", package: "GRDB.swift")]),
+            dependencies: ["HearthFleet", "HearthTelemetry", "Support", .product(name: "GRDB", package: "GRDB.swift")]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .gnu17

@@ -65,13 +65,16 @@ public struct Agent: Sendable {
         let prober = DeviceProber(
             store: store, folder: work.appending(path: "probes"), config: config, node: node, site: site, logger: logger
         )
+        let graphics = GraphicsWatch(
+            everySeconds: config.sampleLoadSeconds > 0 ? config.sampleLoadSeconds : 15, logger: logger,
+            onChange: { await prober.graphicsChanged($0) })
         let supervisor = JobSupervisor(
             store: store, folder: work, admission: config.admission, sandbox: sandbox,
             kept: [config.state, URL(fileURLWithPath: config.tokenFile).deletingLastPathComponent().path],
             publish: { [client, node] attempt in try await client.mayPublish(attempt, from: node) },
             onEnd: { await prober.jobEnded($0) }, logger: logger)
         let metrics = Application(
-            router: AgentMetrics.router(store: store, prober: prober, link: link),
+            router: AgentMetrics.router(store: store, prober: prober, graphics: graphics, link: link),
             configuration: .init(address: .hostname(address.host, port: address.port), serverName: "hearth-agent"),
             onServerRunning: { [config, address, logger] channel in
                 let url = address.announce(boundPort: channel.localAddress?.port, in: config.state)
@@ -81,11 +84,11 @@ public struct Agent: Sendable {
             logger: logger)
         let services: [any Service] =
             [renewal].compactMap(\.self) + [
-                metrics, supervisor, prober,
+                metrics, supervisor, prober, graphics,
                 DeliveryService(store: store, client: client, node: node, logger: logger, link: link),
                 LoadService(
                     store: store, client: client, node: node, everySeconds: config.sampleLoadSeconds, link: link,
-                    logger: logger),
+                    graphics: graphics, logger: logger),
                 PollService(
                     store: store, client: client, supervisor: supervisor, registration: { await prober.registration() },
                     isReady: { await prober.isReady }, link: link, logger: logger),

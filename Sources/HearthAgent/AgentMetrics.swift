@@ -6,13 +6,15 @@ import NIOCore
 
 /// The agent's own `/metrics` and `/healthz`, on loopback.
 enum AgentMetrics {
-    static func router(store: AgentStore, prober: DeviceProber, link: CoordinatorLink) -> Router<BasicRequestContext> {
+    static func router(
+        store: AgentStore, prober: DeviceProber, graphics: GraphicsWatch, link: CoordinatorLink
+    ) -> Router<BasicRequestContext> {
         let router = Router(context: BasicRequestContext.self)
         let energy = EnergyMeter()
         router.get("/healthz") { _, _ in "ok\n" }
         router.get("/metrics") { _, _ in
             let text =
-                Self.text(of: Host().metrics(), energy: energy.read())
+                Self.text(of: Host().metrics(with: await graphics.metrics), energy: energy.read())
                 + Self.text(
                     ceilings: await prober.ceilings, health: await prober.health,
                     isRegistered: await link.isRegistered, spooled: try await store.pendingCount(),
@@ -25,6 +27,13 @@ enum AgentMetrics {
         return router
     }
 
+    /// OpenTelemetry's names of hardware metrics, where it has one, as Prometheus writes them.
+    private static let standardNames = [
+        ("hearth_host_gpu_busy_ratio", "hw_gpu_utilization_ratio"),
+        ("hearth_host_gpu_memory_bytes", "hw_gpu_memory_limit_bytes"),
+        ("hearth_host_gpu_memory_used_bytes", "hw_gpu_memory_usage_bytes"),
+    ]
+
     private static func text(of metrics: [Metric], energy: [EnergyMeter.Reading]) -> String {
         var out = PrometheusText()
         for metric in metrics {
@@ -32,6 +41,12 @@ enum AgentMetrics {
                 ($0.labels.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }, $0.value)
             }
             out.add(metric.name, metric.isCounter ? .counter : .gauge, help: metric.help, samples)
+        }
+        for (name, standard) in standardNames {
+            guard let metric = metrics.first(where: { $0.name == name }) else { continue }
+            out.add(
+                standard, .gauge, help: metric.help,
+                metric.samples.map { ([("hw_id", $0.labels["card"] ?? "")], $0.value) })
         }
         out.add(
             "hearth_energy_joules_total", .counter, help: "Energy of parts of this machine since the agent's start.",

@@ -29,7 +29,7 @@ public struct InferenceServer: Sendable {
     private let address: ListenAddress
     private let keys: APIKeys?
     private let ceilings: Ceilings?
-    private let energy = EnergyMeter()
+    private let energy: EnergyMeter
     private let logger: Logger
 
     var engine: Engine { model.engine }
@@ -40,6 +40,9 @@ public struct InferenceServer: Sendable {
         _ model: ServedModel, config: ServeConfig, ceilings: Ceilings?, logger: Logger
     ) throws(ConfigError) {
         (self.model, self.config, self.ceilings, self.logger) = (model, config, ceilings, logger)
+        // Who uses no GPU asks no driver.
+        let usesGraphics = model.language.device.description.kind != .cpu
+        energy = EnergyMeter(graphics: usesGraphics ? try? NVIDIAGraphics() : nil)
         address = try ListenAddress(config.listen)
         try config.check(address)
         keys = try config.apiKeyFile.map { path throws(ConfigError) in try APIKeys(path: path) }

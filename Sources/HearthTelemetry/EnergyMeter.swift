@@ -1,12 +1,12 @@
 import Synchronization
 
 /// What parts of this machine have used since the meter was made, from the kernel's counters: RAPL (packages and memory; root reads them)
-/// and hwmon's (GPUs, boards). Machines and virtual machines without counters have no domains.
+/// and hwmon's (GPUs, boards), and from NVIDIA's driver. Machines and virtual machines without counters have no domains.
 ///
 /// - Source: the kernel's documentation of powercap and of hwmon's sysfs interface: microjoules, RAPL's wrap around.
 public final class EnergyMeter: Sendable {
     public struct Reading: Sendable, Hashable {
-        /// `package-0`, `dram-0`, `amdgpu-1`.
+        /// `package-0`, `dram-0`, `amdgpu-1`, `nvidia0`.
         public let domain: String
         public let joules: Double
     }
@@ -22,14 +22,26 @@ public final class EnergyMeter: Sendable {
 
     private let host: Host
     private let counters: Mutex<[Counter]>
+    private let graphics: NVIDIAGraphics?
+    private let graphicsBefore: [String: Double]
 
-    public init(_ host: Host = Host()) {
+    /// - Parameter graphics: NVIDIA's GPUs, for who uses them anyway; nil: they are not asked.
+    public init(_ host: Host = Host(), graphics: NVIDIAGraphics? = nil) {
         self.host = host
+        self.graphics = graphics
         counters = Mutex(Self.rapl(host) + Self.sensors(host))
+        graphicsBefore = Dictionary(graphics?.energy() ?? []) { first, _ in first }
     }
 
     /// Each domain's energy so far. A counter that wraps does so in about an hour under load: read more often than that.
     public func read() -> [Reading] {
+        let cards = (graphics?.energy() ?? []).compactMap { card, joules in
+            graphicsBefore[card].map { Reading(domain: card, joules: max(0, joules - $0)) }
+        }
+        return kernelReadings() + cards
+    }
+
+    private func kernelReadings() -> [Reading] {
         counters.withLock { counters in
             for index in counters.indices {
                 guard let now = Self.microjoules(host, counters[index].file) else { continue }
@@ -45,12 +57,14 @@ public final class EnergyMeter: Sendable {
         }
     }
 
-    /// `intel-rapl:0` is a package, `intel-rapl:0:0` a part of it; memory alone is not in its package's sum.
+    /// `intel-rapl:0` is a package, `intel-rapl:0:0` a part of it; memory alone is not in its package's sum. The platform (`psys`) is
+    /// packages and more.
     private static func rapl(_ host: Host) -> [Counter] {
         let folder = "/sys/class/powercap"
         return host.names(folder).filter { $0.hasPrefix("intel-rapl:") }.compactMap { entry in
             let indices = entry.dropFirst("intel-rapl:".count).split(separator: ":")
-            guard let name = host.text("\(folder)/\(entry)/name"), indices.count == 1 || name == "dram",
+            guard let name = host.text("\(folder)/\(entry)/name"), name != "psys",
+                indices.count == 1 || name == "dram",
                 let last = microjoules(host, "\(folder)/\(entry)/energy_uj")
             else { return nil }
             return Counter(

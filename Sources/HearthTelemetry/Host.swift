@@ -35,8 +35,8 @@ public struct Host: Sendable {
         ThermalCollector(), MemoryErrorCollector(), GraphicsCollector(),
     ]
 
-    /// What all of them see now; nothing of what this machine does not have.
-    public func metrics() -> [Metric] { metrics(Self.collectors) }
+    /// What all of them see now, and `others` under their names; nothing of what this machine does not have.
+    public func metrics(with others: [Metric] = []) -> [Metric] { Metric.joined(metrics(Self.collectors) + others) }
 
     func metrics(_ collectors: [any Collector]) -> [Metric] {
         collectors.flatMap { $0.metrics(of: self) }.filter { !$0.samples.isEmpty }
@@ -49,8 +49,8 @@ public protocol Collector: Sendable {
 }
 
 /// Samples under one name, which has its base unit at its end.
-public struct Metric: Sendable, Hashable {
-    public struct Sample: Sendable, Hashable {
+public struct Metric: Sendable, Codable, Hashable {
+    public struct Sample: Sendable, Codable, Hashable {
         /// Names and values.
         public let labels: [String: String]
         public let value: Double
@@ -63,6 +63,17 @@ public struct Metric: Sendable, Hashable {
     /// Only grows.
     public let isCounter: Bool
     public let samples: [Sample]
+
+    /// Each name once, with the samples of all that have it, where it first was.
+    static func joined(_ metrics: [Metric]) -> [Metric] {
+        let named = Dictionary(grouping: metrics, by: \.name)
+        var seen: Set<String> = []
+        return metrics.filter { seen.insert($0.name).inserted }.map { first in
+            Metric(
+                name: first.name, help: first.help, isCounter: first.isCounter,
+                samples: named[first.name]!.flatMap(\.samples))
+        }
+    }
 
     static func gauge(_ name: String, _ help: String, _ samples: [Sample]) -> Self {
         Self(name: name, help: help, isCounter: false, samples: samples)

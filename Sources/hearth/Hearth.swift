@@ -13,7 +13,7 @@ struct Hearth: AsyncParsableCommand {
             AgentCommand.self, Submit.self, Nodes.self, Jobs.self, Explain.self, Logs.self, Cancel.self, Invite.self,
             Join.self, UserCommand.self,
             Drain.self, Resume.self, Lost.self, Bar.self, Unbar.self, Doctor.self, DataCommand.self,
-            LedgerCommand.self,
+            LedgerCommand.self, GraphicsCommand.self,
         ])
 
     /// Parses, runs, and ends with the exit code that fits the failure.

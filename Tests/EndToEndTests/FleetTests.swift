@@ -50,14 +50,8 @@ struct FleetEndToEndTests {
         let fleet = try Fleet()
         try fleet.startCoordinator()
         try fleet.startAgent(settings: "sampleLoadSeconds: 1\n")
-        let token = try String(contentsOfFile: fleet.tokenFile, encoding: .utf8)
-        func get(_ path: String) throws -> String {
-            try Program.tool(
-                "/usr/bin/curl", ["-fsS", "-H", "Authorization: Bearer \(token)", fleet.coordinatorURL + path]
-            ).out
-        }
         func loads() throws -> [LoadSample] {
-            let text = try get("/v1/nodes/n1/loads?hours=0.2")
+            let text = try fleet.get("/v1/nodes/n1/loads?hours=0.2")
             // Until it has registered nobody knows the node.
             return text.isEmpty ? [] : try JSONDecoder().decode([LoadSample].self, from: Data(text.utf8))
         }
@@ -73,7 +67,7 @@ struct FleetEndToEndTests {
         #expect(covered > 8.5, "\(all)")
         #expect(all.allSatisfy { (0...1).contains($0.values["cpu_busy_ratio"]?.mean ?? -1) })
         #expect(all.allSatisfy { ($0.values["memory_used_bytes"]?.mean ?? 0) > 1e8 })
-        let page = try get("/nodes/n1?hours=1")
+        let page = try fleet.get("/nodes/n1?hours=1")
         #expect(page.contains("Processors busy, %") && page.contains("Memory in use, GB"))
         #expect(page.contains("<strong>an hour</strong>") && page.contains("/nodes/n1?hours=168"))
     }

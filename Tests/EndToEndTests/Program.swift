@@ -172,12 +172,18 @@ final class Fleet {
             deadline: deadline)
     }
 
-    func job(_ id: String) throws -> JobRecord {
+    /// What the coordinator answers an operator; nothing where it refuses.
+    func get(_ path: String) throws -> String {
         let token = try String(contentsOfFile: tokenFile, encoding: .utf8).trimmingCharacters(in: .newlines)
-        let answer = try Program.tool(
-            "/usr/bin/curl", ["-sS", "-H", "Authorization: Bearer \(token)", "\(coordinatorURL)/v1/jobs/\(id)"])
-        do { return try JSONDecoder().decode(JobRecord.self, from: Data(answer.out.utf8)) } catch {
-            throw StartFailure(log: "\(answer.out)\(answer.error)")
+        return try Program.tool(
+            "/usr/bin/curl", ["-fsS", "-H", "Authorization: Bearer \(token)", coordinatorURL + path]
+        ).out
+    }
+
+    func job(_ id: String) throws -> JobRecord {
+        let answer = try get("/v1/jobs/\(id)")
+        do { return try JSONDecoder().decode(JobRecord.self, from: Data(answer.utf8)) } catch {
+            throw StartFailure(log: answer)
         }
     }
 

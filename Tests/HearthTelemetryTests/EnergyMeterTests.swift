@@ -23,6 +23,8 @@ import Testing
         try set("core", "intel-rapl:0:0", 500_000)
         try set("dram", "intel-rapl:0:1", 7)
         try set("package-1", "intel-rapl:1", 262_143_000_000)
+        // The whole platform, packages included.
+        try set("psys", "intel-rapl:2", 9)
         try write("amdgpu", "hwmon/hwmon3/name", in: root)
         try write("5", "hwmon/hwmon3/energy1_input", in: root)
         try write("coretemp", "hwmon/hwmon4/name", in: root)

@@ -20,6 +20,8 @@ actor DeviceProber: Service {
     private var saidEvidence = ""
     /// Why it is not known which devices there are.
     private var listingProblem: String?
+    /// What a GPU's driver says is wrong.
+    private var graphicsProblem: String?
     /// Of each device that is measured.
     private var deviceHealth: [String: DeviceHealth] = [:]
     /// Of each device whose speed is known, and when it was last checked.
@@ -99,15 +101,24 @@ actor DeviceProber: Service {
     func sayHealth() async throws {
         let slow = speeds.sorted { $0.key < $1.key }
             .compactMap { device, watch in watch.slowness.map { "\(device) is slow: \($0)" } }
-        let isSuspect = listingProblem != nil || !slow.isEmpty
+        let others = [listingProblem, graphicsProblem].compactMap(\.self)
+        let isSuspect = !others.isEmpty || !slow.isEmpty
         let state = NodeHealth(deviceHealth.values.map(\.state) + (isSuspect ? [.suspect] : []))
         let devices = deviceHealth.sorted { $0.key < $1.key }
             .compactMap { device, health in health.evidence.map { "\(device) is \(health.state): \($0)" } }
-        let evidence = ([listingProblem].compactMap { $0 } + devices + slow).joined(separator: "; ")
+        let evidence = (others + devices + slow).joined(separator: "; ")
         if state != health || evidence != saidEvidence {
             try await store.enqueue(.health(state: state, evidence: evidence.isEmpty ? nil : evidence))
         }
         (health, saidEvidence) = (state, evidence)
+    }
+
+    /// - Parameter problem: nil: there is none any more.
+    func graphicsChanged(_ problem: String?) async {
+        graphicsProblem = problem
+        do { try await sayHealth() } catch {
+            logger.error("health cannot be written down", metadata: ["error": "\(error)"])
+        }
     }
 
     private struct Listing: Decodable { let devices: [DeviceSummary] }

@@ -12,6 +12,7 @@ struct LoadService: Service {
     let node: String
     let everySeconds: Double
     let link: CoordinatorLink
+    let graphics: GraphicsWatch
     let logger: Logger
 
     private static let (together, batchSize) = (4, 500)
@@ -24,7 +25,7 @@ struct LoadService: Service {
             var lastProblem: String?
             while true {
                 do { try await Task.sleep(for: .seconds(everySeconds)) } catch { return }
-                let (seconds, values) = meter.read()
+                let (seconds, values) = meter.read(with: await graphics.metrics)
                 samples.append(LoadSample(at: Date().timeIntervalSince1970, seconds: seconds, values: values))
                 guard samples.count >= Self.together else { continue }
                 do {

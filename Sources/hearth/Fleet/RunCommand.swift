@@ -48,7 +48,9 @@ struct RunCommand: AsyncParsableCommand {
         }
         do {
             defer { withExtendedLifetime(admitted.input) {} }
-            let (meter, use) = (EnergyMeter(), ProcessorUse())
+            let use = ProcessorUse()
+            // Who uses no GPU asks no driver.
+            let meter = EnergyMeter(graphics: job.device == "cpu" ? nil : try? NVIDIAGraphics())
             var ended = try await JobRunner(admitted.spec).run()
             ended.actualSeconds = (ContinuousClock.now - started).seconds
             (ended.data, ended.decision) = (data, decision)

@@ -1,0 +1,28 @@
+import ArgumentParser
+import Foundation
+import HearthTelemetry
+
+/// What the agent has do that which may hang.
+struct GraphicsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "gpus", abstract: "What NVIDIA's driver says of its GPUs, a line of JSON each time.",
+        shouldDisplay: false)
+
+    @Option(help: "Seconds between lines; without it, there is one line.") var every: Double?
+
+    func validate() throws {
+        if let every, !(0.1...3600).contains(every) { throw ValidationError("--every: 0.1 to 3600 seconds") }
+    }
+
+    func run() throws {
+        var graphics: NVIDIAGraphics
+        do { graphics = try NVIDIAGraphics() } catch { throw CommandFailure(.deviceUnavailable, "\(error)") }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        while true {
+            Terminal.out(String(decoding: try encoder.encode(graphics.metrics()), as: UTF8.self))
+            guard let every else { return }
+            graphics.wait(milliseconds: UInt32(every * 1000))
+        }
+    }
+}
