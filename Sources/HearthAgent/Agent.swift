@@ -38,6 +38,7 @@ public struct Agent: Sendable {
             logger.warning(
                 "jobs run without a sandbox: they see what the agent sees", metadata: ["because": "\(problem)"])
         }
+        if config.jobLimits.needsGroups { try ControlGroup.check() }
         guard CoordinatorClient.isSecure(config.coordinator) else {
             node = config.name ?? ProcessInfo.processInfo.hostName
             guard FleetName.isValid(node) else {
@@ -71,6 +72,7 @@ public struct Agent: Sendable {
         let supervisor = JobSupervisor(
             store: store, folder: work, admission: config.admission, sandbox: sandbox,
             kept: [config.state, URL(fileURLWithPath: config.tokenFile).deletingLastPathComponent().path],
+            limits: config.jobLimits,
             publish: { [client, node] attempt in try await client.mayPublish(attempt, from: node) },
             onEnd: { await prober.jobEnded($0) }, logger: logger)
         let metrics = Application(

@@ -84,6 +84,8 @@ public struct AgentConfig: Sendable, Hashable {
     public var speedReference = ""
     /// Between samples of how busy the node is; 0: none.
     public var sampleLoadSeconds = 15.0
+    /// Of each job.
+    public var jobLimits = JobLimits()
     public init() {}
 
     public static func parse(yaml text: String, file: String) throws(ConfigError) -> AgentConfig {
@@ -112,6 +114,10 @@ public struct AgentConfig: Sendable, Hashable {
         if !(config.sampleLoadSeconds == 0 || (1...3600).contains(config.sampleLoadSeconds)) {
             throw fields.error("sampleLoadSeconds", "0, or 1 to 3600")
         }
+        config.jobLimits = JobLimits(
+            memoryGibibytes: try fields.limit("jobMemoryGibibytes", 0.0625...1_048_576),
+            cpus: try fields.limit("jobCpus", 0.1...65536),
+            timeoutSeconds: try fields.limit("jobTimeoutSeconds", 1...2_592_000))
         try fields.finish()
         for device in config.devices where !JobSpec.isDevice(device) {
             throw fields.error("devices", "'\(device)' is not cpu or vulkan:INDEX")

@@ -106,6 +106,19 @@ struct YAMLFields {
         return value
     }
 
+    /// nil where it is missing.
+    mutating func limit(_ field: String, _ range: ClosedRange<Double>) throws(ConfigError) -> Double? {
+        guard let node = take(field) else { return nil }
+        guard let value = node.float, range.contains(value) else {
+            throw error(field, "expected a number, \(Self.text(range.lowerBound)) to \(Self.text(range.upperBound))")
+        }
+        return value
+    }
+
+    private static func text(_ value: Double) -> String {
+        value == value.rounded() ? String(Int(value)) : String(value)
+    }
+
     mutating func bool(_ field: String, default fallback: Bool) throws(ConfigError) -> Bool {
         guard let node = take(field) else { return fallback }
         guard let value = node.bool else { throw error(field, "expected true or false") }

@@ -45,6 +45,29 @@ struct FleetEndToEndTests {
             dom.contains("data-job=\"job-1\"") && dom.contains("succeeded") && dom.contains("Decode bandwidth reached"))
     }
 
+    /// Whatever their specs ask for.
+    @Test func theOperatorsLimitsHoldEveryJob() throws {
+        let fleet = try Fleet()
+        try fleet.startCoordinator()
+        try fleet.startAgent(settings: "jobTimeoutSeconds: 2\n")
+        try fleet.wait(60) { try fleet.healthyCount() == 1 }
+        let spec = try fleet.write(
+            "long.yaml", "kind: bench\nname: long\ndevice: cpu\ncases: [gemm 512x512x512 f32 x1000000]\n")
+        #expect(try fleet.hearth("submit", "--follow", spec).status == 124)
+        #expect(try fleet.job("job-1").outcome?.message == "did not end within its 2.0 s")
+        #expect(fleet.stop("agent") == 0)
+        do {
+            try fleet.startAgent(settings: "jobMemoryGibibytes: 0.0625\n")
+        } catch let failure as Fleet.StartFailure {
+            // A machine that cannot hold jobs to it says so rather than not hold them.
+            #expect(failure.log.contains("jobMemoryGibibytes, jobCpus: limits of memory"), "\(failure.log)")
+            return
+        }
+        _ = try fleet.hearth("submit", "--follow", fleet.generateSpec(tokens: 4))
+        let said = try fleet.job("job-2").outcome?.message ?? ""
+        #expect(said.contains("needed more memory than its 0.0625 GiB"), "\(said)")
+    }
+
     /// How busy a node is arrives at the coordinator, what was found while that was away, too, and its page draws it.
     @Test func loadsSurviveACoordinatorThatIsAway() throws {
         let fleet = try Fleet()

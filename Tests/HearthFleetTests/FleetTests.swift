@@ -140,7 +140,25 @@ import Testing
         #expect(config.devices == ["cpu", "vulkan:0"] && config.listen == "127.0.0.1:1")
         #expect(throws: ConfigError.self) { try AgentConfig.parse(yaml: "lisen: x\n", file: "agent.yaml") }
         #expect(throws: ConfigError.self) { try AgentConfig.parse(yaml: "devices: [gpu]\n", file: "agent.yaml") }
+        for bad in ["jobCpus: 0", "jobCpus: many", "jobMemoryGibibytes: .nan", "jobTimeoutSeconds: 1e9"] {
+            #expect(throws: ConfigError.self, "\(bad)") { try AgentConfig.parse(yaml: bad, file: "agent.yaml") }
+        }
         #expect(throws: ConfigError.self) { try CoordinatorConfig.parse(yaml: "state: [a]\n", file: "c.yaml") }
+    }
+
+    /// The less of what a job asks for and what the operator allows; what neither says has no limit.
+    @Test func jobsAreHeldToTheOperatorsLimits() throws {
+        let config = try AgentConfig.parse(
+            yaml: "jobMemoryGibibytes: 8\njobTimeoutSeconds: 60\n", file: "agent.yaml")
+        var spec = JobSpec(kind: .probe, name: "p", timeoutSeconds: 30)
+        spec.cpus = 2
+        let modest = config.jobLimits.holding(spec)
+        #expect(modest.memoryGibibytes == 8 && modest.cpus == 2 && modest.timeoutSeconds == 30)
+        (spec.memoryGibibytes, spec.timeoutSeconds) = (64, 3600)
+        let greedy = config.jobLimits.holding(spec)
+        #expect(greedy.memoryGibibytes == 8 && greedy.timeoutSeconds == 60)
+        #expect(config.jobLimits.needsGroups && !JobLimits(timeoutSeconds: 5).needsGroups)
+        #expect(JobLimits().holding(spec) == spec)
     }
 
     @Test func listenAddresses() throws {

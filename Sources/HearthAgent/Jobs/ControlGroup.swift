@@ -70,9 +70,19 @@ package struct ControlGroup: Sendable, Codable {
                 self.folders = []
                 return
             }
-            throw ChildError("memoryGibibytes, cpus: this machine has no control groups for the agent: \(error)")
+            throw ChildError(
+                "limits of memory and processors: this machine has no control groups for the agent: \(error)")
         }
         self.folders = folders
+    }
+
+    /// - Throws: `ConfigError` where jobs cannot be held to limits on this machine.
+    package static func check() throws(ConfigError) {
+        var spec = JobSpec(kind: .probe, name: "trial")
+        (spec.memoryGibibytes, spec.cpus) = (1, 1)
+        do { try ControlGroup("trial-\(getpid())", spec).remove() } catch {
+            throw ConfigError("jobMemoryGibibytes, jobCpus: \(error)")
+        }
     }
 
     /// Groups of this process by controller; under "" that of version 2.

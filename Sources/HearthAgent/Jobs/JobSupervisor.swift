@@ -16,6 +16,8 @@ package struct JobSupervisor: Service {
     let sandbox: Sandbox?
     /// Folders with keys and state, the agent's own and a coordinator's beside it: no job is shown anything of them.
     let kept: [String]
+    /// What every job is held to.
+    let limits: JobLimits
     let leases = Leases()
     /// Whether an attempt's output may be put in its place.
     let publish: @Sendable (JobAttempt) async throws -> Bool
@@ -91,7 +93,7 @@ package struct JobSupervisor: Service {
         do {
             try FileManager.default.createDirectory(at: child.work, withIntermediateDirectories: true)
             let file = child.work.appending(path: "spec.json")
-            var spec = assignment.spec
+            var spec = limits.holding(assignment.spec)
             if let output = StagedOutput(assignment) {
                 try child.remember(target: try output.prepare())
                 spec.output = output.staged
@@ -159,7 +161,7 @@ package struct JobSupervisor: Service {
     /// `hearth run` ends itself at its timeout; one that does not is ended here.
     private func endOverdue(_ job: AgentStore.ActiveJob, _ child: ChildProcess) {
         let age = MonotonicClock.seconds - job.takenOnAt
-        let timeout = job.assignment.spec.timeoutSeconds
+        let timeout = limits.holding(job.assignment.spec).timeoutSeconds
         if job.assignment.spec.onPartition == .stop, leases.isOver { child.fence() }
         if age > timeout + Self.graceSeconds { child.signal(SIGTERM) }
         if age > timeout + 2 * Self.graceSeconds { child.signal(SIGKILL) }
@@ -174,7 +176,7 @@ package struct JobSupervisor: Service {
         }
         let how =
             child.group?.ranOutOfMemory == true
-            ? "needed more memory than its \(job.assignment.spec.memoryGibibytes ?? 0) GiB"
+            ? "needed more memory than its \(limits.holding(job.assignment.spec).memoryGibibytes ?? 0) GiB"
             : signal.map { "was ended by signal \($0)" } ?? "ended without a result"
         var ended = JobOutcome(
             exitCode: signal.map { 128 + $0 } ?? 70, message: "the job's process \(how)",

@@ -1,0 +1,20 @@
+/// What an operator lets each job of a node have at most, whatever its spec asks for; nil: as much as it asks.
+public struct JobLimits: Sendable, Hashable {
+    public var memoryGibibytes, cpus, timeoutSeconds: Double?
+
+    public init(memoryGibibytes: Double? = nil, cpus: Double? = nil, timeoutSeconds: Double? = nil) {
+        (self.memoryGibibytes, self.cpus, self.timeoutSeconds) = (memoryGibibytes, cpus, timeoutSeconds)
+    }
+
+    /// Whether the kernel has to hold jobs to them, in control groups.
+    public var needsGroups: Bool { memoryGibibytes != nil || cpus != nil }
+
+    /// `spec`, asking for no more.
+    public func holding(_ spec: JobSpec) -> JobSpec {
+        var held = spec
+        held.memoryGibibytes = [memoryGibibytes, spec.memoryGibibytes].compactMap(\.self).min()
+        held.cpus = [cpus, spec.cpus].compactMap(\.self).min()
+        held.timeoutSeconds = min(timeoutSeconds ?? .infinity, spec.timeoutSeconds)
+        return held
+    }
+}
