@@ -63,11 +63,12 @@ public struct Agent: Sendable {
     public func run() async throws {
         let work = URL(fileURLWithPath: config.state, isDirectory: true).appending(path: "jobs")
         let link = CoordinatorLink()
+        let probes = work.appending(path: "probes")
         let prober = DeviceProber(
-            store: store, folder: work.appending(path: "probes"), config: config, node: node, site: site, logger: logger
+            store: store, folder: probes, config: config, node: node, site: site, logger: logger
         )
         let graphics = GraphicsWatch(
-            everySeconds: config.sampleLoadSeconds > 0 ? config.sampleLoadSeconds : 15, logger: logger,
+            folder: probes, everySeconds: config.sampleLoadSeconds > 0 ? config.sampleLoadSeconds : 15, logger: logger,
             onChange: { await prober.graphicsChanged($0) })
         let supervisor = JobSupervisor(
             store: store, folder: work, admission: config.admission, sandbox: sandbox,

@@ -5,6 +5,7 @@ import ServiceLifecycle
 
 /// What NVIDIA's driver says of its GPUs, by way of a child (`hearth gpus`) that says it every few seconds: a driver that hangs costs a child.
 actor GraphicsWatch: Service {
+    private let folder: URL
     private let everySeconds: Double
     private let logger: Logger
     /// Told what is wrong with the driver or a GPU, in words; nil: nothing any more.
@@ -26,8 +27,11 @@ actor GraphicsWatch: Service {
     /// - Source: NVIDIA's XID errors: 13 and 69 graphics exceptions, 31 page fault, 43 and 45 a program that was ended.
     private static let programErrors: Set<String> = ["13", "31", "43", "45", "69"]
 
-    init(everySeconds: Double, logger: Logger, onChange: @escaping @Sendable (String?) async -> Void) {
-        (self.everySeconds, self.logger, self.onChange) = (everySeconds, logger, onChange)
+    /// - Parameter folder: of the agent's children.
+    init(
+        folder: URL, everySeconds: Double, logger: Logger, onChange: @escaping @Sendable (String?) async -> Void
+    ) {
+        (self.folder, self.everySeconds, self.logger, self.onChange) = (folder, everySeconds, logger, onChange)
     }
 
     /// Nothing that is older than a few answers.
@@ -48,51 +52,38 @@ actor GraphicsWatch: Service {
         }
     }
 
-    /// Starts a child and takes in what it says until it ends. - Returns: false where there is no such driver.
+    /// Starts a child and takes in what it says until it ends, or ends it when it says nothing. One that does not even end then stays the
+    /// only one: another would hang as well.
+    ///
+    /// - Returns: false where it ended with nothing to say: there is no such driver.
     private func follow() async -> Bool {
-        let (process, pipe) = (Process(), Pipe())
-        process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-        process.arguments = ["gpus", "--every", "\(everySeconds)"]
-        (process.standardInput, process.standardOutput) = (FileHandle.nullDevice, pipe)
-        process.standardError = FileHandle.nullDevice
-        let (ends, ended) = AsyncStream.makeStream(of: Int32.self)
-        process.terminationHandler = { process in
-            ended.yield(process.terminationReason == .exit ? process.terminationStatus : -1)
-            ended.finish()
-        }
-        do { try process.run() } catch {
+        let child = ChildProcess(folder: folder.appending(path: "graphics-\(UUID().uuidString)"))
+        let file = child.folder.appending(path: "reading.json")
+        defer { child.remove() }
+        do { try child.start(["gpus", "--every", "\(everySeconds)", "--into", file.path]) } catch {
             logger.warning("GPUs cannot be watched", metadata: ["problem": "\(error)"])
             return true
         }
-        let id = process.processIdentifier
-        let guarding = Task { await self.guardChild(id, since: .now) }
-        await withTaskCancellationHandler {
-            var rest = Data()
-            for await data in pipe.fileHandleForReading.pieces {
-                rest += data
-                while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
-                    if let metrics = try? JSONDecoder().decode([Metric].self, from: rest[..<end]) {
-                        await take(metrics)
-                    }
-                    rest = Data(rest[rest.index(after: end)...])
-                }
+        var (answeredAt, written, isSilent) = (ContinuousClock.now, nil as Date?, false)
+        while child.isAlive {
+            do { try await Task.sleep(for: .seconds(min(everySeconds, 1))) } catch {
+                child.signal(SIGKILL)
+                break
             }
-        } onCancel: {
-            kill(id, SIGTERM)
+            if let changed = (try? FileManager.default.attributesOfItem(atPath: file.path))?[.modificationDate]
+                as? Date,
+                changed != written, let metrics = try? JSONDecoder().decode([Metric].self, from: Data(contentsOf: file))
+            {
+                (answeredAt, written) = (.now, changed)
+                await take(metrics)
+            } else if answeredAt.duration(to: .now) > patience {
+                isSilent = true
+                child.signal(SIGKILL)
+                await say("NVIDIA's driver has not answered for \(patience.components.seconds) s")
+            }
         }
-        guarding.cancel()
-        for await status in ends { return status != 69 }
-        return true
-    }
-
-    /// Ends a child that does not answer, and says so. One that does not even end then stays the only one: another would hang as well.
-    private func guardChild(_ id: pid_t, since start: ContinuousClock.Instant) async {
-        while true {
-            do { try await Task.sleep(for: .seconds(min(everySeconds, 1))) } catch { return }
-            guard max(start, last?.at ?? start).duration(to: .now) > patience else { continue }
-            kill(id, SIGKILL)
-            await say("NVIDIA's driver has not answered for \(patience.components.seconds) s")
-        }
+        _ = child.terminationSignal()
+        return isSilent || written != nil
     }
 
     private func take(_ metrics: [Metric]) async {
@@ -120,22 +111,5 @@ actor GraphicsWatch: Service {
         guard problem != self.problem else { return }
         self.problem = problem
         await onChange(problem)
-    }
-}
-
-extension FileHandle {
-    /// What comes, as it comes, until the other end is closed.
-    fileprivate var pieces: AsyncStream<Data> {
-        AsyncStream { continuation in
-            readabilityHandler = { handle in
-                let data = handle.availableData
-                if data.isEmpty {
-                    handle.readabilityHandler = nil
-                    continuation.finish()
-                } else {
-                    continuation.yield(data)
-                }
-            }
-        }
     }
 }

@@ -9,6 +9,8 @@ struct GraphicsCommand: ParsableCommand {
         shouldDisplay: false)
 
     @Option(help: "Seconds between lines; without it, there is one line.") var every: Double?
+    @Option(help: "Keep the last line in this file instead, as long as the program lives that started this one.")
+    var into: String?
 
     func validate() throws {
         if let every, !(0.1...3600).contains(every) { throw ValidationError("--every: 0.1 to 3600 seconds") }
@@ -19,8 +21,14 @@ struct GraphicsCommand: ParsableCommand {
         do { graphics = try NVIDIAGraphics() } catch { throw CommandFailure(.deviceUnavailable, "\(error)") }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        while true {
-            Terminal.out(String(decoding: try encoder.encode(graphics.metrics()), as: UTF8.self))
+        let parent = getppid()
+        while getppid() == parent {
+            let line = try encoder.encode(graphics.metrics())
+            if let into {
+                try line.write(to: URL(fileURLWithPath: into), options: .atomic)
+            } else {
+                Terminal.out(String(decoding: line, as: UTF8.self))
+            }
             guard let every else { return }
             graphics.wait(milliseconds: UInt32(every * 1000))
         }
