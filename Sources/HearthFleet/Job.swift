@@ -45,6 +45,11 @@ public struct JobOutcome: Sendable, Hashable, Codable {
 }
 
 extension JobOutcome {
+    /// What the machine drew meanwhile, by its own counters; nil where it has none, or where they say little of so short a time.
+    public var watts: Double? {
+        energyJoules.flatMap { $0 > 0 && actualSeconds >= 1 ? $0 / actualSeconds : nil }
+    }
+
     /// Takes out what cannot be: a node says it, and others reckon with it.
     public mutating func keepPlausible() {
         func isTime(_ seconds: Double) -> Bool { seconds >= 0 && seconds <= 1e9 }

@@ -36,15 +36,20 @@ public struct PriceList: Sendable, Hashable, Codable {
 public struct SitePrice: Sendable, Hashable, Codable {
     /// Of a node: its amortisation, or the rent.
     public var perHour: Double
-    /// What a node draws under load, and what a kilowatt-hour costs.
+    /// What a node draws under load where it does not measure that itself, and what a kilowatt-hour costs.
     public var watts: Double
     public var perKilowattHour: Double
+    /// Watts at the meter for each that a node measures: power supplies, fans, cooling.
+    public var wattsPerMeasured: Double
     /// Of data moved there for a job, and its results back.
     public var perGibibyte: Double
 
-    public init(perHour: Double, watts: Double = 0, perKilowattHour: Double = 0, perGibibyte: Double = 0) {
+    public init(
+        perHour: Double, watts: Double = 0, perKilowattHour: Double = 0, wattsPerMeasured: Double = 1,
+        perGibibyte: Double = 0
+    ) {
         (self.perHour, self.watts, self.perKilowattHour) = (perHour, watts, perKilowattHour)
-        self.perGibibyte = perGibibyte
+        (self.wattsPerMeasured, self.perGibibyte) = (wattsPerMeasured, perGibibyte)
     }
 
     init(_ given: YAMLFields) throws(ConfigError) {
@@ -56,12 +61,18 @@ public struct SitePrice: Sendable, Hashable, Codable {
         }
         perHour = try price("perHour", default: nil)
         (watts, perKilowattHour) = (try price("watts", default: 0), try price("perKilowattHour", default: 0))
+        wattsPerMeasured = try price("wattsPerMeasured", default: 1)
+        if !(1...10).contains(wattsPerMeasured) { throw fields.error("wattsPerMeasured", "1 to 10") }
         perGibibyte = try price("perGibibyte", default: 0)
         try fields.finish()
     }
 
     /// Amortisation or rent, energy, and moving `byteCount` of data.
-    public func cost(seconds: Double, movedByteCount byteCount: Double) -> Double {
-        seconds / 3600 * (perHour + watts / 1000 * perKilowattHour) + byteCount / Double(1 << 30) * perGibibyte
+    ///
+    /// - Parameter measured: what the node draws by its own counters; nil: it has none.
+    public func cost(seconds: Double, measuredWatts measured: Double? = nil, movedByteCount byteCount: Double) -> Double
+    {
+        let watts = measured.map { $0 * wattsPerMeasured } ?? watts
+        return seconds / 3600 * (perHour + watts / 1000 * perKilowattHour) + byteCount / Double(1 << 30) * perGibibyte
     }
 }

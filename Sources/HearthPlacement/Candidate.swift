@@ -9,6 +9,8 @@ public struct PlacementNode: Sendable {
     public var busySeconds: Double
     /// Of each device, by its selector.
     public var histories: [String: KernelHistory]
+    /// What the node drew while jobs ran on each device, by its own counters.
+    public var watts: [String: Double] = [:]
 
     public init(_ record: NodeRecord, busySeconds: Double = 0, histories: [String: KernelHistory] = [:]) {
         (self.record, self.busySeconds, self.histories) = (record, busySeconds, histories)
@@ -46,6 +48,8 @@ public struct Candidate: Sendable, Codable, Hashable {
     public internal(set) var predicted: JobPrediction?
     /// From now; nil as above.
     public internal(set) var finishSeconds: Double?
+    /// What the node draws meanwhile, by its own counters; nil where it has none: then the site's price says.
+    public internal(set) var measuredWatts: Double?
     /// nil where the site's price or the time is not known.
     public internal(set) var cost: Double?
     /// What would have to be moved there.

@@ -125,7 +125,10 @@ public struct Planner: Sendable {
         let predicted = JobPrediction(work, ceilings, node.histories[device.selector] ?? KernelHistory())
         candidate.predicted = predicted
         candidate.finishSeconds = candidate.waitSeconds + predicted.seconds
-        candidate.cost = price?.cost(seconds: predicted.seconds, movedByteCount: candidate.movedByteCount)
+        candidate.measuredWatts = node.watts[device.selector]
+        candidate.cost = price?.cost(
+            seconds: predicted.seconds, measuredWatts: candidate.measuredWatts, movedByteCount: candidate.movedByteCount
+        )
         return candidate
     }
 

@@ -123,6 +123,39 @@ import Testing
         await #expect(throws: StoreError.self) { try await store.placement(of: "job-9") }
     }
 
+    /// What a node drew for earlier jobs is what its next ones are priced by; what a job drew is what it cost.
+    @Test func measuredPowerPricesJobs() async throws {
+        let prices = PriceList(sites: [
+            "hall": SitePrice(perHour: 0, watts: 10, perKilowattHour: 3600, wattsPerMeasured: 2)
+        ])
+        let store = try CoordinatorStore(folder: try TestPaths.temporaryFolder(), prices: prices)
+        let site = Site(name: "hall", kind: .onprem, country: "DE")
+        try await TestService.join(
+            NodeRegistration(node: "n1", bootID: "b1", version: "1", devices: [TestService.device], site: site), store)
+        _ = try await store.store(
+            ReportBatch(bootID: "b1", reports: [report(1, .ceilings(value: TestService.ceilings))]), from: "n1")
+        var spec = JobSpec(kind: .bench, name: "b", device: "cpu")
+        let work = KernelWork("k", Cost(flops: 1.5e9))
+        spec.estimate = JobEstimate(kernels: [work])
+        // A kilowatt-hour at 3600 is 1 for each watt and 1000 seconds: jobs of 600 s at 100, then 200 W, of which twice is drawn.
+        for (seq, watts, expected) in [(Int64(2), 100.0, nil), (3, 200, 100), (4, 0, 150)] as [(Int64, Double, Double?)]
+        {
+            let id = try await store.submit(spec, key: nil).id
+            let candidate = try #require(try await store.placement(of: id).candidates.first)
+            #expect(candidate.measuredWatts == expected)
+            let seconds = try #require(candidate.predicted?.seconds)
+            let planned = (expected.map { $0 * 2 } ?? 10) / 1000 * seconds
+            #expect(abs((candidate.cost ?? -1) - planned) < 1e-9 * planned, "\(candidate)")
+            _ = try await store.poll("n1", PollRequest(waitSeconds: 0, capacity: 1, spooledReports: 0))
+            var outcome = JobOutcome(exitCode: 0, actualSeconds: 600)
+            (outcome.device, outcome.energyJoules) = ("cpu", watts * 600)
+            let ended = [report(seq, .jobFinished(job: id, attempt: 1, outcome: outcome))]
+            _ = try await store.store(ReportBatch(bootID: "b1", reports: ended), from: "n1")
+            // Counters that did not move measured nothing.
+            #expect(abs((try await store.job(id).cost ?? -1) - (watts == 0 ? 6 : watts * 1.2)) < 1e-9)
+        }
+    }
+
     @Test func whatIsOldGoesAndWhatIsEvidenceStays() async throws {
         let store = try store()
         let id = try await submitted(store)

@@ -74,6 +74,9 @@ import Testing
             yaml: "currency: EUR\nsites:\n  hall: {perHour: 1.5, watts: 500, perKilowattHour: 0.2}\n", file: "p.yaml")
         // An hour: 1.5, and half a kilowatt-hour; two gibibytes cost nothing here.
         #expect(abs(list.sites["hall"]!.cost(seconds: 3600, movedByteCount: Double(2 << 30)) - 1.6) < 1e-9)
+        // What is measured counts in place of it, and half as much again for fans.
+        let measuring = SitePrice(perHour: 1.5, watts: 500, perKilowattHour: 0.2, wattsPerMeasured: 1.5)
+        #expect(abs(measuring.cost(seconds: 3600, measuredWatts: 1000, movedByteCount: 0) - 1.8) < 1e-9)
         for (text, problem) in [
             ("sites: {}\n", "p.yaml: currency is missing"),
             ("currency: EUR\nsites: 3\n", "p.yaml:2: sites: expected 'name: {...}' lines"),
@@ -81,6 +84,10 @@ import Testing
             ("currency: EUR\nsites:\n  hall: {watts: 1}\n", "p.yaml: sites.hall.perHour is missing"),
             ("currency: EUR\nsites:\n  hall:\n    perHour: -1\n", "p.yaml:4: sites.hall.perHour: 0 to 1e9"),
             ("currency: EUR\nsites:\n  hall: {perHour: 1, rent: 2}\n", "p.yaml:3: sites.hall.rent: unknown field"),
+            (
+                "currency: EUR\nsites:\n  hall: {perHour: 1, wattsPerMeasured: 0.5}\n",
+                "p.yaml:3: sites.hall.wattsPerMeasured: 1 to 10"
+            ),
             ("currency: EUR\nsites:\n  a/b: {perHour: 1}\n", "'a/b' is no site's name"),
         ] {
             let error = #expect(throws: ConfigError.self) { try PriceList.parse(yaml: text, file: "p.yaml") }

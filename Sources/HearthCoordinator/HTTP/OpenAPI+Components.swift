@@ -163,6 +163,7 @@ extension OpenAPI {
                 permission: {type: string}
                 waitSeconds: {type: number}
                 finishSeconds: {type: number}
+                measuredWatts: {type: number, description: what the node draws by its own counters}
                 cost: {type: number}
                 movedByteCount: {type: number}
                 predicted:

@@ -14,8 +14,14 @@ extension CoordinatorStore {
         CREATE INDEX kernel_times_by_kernel ON kernel_times(kernel, node, device, id);
         """
 
+    static let powerSchema = """
+        CREATE TABLE device_power(node TEXT NOT NULL, device TEXT NOT NULL, watts REAL NOT NULL, PRIMARY KEY(node, device));
+        """
+
     /// Times of one kernel that are kept of a device, and candidates of one decision.
     private static let (keptTimes, keptCandidates) = (256, 50)
+    /// A job that lasts as long counts as much as all before it.
+    private static let powerSeconds = 600.0
 
     /// Where every queued job is to go, as things are now.
     ///
@@ -50,6 +56,9 @@ extension CoordinatorStore {
             let elapsed = job.startedAt.map { max(0, now() - $0) } ?? 0
             // One that takes longer than was said is taken to last a tenth of it more.
             nodes[place].busySeconds += max(whole / 10, whole - elapsed)
+        }
+        for row in try Row.fetchAll(db, sql: "SELECT * FROM device_power") {
+            if let place = places[row["node"]] { nodes[place].watts[row["device"]] = row["watts"] }
         }
         var kernels = Set(jobs.flatMap { $0.spec.estimate?.kernels.map(\.kernel) ?? [] })
         kernels.formUnion(jobs.map { JobEstimate.start(of: $0.spec.kind).kernel })
@@ -123,6 +132,20 @@ extension CoordinatorStore {
         }
     }
 
+    /// Remembers what a node drew during a job: later jobs, and longer ones, count more.
+    static func learnPower(from outcome: JobOutcome, on node: String, _ db: Database) throws {
+        guard let device = outcome.device, let watts = outcome.watts else { return }
+        try db.execute(
+            sql: """
+                INSERT INTO device_power VALUES (:node, :device, :watts)
+                ON CONFLICT DO UPDATE SET watts = watts + (:watts - watts) * :weight
+                """,
+            arguments: [
+                "node": node, "device": device, "watts": watts,
+                "weight": outcome.actualSeconds / (outcome.actualSeconds + Self.powerSeconds),
+            ])
+    }
+
     /// What the job `id` cost on `node`; nil where its site has no price.
     static func cost(
         ofJob id: String, on node: String, _ outcome: JobOutcome, _ prices: PriceList, _ db: Database
@@ -131,6 +154,7 @@ extension CoordinatorStore {
             let job = try Row.fetchOne(db, sql: "SELECT placement FROM jobs WHERE id = ?", arguments: [id])
         else { return nil }
         return price.cost(
-            seconds: outcome.actualSeconds, movedByteCount: try decision(job)?.candidate?.movedByteCount ?? 0)
+            seconds: outcome.actualSeconds, measuredWatts: outcome.watts,
+            movedByteCount: try decision(job)?.candidate?.movedByteCount ?? 0)
     }
 }

@@ -84,6 +84,7 @@ public final class CoordinatorStore: Sendable {
         migrator.registerMigration("v9") { try $0.execute(sql: leaseSchema) }
         migrator.registerMigration("v10") { try $0.execute(sql: loadSchema) }
         migrator.registerMigration("v11") { try $0.execute(sql: barSchema) }
+        migrator.registerMigration("v12") { try $0.execute(sql: powerSchema) }
         return migrator
     }
 
