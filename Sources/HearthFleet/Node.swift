@@ -76,6 +76,13 @@ public struct NodeRecord: Sendable, Codable, Hashable {
     /// Why nothing that comes as this node counts; nil where it does.
     public var barred: String?
 
+    /// In one word, what counts most: `barred`, `disconnected`, `drained`, else its health.
+    public var state: String {
+        if barred != nil { return "barred" }
+        if !isConnected { return "disconnected" }
+        return drained == nil ? health.rawValue : "drained"
+    }
+
     public init(
         node: String, version: String, devices: [DeviceSummary], health: NodeHealth, evidence: String?,
         registeredAt: Double, lastSeenAt: Double, isConnected: Bool, ceilings: [Ceilings]

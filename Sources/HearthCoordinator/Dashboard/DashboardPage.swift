@@ -46,10 +46,7 @@ struct DashboardPage {
     private static func node(_ node: NodeRecord) -> [String: Any] {
         [
             "name": node.node, "version": node.version,
-            "health": node.barred != nil
-                ? "barred"
-                : !node.isConnected ? "disconnected" : node.drained == nil ? node.health.rawValue : "drained",
-            "healthClass": node.barred == nil && node.isConnected && node.health == .healthy ? "good" : "bad",
+            "health": node.state, "healthClass": node.state == "healthy" ? "good" : "bad",
             "evidence": node.evidence ?? "", "lastSeen": PageShell.time(node.lastSeenAt),
             "devices": node.devices.map { device -> [String: Any] in
                 let measured = node.ceilings.first { $0.device == device.selector }

@@ -9,11 +9,10 @@ struct NodePage {
         _ node: NodeRecord, history: [Ceilings], loads: LoadCharts, times: [(device: String, time: KernelTime)],
         jobs: [JobRecord]
     ) {
-        let health = node.barred != nil ? "barred" : node.isConnected ? node.health.rawValue : "disconnected"
         var facts = [
             (
                 "Health",
-                "<span class=\"badge \(health == "healthy" ? "good" : "bad")\" data-health>\(health)</span> \(PageShell.escape(node.evidence ?? ""))"
+                "<span class=\"badge \(node.state == "healthy" ? "good" : "bad")\" data-health>\(node.state)</span> \(PageShell.escape(node.evidence ?? ""))"
             ),
             (
                 "Site",

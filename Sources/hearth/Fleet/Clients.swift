@@ -160,7 +160,7 @@ struct Nodes: AsyncParsableCommand {
                 throw CommandFailure(.timeout, "no node was ready within 300 s")
             }
             if Terminal.errorIsTerminal {
-                let known = nodes.map { "\($0.node) is \($0.isConnected ? $0.health.rawValue : "disconnected")" }
+                let known = nodes.map { "\($0.node) is \($0.state)" }
                 let waited = Int((ContinuousClock.now - start).components.seconds)
                 let seen = known.isEmpty ? "no node yet" : known.joined(separator: ", ")
                 Terminal.progress("waiting \(waited) s: \(seen)")
@@ -172,15 +172,13 @@ struct Nodes: AsyncParsableCommand {
         if json { return try Terminal.json(nodes) }
         var table = TextTable("NODE", "HEALTH", "DEVICE", "NAME", "F32", "READ", "COPY", "TRIAD", "SUBMIT")
         for node in nodes {
-            let state = node.isConnected ? node.health.rawValue : "disconnected"
-            let health = node.barred != nil ? "barred" : node.drained == nil ? state : "drained"
             for device in node.devices {
                 let measured = node.ceilings.first { $0.device == device.selector }
                 func rate(_ value: MeasuredValue?) -> String {
                     value.map { Figure.gigabytesPerSecond($0.median) } ?? "-"
                 }
                 table.add(
-                    node.node, health, device.selector, device.name,
+                    node.node, node.state, device.selector, device.name,
                     measured.map { Figure.gigaflopsPerSecond($0.f32FlopsPerSecond.median) } ?? "-",
                     rate(measured?.readBytesPerSecond), rate(measured?.copyBytesPerSecond),
                     rate(measured?.triadBytesPerSecond),
