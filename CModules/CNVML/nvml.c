@@ -10,8 +10,17 @@
 
 // The library's binary interface, which NVIDIA keeps: names with their versions, layouts, values.
 typedef void *device_t;
-enum { OK = 0, CORRECTED = 0, UNCORRECTED = 1, SINCE_LOADED = 0, CORE_TEMPERATURE = 0, SM_CLOCK = 1 };
-enum { POWER_CAP = 0x4, HARDWARE_SLOWDOWN = 0x8, SOFTWARE_HEAT = 0x20, HARDWARE_HEAT = 0x40, POWER_BRAKE = 0x80 };
+enum {
+    OK = 0,
+    NO_PERMISSION = 4,
+    IS_LOST = 15,
+    CORRECTED = 0,
+    UNCORRECTED = 1,
+    SINCE_LOADED = 0,
+    CORE_TEMPERATURE = 0,
+    SM_CLOCK = 1
+};
+enum { POWER_CAP = 0x4, SOFTWARE_HEAT = 0x20, HARDWARE_HEAT = 0x40, POWER_BRAKE = 0x80 };
 static const unsigned long long CRITICAL_ERROR = 0x8;
 
 typedef struct {
@@ -49,8 +58,9 @@ static struct {
 
 enum { MOST = 64 };
 static device_t devices[MOST];
-static unsigned device_count;
+static unsigned device_count, unreachable_count;
 static void *events;
+static bool is_listening;
 static char problem[256];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -92,7 +102,10 @@ static bool bind(void *library) {
     return true;
 }
 
+// Once, for the process that waits.
 static void listen_for_errors(void) {
+    if (is_listening) return;
+    is_listening = true;
     if (!nvml.new_events || !nvml.register_events || !nvml.wait || nvml.new_events(&events) != OK) events = NULL;
     bool is_any = false;
     for (unsigned i = 0; events && i < device_count; i++) {
@@ -110,14 +123,21 @@ static void load(void) {
     }
     if (!bind(library)) return;
     int status = nvml.init();
-    if (status == OK) status = nvml.count(&device_count);
-    if (device_count > MOST) device_count = MOST;
-    for (unsigned i = 0; status == OK && i < device_count; i++) status = nvml.handle(i, &devices[i]);
+    unsigned count = 0;
+    if (status == OK) status = nvml.count(&count);
     if (status != OK) {
         snprintf(problem, sizeof problem, "NVML: %s", nvml.error(status));
         return;
     }
-    listen_for_errors();
+    for (unsigned i = 0; i < count && device_count < MOST; i++) {
+        status = nvml.handle(i, &devices[device_count]);
+        // Those that this process may not use are counted, too.
+        if (status == OK) {
+            device_count++;
+        } else if (status != NO_PERMISSION) {
+            unreachable_count++;
+        }
+    }
 }
 
 const char *cnvml_problem(void) {
@@ -126,6 +146,8 @@ const char *cnvml_problem(void) {
 }
 
 uint32_t cnvml_count(void) { return device_count; }
+
+uint32_t cnvml_unreachable_count(void) { return unreachable_count; }
 
 bool cnvml_describe(uint32_t index, cnvml_gpu *gpu) {
     memset(gpu, 0, sizeof *gpu);
@@ -144,34 +166,41 @@ bool cnvml_describe(uint32_t index, cnvml_gpu *gpu) {
     return true;
 }
 
+double cnvml_joules(uint32_t index) {
+    unsigned long long count;
+    bool is_said = index < device_count && nvml.millijoules && nvml.millijoules(devices[index], &count) == OK;
+    return is_said ? count / 1e3 : NAN;
+}
+
 void cnvml_read(uint32_t index, cnvml_reading *r) {
-    *r = (cnvml_reading){NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
+    *r = (cnvml_reading){NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, false};
     if (index >= device_count) return;
     device_t device = devices[index];
     memory_t memory;
     use_t use;
     unsigned number;
     unsigned long long count;
-    if (nvml.memory && nvml.memory(device, &memory) == OK) {
+    int status = nvml.memory ? nvml.memory(device, &memory) : OK;
+    r->is_lost = status == IS_LOST;
+    if (nvml.memory && status == OK) {
         r->memory_bytes = memory.total;
         r->memory_used_bytes = memory.used;
     }
     if (nvml.use && nvml.use(device, &use) == OK) r->busy_ratio = use.gpu / 100.0;
     if (nvml.clock && nvml.clock(device, SM_CLOCK, &number) == OK) r->clock_hertz = number * 1e6;
     if (nvml.milliwatts && nvml.milliwatts(device, &number) == OK) r->watts = number / 1e3;
-    if (nvml.millijoules && nvml.millijoules(device, &count) == OK) r->joules = count / 1e3;
+    r->joules = cnvml_joules(index);
     if (nvml.temperature && nvml.temperature(device, CORE_TEMPERATURE, &number) == OK) r->celsius = number;
     if (nvml.errors && nvml.errors(device, CORRECTED, SINCE_LOADED, &count) == OK) r->corrected_errors = count;
     if (nvml.errors && nvml.errors(device, UNCORRECTED, SINCE_LOADED, &count) == OK) r->uncorrected_errors = count;
     if (nvml.slowed && nvml.slowed(device, &count) == OK) {
-        // The hardware's slowdown is for either reason; it names it beside.
-        r->slowed_by_heat = (count & (SOFTWARE_HEAT | HARDWARE_HEAT)) != 0;
-        r->slowed_by_power =
-            (count & (POWER_CAP | POWER_BRAKE)) != 0 || ((count & HARDWARE_SLOWDOWN) && !(count & HARDWARE_HEAT));
+        r->throttled_by_heat = (count & (SOFTWARE_HEAT | HARDWARE_HEAT)) != 0;
+        r->throttled_by_power = (count & (POWER_CAP | POWER_BRAKE)) != 0;
     }
 }
 
 bool cnvml_wait_for_error(uint32_t milliseconds, uint32_t *index, uint64_t *xid) {
+    listen_for_errors();
     if (!events) {
         nanosleep(&(struct timespec){milliseconds / 1000, milliseconds % 1000 * 1000000L}, NULL);
         return false;

@@ -2,27 +2,27 @@
 public struct LoadMeter {
     private let host: Host
     private let energy: EnergyMeter
-    private var before: Counters
+    private var before: (busy: Double, all: Double, joules: Double, at: ContinuousClock.Instant)
 
     /// From now on.
     public init(_ host: Host = Host()) {
         self.host = host
         energy = EnergyMeter(host)
-        before = Counters(host, energy, [])
+        before = Self.counters(host, energy)
     }
 
     /// - Parameter others: what others than the kernel say of this machine now.
     /// - Returns: seconds since it was last asked, and what was found; nothing of what this machine does not say.
     public mutating func read(with others: [Metric] = []) -> (seconds: Double, values: [String: Double]) {
-        let now = Counters(host, energy, others)
+        let now = Self.counters(host, energy)
         defer { before = now }
         let seconds = (now.at - before.at) / .seconds(1)
         var values: [String: Double] = [:]
         if now.all > before.all { values["cpu_busy_ratio"] = (now.busy - before.busy) / (now.all - before.all) }
-        // A domain that was not there before, or began anew, has no power yet.
-        let joules = now.joules.compactMap { domain, joules in before.joules[domain].map { joules - $0 } }
-        if joules.contains(where: { $0 > 0 }) {
-            values["power_watts"] = joules.reduce(0) { $0 + max(0, $1) } / seconds
+        // Others say what they draw; the kernel's sensors are in its counters of energy already.
+        let drawn = others.first { $0.name == "hearth_host_power_watts" }?.samples.map(\.value) ?? []
+        if now.joules > before.joules || !drawn.isEmpty {
+            values["power_watts"] = (now.joules - before.joules) / seconds + drawn.reduce(0, +)
         }
         let metrics = Metric.joined(host.metrics(Self.collectors) + others)
         func samples(_ name: String) -> [Metric.Sample] { metrics.first { $0.name == name }?.samples ?? [] }
@@ -44,18 +44,10 @@ public struct LoadMeter {
 
     private static let collectors: [any Collector] = [MemoryCollector(), ThermalCollector(), GraphicsCollector()]
 
-    private struct Counters {
-        let busy, all: Double
-        /// By domain.
-        var joules: [String: Double]
-        let at = ContinuousClock.now
-
-        init(_ host: Host, _ energy: EnergyMeter, _ others: [Metric]) {
-            (busy, all) = ProcessorCollector.use(host) ?? (0, 0)
-            joules = Dictionary(energy.read().map { ($0.domain, $0.joules) }, uniquingKeysWith: +)
-            for sample in others.first(where: { $0.name == NVIDIAGraphics.energyMetric })?.samples ?? [] {
-                joules[sample.labels["card"] ?? ""] = sample.value
-            }
-        }
+    private static func counters(
+        _ host: Host, _ energy: EnergyMeter
+    ) -> (busy: Double, all: Double, joules: Double, at: ContinuousClock.Instant) {
+        let use = ProcessorCollector.use(host) ?? (0, 0)
+        return (use.busySeconds, use.seconds, energy.read().reduce(0) { $0 + $1.joules }, .now)
     }
 }

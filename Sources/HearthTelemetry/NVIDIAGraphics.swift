@@ -9,7 +9,8 @@ public struct NVIDIAGraphics: Sendable {
     /// There is no library, or no driver that answers.
     public struct Absence: Error, CustomStringConvertible { public let description: String }
 
-    public static let energyMetric = "hearth_host_gpu_energy_joules_total"
+    /// Of GPUs that their driver has lost. Labels: `card`; none for those that it could not even name.
+    public static let lostMetric = "hearth_host_gpu_lost"
     /// Labels: `card`, `xid`.
     public static let criticalErrorMetric = "hearth_host_gpu_critical_errors_total"
 
@@ -38,7 +39,10 @@ public struct NVIDIAGraphics: Sendable {
 
     /// Joules of each GPU since its driver was loaded, by card.
     public func energy() -> [(card: String, joules: Double)] {
-        readings().compactMap { gpu, reading in reading.joules.isNaN ? nil : (card(gpu), reading.joules) }
+        gpus.enumerated().compactMap { index, gpu in
+            let joules = cnvml_joules(UInt32(index))
+            return joules.isNaN ? nil : (card(gpu), joules)
+        }
     }
 
     /// What they are now, under the names that other GPUs have, too.
@@ -52,9 +56,13 @@ public struct NVIDIAGraphics: Sendable {
             }
         }
         func chip(_ card: String) -> [String: String] { ["chip": card, "sensor": "gpu"] }
-        let slowed =
-            each(\.slowed_by_power) { ["card": $0, "reason": "power"] }
-            + each(\.slowed_by_heat) { ["card": $0, "reason": "heat"] }
+        let throttled =
+            each(\.throttled_by_power) { ["card": $0, "reason": "power"] }
+            + each(\.throttled_by_heat) { ["card": $0, "reason": "heat"] }
+        let unreachable = Double(cnvml_unreachable_count())
+        let lost =
+            readings.filter(\.reading.is_lost).map { Metric.Sample(["card": card($0.gpu)], 1) }
+            + (unreachable > 0 ? [Metric.Sample([:], unreachable)] : [])
         return [
             .gauge(
                 "hearth_host_gpu_info", "1 for each GPU that its driver knows.",
@@ -69,13 +77,15 @@ public struct NVIDIAGraphics: Sendable {
             .gauge("hearth_host_gpu_memory_used_bytes", "Memory of a GPU that is in use.", each(\.memory_used_bytes)),
             .gauge("hearth_host_gpu_busy_ratio", "Share of time that a GPU works.", each(\.busy_ratio)),
             .gauge("hearth_host_gpu_clock_hertz", "Clock of a GPU's multiprocessors.", each(\.clock_hertz)),
-            .gauge("hearth_host_gpu_slowed", "1 while a GPU runs slower for want of power or for heat.", slowed),
-            .counter(Self.energyMetric, "Energy of a GPU since its driver was loaded.", each(\.joules)),
+            .gauge("hearth_host_gpu_throttled", "1 while a GPU runs slower for want of power or for heat.", throttled),
+            .gauge(Self.lostMetric, "GPUs that their driver has lost.", lost),
             .counter(
-                "hearth_host_gpu_corrected_errors_total", "Errors of a GPU's memory that were corrected.",
+                "hearth_host_gpu_energy_joules_total", "Energy of a GPU since its driver was loaded.", each(\.joules)),
+            .counter(
+                "hearth_host_gpu_memory_corrected_errors_total", "Errors of a GPU's memory that were corrected.",
                 each(\.corrected_errors)),
             .counter(
-                "hearth_host_gpu_uncorrected_errors_total", "Errors of a GPU's memory that were not.",
+                "hearth_host_gpu_memory_uncorrected_errors_total", "Errors of a GPU's memory that were not.",
                 each(\.uncorrected_errors)),
             .counter(
                 Self.criticalErrorMetric, "Errors that NVIDIA's driver could not go on with, by its number (XID).",

@@ -36,9 +36,9 @@ import Testing
             ("gpu_info", description, 1), ("gpu_memory_bytes", first, 150 * 1_073_741_824),
             ("gpu_memory_used_bytes", first, 50 * 1_073_741_824), ("gpu_busy_ratio", first, 0.75),
             ("gpu_clock_hertz", first, 1.98e9), ("gpu_energy_joules_total", first, 1002.5),
-            ("gpu_corrected_errors_total", first, 7), ("gpu_uncorrected_errors_total", first, 1),
-            ("gpu_slowed", first.merging(["reason": "power"]) { $1 }, 1),
-            ("gpu_slowed", first.merging(["reason": "heat"]) { $1 }, 0),
+            ("gpu_memory_corrected_errors_total", first, 7), ("gpu_memory_uncorrected_errors_total", first, 1),
+            ("gpu_throttled", first.merging(["reason": "power"]) { $1 }, 1),
+            ("gpu_throttled", first.merging(["reason": "heat"]) { $1 }, 0),
             ("temperature_celsius", ["chip": "nvidia0", "sensor": "gpu"], 61),
             ("power_watts", ["chip": "nvidia0", "sensor": "gpu"], 412.5),
             ("gpu_memory_bytes", ["card": "nvidia5"], 150 * 1_073_741_824),
@@ -46,17 +46,38 @@ import Testing
             #expect(value(name, labels) == expected, "\(name) \(labels)")
         }
         // What the second does not say is not there, rather than zero.
-        #expect(value("gpu_busy_ratio", ["card": "nvidia5"]) == nil && value("gpu_slowed", ["card": "nvidia5"]) == nil)
+        #expect(
+            value("gpu_busy_ratio", ["card": "nvidia5"]) == nil && value("gpu_throttled", ["card": "nvidia5"]) == nil)
         #expect(!metrics.contains { $0.name == NVIDIAGraphics.criticalErrorMetric })
     }
 
     @Test func noDriverIsSaid() throws {
-        let without = try Program.run(["gpus"])
-        #expect(without.status == 69 && without.error.contains("libnvidia-ml.so.1"))
         try tell("no-driver")
         let unloaded = try Program.run(["gpus"], environment: environment)
         #expect(unloaded.status == 69 && unloaded.error.contains("Driver Not Loaded"))
         #expect(try Program.run(["gpus", "--every", "0"]).status == 64)
+        // Nothing of a library, whatever this machine has.
+        try tell("libnvidia-ml.so.1", "none")
+        let without = try Program.run(["gpus"], environment: environment)
+        #expect(without.status == 69 && without.error.contains("libnvidia-ml.so.1"))
+    }
+
+    /// One that is not to be had does not take the others along.
+    @Test func aGPUThatIsGoneIsSaid() throws {
+        func lost() throws -> [Metric.Sample]? {
+            let metrics = try JSONDecoder().decode(
+                [Metric].self, from: Data(try Program.run(["gpus"], environment: environment).out.utf8))
+            #expect(metrics.first { $0.name == "hearth_host_gpu_busy_ratio" }?.samples.first?.value == 0.75)
+            return metrics.first { $0.name == NVIDIAGraphics.lostMetric }?.samples
+        }
+        try tell("no-permission")
+        #expect(try lost() == nil)
+        try FileManager.default.removeItem(atPath: folder + "/no-permission")
+        try tell("unreachable")
+        #expect(try lost() == [.init([:], 1)])
+        try FileManager.default.removeItem(atPath: folder + "/unreachable")
+        try tell("lost")
+        #expect(try lost() == [.init(["card": "nvidia0"], 1)])
     }
 
     /// Through the agent: its metrics, its loads, its health.
@@ -84,7 +105,7 @@ import Testing
         try tell("xid", "79")
         try fleet.wait(20) {
             let node = try #require(try fleet.nodes().first)
-            return node.health == .suspect && node.evidence == "nvidia0: critical error 79 (XID)"
+            return node.health == .suspect && node.evidence?.contains("nvidia0: critical error 79 (XID)") == true
         }
 
         // A driver that answers no more costs a child, and what it said is not shown for new.
@@ -95,7 +116,14 @@ import Testing
         #expect(try !metrics().contains(line))
         try FileManager.default.removeItem(atPath: folder + "/hang")
         try fleet.wait(40) { try metrics().contains(line) }
-        try fleet.wait(20) { try fleet.nodes().first?.evidence == "nvidia0: critical error 79 (XID)" }
-        #expect(fleet.stop("agent") == 0)
+        try fleet.wait(20) { try fleet.nodes().first?.evidence?.contains("not answered") == false }
+        try tell("lost")
+        try fleet.wait(20) { try fleet.nodes().first?.evidence?.contains("nvidia0 is lost to its driver") == true }
+        func children() throws -> String {
+            try Program.tool("/usr/bin/pgrep", ["-f", "gpus --every 1.0 --into \(fleet.folder)"]).out
+        }
+        #expect(try !children().isEmpty)
+        fleet.kill("agent")
+        try fleet.wait(10) { try children().isEmpty }
     }
 }

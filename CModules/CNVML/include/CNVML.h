@@ -15,6 +15,8 @@ typedef struct cnvml_gpu {
 
 // cnvml_problem() must be NULL for what follows.
 uint32_t cnvml_count(void);
+// GPUs that their driver counts and cannot reach.
+uint32_t cnvml_unreachable_count(void);
 bool cnvml_describe(uint32_t index, cnvml_gpu *gpu);
 
 // Each is NAN where the driver does not say.
@@ -22,11 +24,14 @@ typedef struct cnvml_reading {
     double memory_bytes, memory_used_bytes, busy_ratio, clock_hertz;
     double watts, joules;  // joules since the driver was loaded
     double celsius;
-    double corrected_errors, uncorrected_errors;  // of memory, since the driver was loaded
-    double slowed_by_power, slowed_by_heat;       // 1 or 0, now
+    double corrected_errors, uncorrected_errors;   // of memory, since the driver was loaded
+    double throttled_by_power, throttled_by_heat;  // 1 or 0, now
+    bool is_lost;                                  // off its bus, says the driver
 } cnvml_reading;
 
 void cnvml_read(uint32_t index, cnvml_reading *reading);
+// Joules since the driver was loaded, alone.
+double cnvml_joules(uint32_t index);
 
 // Waits for a critical error (XID) of any GPU. False where none came in time, or where the driver does not tell them:
 // then it has waited all the same.

@@ -13,6 +13,7 @@ actor GraphicsWatch: Service {
 
     private var last: (metrics: [Metric], at: ContinuousClock.Instant)?
     private var problem: String?
+    private var lastAbsence = ""
     /// Each critical error that is not a program's fault, and when it was last seen.
     private var faults: [Metric.Sample: ContinuousClock.Instant] = [:]
 
@@ -24,8 +25,8 @@ actor GraphicsWatch: Service {
     private static let rememberedSeconds = 3600.0
     /// XIDs that a program's own mistake brings about.
     ///
-    /// - Source: NVIDIA's XID errors: 13 and 69 graphics exceptions, 31 page fault, 43 and 45 a program that was ended.
-    private static let programErrors: Set<String> = ["13", "31", "43", "45", "69"]
+    /// - Source: NVIDIA's list of XID errors, and those that its device plugin for Kubernetes leaves a GPU healthy after.
+    private static let programErrors: Set<String> = ["13", "31", "43", "45", "68", "69", "109"]
 
     /// - Parameter folder: of the agent's children.
     init(
@@ -53,22 +54,30 @@ actor GraphicsWatch: Service {
     }
 
     /// Starts a child and takes in what it says until it ends, or ends it when it says nothing. One that does not even end then stays the
-    /// only one: another would hang as well.
+    /// only one, for the next agent, too: another would hang as well.
     ///
     /// - Returns: false where it ended with nothing to say: there is no such driver.
     private func follow() async -> Bool {
-        let child = ChildProcess(folder: folder.appending(path: "graphics-\(UUID().uuidString)"))
+        let child = ChildProcess(folder: folder.appending(path: "graphics"))
         let file = child.folder.appending(path: "reading.json")
-        defer { child.remove() }
+        var answeredAt = ContinuousClock.now
+        // An earlier agent's.
+        while child.isAlive {
+            child.signal(SIGKILL)
+            do { try await Task.sleep(for: .milliseconds(200)) } catch { return true }
+            if answeredAt.duration(to: .now) > patience { await sayUnanswered() }
+        }
+        child.remove()
         do { try child.start(["gpus", "--every", "\(everySeconds)", "--into", file.path]) } catch {
             logger.warning("GPUs cannot be watched", metadata: ["problem": "\(error)"])
             return true
         }
-        var (answeredAt, written, isSilent) = (ContinuousClock.now, nil as Date?, false)
+        answeredAt = .now
+        var (written, isSilent) = (nil as Date?, false)
         while child.isAlive {
             do { try await Task.sleep(for: .seconds(min(everySeconds, 1))) } catch {
                 child.signal(SIGKILL)
-                break
+                return true
             }
             if let changed = (try? FileManager.default.attributesOfItem(atPath: file.path))?[.modificationDate]
                 as? Date,
@@ -79,11 +88,28 @@ actor GraphicsWatch: Service {
             } else if answeredAt.duration(to: .now) > patience {
                 isSilent = true
                 child.signal(SIGKILL)
-                await say("NVIDIA's driver has not answered for \(patience.components.seconds) s")
+                await sayUnanswered()
             }
         }
         _ = child.terminationSignal()
-        return isSilent || written != nil
+        let isAbsent = !isSilent && written == nil
+        if isAbsent { await sayAbsent((try? String(contentsOf: child.logFile, encoding: .utf8)) ?? "") }
+        child.remove()
+        return !isAbsent
+    }
+
+    private func sayUnanswered() async {
+        await say("NVIDIA's driver has not answered for \(patience.components.seconds) s")
+    }
+
+    /// - Parameter log: what the child said at its end. A machine without the library is none to speak of.
+    private func sayAbsent(_ log: String) async {
+        let reason = String(log.suffix(300)).trimmingCharacters(in: .whitespacesAndNewlines)
+        if reason != lastAbsence, !reason.contains("cannot open shared object file") {
+            logger.notice("NVIDIA's driver is not asked", metadata: ["because": "\(reason)"])
+        }
+        lastAbsence = reason
+        await say(nil)
     }
 
     private func take(_ metrics: [Metric]) async {
@@ -103,7 +129,10 @@ actor GraphicsWatch: Service {
         }
         faults = faults.filter { $0.value.duration(to: .now) < .seconds(Self.rememberedSeconds) }
         last = (metrics, .now)
-        let said = faults.keys.map { "\($0.labels["card"] ?? ""): critical error \($0.labels["xid"] ?? "") (XID)" }
+        let lost = metrics.first { $0.name == NVIDIAGraphics.lostMetric }?.samples ?? []
+        let said =
+            lost.map { "\($0.labels["card"] ?? "a GPU") is lost to its driver" }
+            + faults.keys.map { "\($0.labels["card"] ?? ""): critical error \($0.labels["xid"] ?? "") (XID)" }
         await say(said.isEmpty ? nil : said.sorted().joined(separator: "; "))
     }
 

@@ -17,11 +17,12 @@ struct GraphicsCommand: ParsableCommand {
     }
 
     func run() throws {
+        // Before the driver is asked: that can take longer than who started this lives.
+        let parent = getppid()
         var graphics: NVIDIAGraphics
         do { graphics = try NVIDIAGraphics() } catch { throw CommandFailure(.deviceUnavailable, "\(error)") }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        let parent = getppid()
         while getppid() == parent {
             let line = try encoder.encode(graphics.metrics())
             if let into {

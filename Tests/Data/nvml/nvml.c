@@ -1,5 +1,6 @@
-// A libnvidia-ml.so.1 of two GPUs, by NVIDIA's documented interface: one that says everything, one that says little. What happens to
-// the first is told by files in the folder FAKE_NVML: `xid` (a number: an error, once), `hang` (it answers no more).
+// A libnvidia-ml.so.1 of two GPUs, by NVIDIA's documented interface: one that says everything, one that says little.
+// What happens to the first is told by files in the folder FAKE_NVML: `xid` (a number: an error, once), `hang` (it
+// answers no more), `lost` (it is off its bus), `no-driver`, `no-permission` (for the second).
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +33,11 @@ int nvmlInit_v2(void) { return access(file("no-driver"), F_OK) == 0 ? 9 : OK; }
 const char *nvmlErrorString(int status) { return status == 9 ? "Driver Not Loaded" : "Another Error"; }
 int nvmlSystemGetDriverVersion(char *text, unsigned size) { return snprintf(text, size, "580.95.05"), OK; }
 int nvmlDeviceGetCount_v2(unsigned *count) { return *count = 2, OK; }
-int nvmlDeviceGetHandleByIndex_v2(unsigned index, device_t *device) { return *device = &gpus[index], OK; }
+int nvmlDeviceGetHandleByIndex_v2(unsigned index, device_t *device) {
+    *device = &gpus[index];
+    if (index == 1 && access(file("no-permission"), F_OK) == 0) return 4;
+    return index == 1 && access(file("unreachable"), F_OK) == 0 ? 15 : OK;
+}
 int nvmlDeviceGetName(device_t d, char *text, unsigned size) { return snprintf(text, size, "Test \"GPU\""), OK; }
 int nvmlDeviceGetUUID(device_t d, char *text, unsigned size) { return snprintf(text, size, "GPU-%u", d->index), OK; }
 int nvmlDeviceGetMinorNumber(device_t d, unsigned *minor) { return *minor = d->index ? 5 : 0, OK; }
@@ -45,14 +50,21 @@ int nvmlDeviceGetPciInfo_v3(device_t d, pci_t *pci) {
 
 int nvmlDeviceGetMemoryInfo(device_t d, unsigned long long memory[3]) {
     while (access(file("hang"), F_OK) == 0) pause();
+    if (!d->index && access(file("lost"), F_OK) == 0) return 15;
     memory[0] = 150ull << 30, memory[1] = 100ull << 30, memory[2] = 50ull << 30;
     return OK;
 }
 
-int nvmlDeviceGetUtilizationRates(device_t d, unsigned use[2]) { return use[0] = 75, use[1] = 10, d->index ? NOT_SUPPORTED : OK; }
-int nvmlDeviceGetPowerUsage(device_t d, unsigned *milliwatts) { return *milliwatts = 412500, d->index ? NOT_SUPPORTED : OK; }
+int nvmlDeviceGetUtilizationRates(device_t d, unsigned use[2]) {
+    return use[0] = 75, use[1] = 10, d->index ? NOT_SUPPORTED : OK;
+}
+int nvmlDeviceGetPowerUsage(device_t d, unsigned *milliwatts) {
+    return *milliwatts = 412500, d->index ? NOT_SUPPORTED : OK;
+}
 int nvmlDeviceGetTemperature(device_t d, int sensor, unsigned *celsius) { return *celsius = 61, sensor; }
-int nvmlDeviceGetClockInfo(device_t d, int clock, unsigned *megahertz) { return *megahertz = 1980, clock == 1 ? OK : NOT_SUPPORTED; }
+int nvmlDeviceGetClockInfo(device_t d, int clock, unsigned *megahertz) {
+    return *megahertz = 1980, clock == 1 ? OK : NOT_SUPPORTED;
+}
 
 int nvmlDeviceGetTotalEnergyConsumption(device_t d, unsigned long long *millijoules) {
     static unsigned long long used = 1000000;
