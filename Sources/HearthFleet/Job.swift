@@ -47,7 +47,10 @@ public struct JobOutcome: Sendable, Hashable, Codable {
 extension JobOutcome {
     /// What the machine drew meanwhile, by its own counters; nil where it has none, or where they say little of so short a time.
     public var watts: Double? {
-        energyJoules.flatMap { $0 > 0 && actualSeconds >= 1 ? $0 / actualSeconds : nil }
+        guard let energyJoules, energyJoules > 0, actualSeconds >= 1 else { return nil }
+        let watts = energyJoules / actualSeconds
+        // No machine draws a megawatt.
+        return watts < 1e6 ? watts : nil
     }
 
     /// Takes out what cannot be: a node says it, and others reckon with it.

@@ -1,3 +1,4 @@
+import Dispatch
 import Synchronization
 
 /// What parts of this machine have used since the meter was made, from the kernel's counters: RAPL (packages and memory; root reads them)
@@ -24,6 +25,8 @@ public final class EnergyMeter: Sendable {
     private let counters: Mutex<[Counter]>
     private let graphics: NVIDIAGraphics?
     private let graphicsBefore: [String: Double]
+    /// Reads once a minute: a counter that wraps is counted right only if it does so once between readings.
+    private nonisolated(unsafe) let timer: any DispatchSourceTimer
 
     /// - Parameter graphics: NVIDIA's GPUs, for who uses them anyway; nil: they are not asked.
     public init(_ host: Host = Host(), graphics: NVIDIAGraphics? = nil) {
@@ -31,9 +34,26 @@ public final class EnergyMeter: Sendable {
         self.graphics = graphics
         counters = Mutex(Self.rapl(host) + Self.sensors(host))
         graphicsBefore = Dictionary(graphics?.energy() ?? []) { first, _ in first }
+        timer = DispatchSource.makeTimerSource(queue: .global())
+        timer.schedule(deadline: .now() + Self.betweenReadings, repeating: Self.betweenReadings)
+        timer.setEventHandler { [weak self] in _ = self?.kernelReadings() }
+        timer.resume()
     }
 
-    /// Each domain's energy so far. A counter that wraps does so in about an hour under load: read more often than that.
+    deinit { timer.cancel() }
+
+    private static let betweenReadings = 60.0
+
+    /// What the whole machine used so far, as far as counters see it; nil where they see neither processors nor, with `graphics`, any GPU: a part
+    /// would pass for the whole.
+    public func total(withGraphics: Bool) -> Double? {
+        let readings = read()
+        let processors = readings.filter { $0.domain.hasPrefix("package-") || $0.domain.hasPrefix("dram-") }
+        let isWhole = !processors.isEmpty && (!withGraphics || readings.count > processors.count)
+        return isWhole ? (withGraphics ? readings : processors).reduce(0) { $0 + $1.joules } : nil
+    }
+
+    /// Each domain's energy so far.
     public func read() -> [Reading] {
         let cards = (graphics?.energy() ?? []).compactMap { card, joules in
             graphicsBefore[card].map { Reading(domain: card, joules: max(0, joules - $0)) }

@@ -41,6 +41,22 @@ import Testing
         #expect(meter.read()[0].joules == 2.5)
         try set("package-0", "intel-rapl:0", 4_000_000)
         #expect(meter.read()[0].joules == 3)
+        // Processors and memory; and GPUs for who uses them.
+        #expect(meter.total(withGraphics: false) == 4 && meter.total(withGraphics: true) == 5)
+    }
+
+    /// A GPU alone is not the machine, nor are processors where a GPU works.
+    @Test func aPartIsNotTheWhole() throws {
+        let root = try TestPaths.temporaryFolder()
+        defer { try? FileManager.default.removeItem(atPath: root) }
+        try write("amdgpu", "hwmon/hwmon0/name", in: root)
+        try write("5", "hwmon/hwmon0/energy1_input", in: root)
+        #expect(EnergyMeter(Host(root: root)).total(withGraphics: true) == nil)
+        try FileManager.default.removeItem(atPath: root + "/sys/class/hwmon")
+        try write("package-0", "powercap/intel-rapl:0/name", in: root)
+        try write("5", "powercap/intel-rapl:0/energy_uj", in: root)
+        let meter = EnergyMeter(Host(root: root))
+        #expect(meter.total(withGraphics: false) == 0 && meter.total(withGraphics: true) == nil)
     }
 
     @Test func aMachineWithoutCountersHasNone() throws {

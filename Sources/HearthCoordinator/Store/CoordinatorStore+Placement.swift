@@ -20,7 +20,7 @@ extension CoordinatorStore {
 
     /// Times of one kernel that are kept of a device, and candidates of one decision.
     private static let (keptTimes, keptCandidates) = (256, 50)
-    /// A job that lasts as long counts as much as all before it.
+    /// A job that lasts as long or longer counts as much as all before it.
     private static let powerSeconds = 600.0
 
     /// Where every queued job is to go, as things are now.
@@ -132,9 +132,12 @@ extension CoordinatorStore {
         }
     }
 
-    /// Remembers what a node drew during a job: later jobs, and longer ones, count more.
-    static func learnPower(from outcome: JobOutcome, on node: String, _ db: Database) throws {
-        guard let device = outcome.device, let watts = outcome.watts else { return }
+    /// Remembers what a node drew during a job, for those to come: longer ones count more, up to half. What a server draws is mostly its waiting.
+    static func learnPower(from outcome: JobOutcome, ofJob id: String, on node: String, _ db: Database) throws {
+        guard outcome.exitCode == 0, let device = outcome.device, let watts = outcome.watts,
+            let row = try Row.fetchOne(db, sql: "SELECT * FROM jobs WHERE id = ?", arguments: [id]),
+            try job(row).spec.kind != .serve
+        else { return }
         try db.execute(
             sql: """
                 INSERT INTO device_power VALUES (:node, :device, :watts)
@@ -142,7 +145,7 @@ extension CoordinatorStore {
                 """,
             arguments: [
                 "node": node, "device": device, "watts": watts,
-                "weight": outcome.actualSeconds / (outcome.actualSeconds + Self.powerSeconds),
+                "weight": min(0.5, outcome.actualSeconds / (outcome.actualSeconds + Self.powerSeconds)),
             ])
     }
 
@@ -153,8 +156,9 @@ extension CoordinatorStore {
         guard let price = try site(of: node, db).flatMap({ prices.sites[$0.name] }),
             let job = try Row.fetchOne(db, sql: "SELECT placement FROM jobs WHERE id = ?", arguments: [id])
         else { return nil }
+        let candidate = try decision(job)?.candidate
         return price.cost(
-            seconds: outcome.actualSeconds, measuredWatts: outcome.watts,
-            movedByteCount: try decision(job)?.candidate?.movedByteCount ?? 0)
+            seconds: outcome.actualSeconds, measuredWatts: outcome.watts ?? candidate?.measuredWatts,
+            movedByteCount: candidate?.movedByteCount ?? 0)
     }
 }

@@ -46,16 +46,15 @@ struct RunCommand: AsyncParsableCommand {
             if lostLease { ended.lostLease = true }
             try? record(ended)
         }
+        // Who names the processor asks no driver of GPUs. Not before the watchdog: that driver may hang.
+        let meter = EnergyMeter(graphics: job.device == "cpu" ? nil : try? NVIDIAGraphics())
         do {
             defer { withExtendedLifetime(admitted.input) {} }
             let use = ProcessorUse()
-            // Who uses no GPU asks no driver.
-            let meter = EnergyMeter(graphics: job.device == "cpu" ? nil : try? NVIDIAGraphics())
             var ended = try await JobRunner(admitted.spec).run()
             ended.actualSeconds = (ContinuousClock.now - started).seconds
             (ended.data, ended.decision) = (data, decision)
-            let joules = meter.read().map(\.joules)
-            if !joules.isEmpty { ended.energyJoules = joules.reduce(0, +) }
+            ended.energyJoules = meter.total(withGraphics: ended.device.map { $0 != "cpu" } ?? false)
             ended.otherCores = use.othersCores()
             ended.flops =
                 ended.flops ?? ended.kernels?.reduce(0) { $0 + $1.work.cost.flops * Double($1.work.launches) }
