@@ -192,7 +192,10 @@ let package = Package(
             ]),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["HearthFleet", "HearthTelemetry", "Support", .product(name: "GRDB", package: "GRDB.swift")]),
+            dependencies: [
+                "HearthAgent", "HearthFleet", "HearthTelemetry", "Support",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .gnu17

@@ -38,7 +38,7 @@ public struct Agent: Sendable {
             logger.warning(
                 "jobs run without a sandbox: they see what the agent sees", metadata: ["because": "\(problem)"])
         }
-        if config.jobLimits.needsGroups { try ControlGroup.check() }
+        try ControlGroup.check(config.jobLimits)
         guard CoordinatorClient.isSecure(config.coordinator) else {
             node = config.name ?? ProcessInfo.processInfo.hostName
             guard FleetName.isValid(node) else {

@@ -22,6 +22,13 @@ public struct DeviceSummary: Sendable, Codable, Hashable {
         self.unusable = unusable
     }
 
+    /// The same device with no more memory than `byteCount`.
+    public func limited(toMemory byteCount: UInt64) -> Self {
+        Self(
+            selector: selector, kind: kind, name: name, driver: driver,
+            memoryByteCount: min(memoryByteCount, byteCount), unusable: unusable)
+    }
+
     /// The same device, which is not to be used for `reason`.
     public func barred(for reason: String) -> Self {
         Self(

@@ -107,7 +107,7 @@ struct YAMLFields {
     }
 
     /// nil where it is missing.
-    mutating func limit(_ field: String, _ range: ClosedRange<Double>) throws(ConfigError) -> Double? {
+    mutating func optionalDouble(_ field: String, in range: ClosedRange<Double>) throws(ConfigError) -> Double? {
         guard let node = take(field) else { return nil }
         guard let value = node.float, range.contains(value) else {
             throw error(field, "expected a number, \(Self.text(range.lowerBound)) to \(Self.text(range.upperBound))")

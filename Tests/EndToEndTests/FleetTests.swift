@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import HearthAgent
 import HearthFleet
 import Support
 import Testing
@@ -55,15 +56,29 @@ struct FleetEndToEndTests {
             "long.yaml", "kind: bench\nname: long\ndevice: cpu\ncases: [gemm 512x512x512 f32 x1000000]\n")
         #expect(try fleet.hearth("submit", "--follow", spec).status == 124)
         #expect(try fleet.job("job-1").outcome?.message == "did not end within its 2.0 s")
-        #expect(fleet.stop("agent") == 0)
-        do {
-            try fleet.startAgent(settings: "jobMemoryGibibytes: 0.0625\n")
-        } catch let failure as Fleet.StartFailure {
-            // A machine that cannot hold jobs to it says so rather than not hold them.
-            #expect(failure.log.contains("jobMemoryGibibytes, jobCpus: limits of memory"), "\(failure.log)")
-            return
+    }
+
+    private static let mayLimit = (try? ControlGroup.check(JobLimits(memoryGibibytes: 1))) != nil
+
+    @Test(.enabled(if: mayLimit, "no control groups may be made here"))
+    func theOperatorsLimitOfMemoryHoldsEveryJob() throws {
+        let fleet = try Fleet()
+        try fleet.startCoordinator()
+        try fleet.startAgent(settings: "jobMemoryGibibytes: 0.0625\n")
+        try fleet.wait(60) { try fleet.healthyCount() == 1 }
+        // What says how much it needs does not even go there.
+        let memory = try fleet.nodes().first?.devices.first { $0.selector == "cpu" }?.memoryByteCount
+        #expect(memory == 64 << 20)
+        func submit(_ megabytes: Int, follow: [String] = []) throws {
+            let spec = try fleet.write(
+                "\(megabytes).yaml", "kind: bench\nname: m\ndevice: cpu\ncases: [memory \(megabytes) triad x10]\n")
+            _ = try Program.run(
+                ["submit", spec] + follow,
+                environment: ["HEARTH_COORDINATOR": fleet.coordinatorURL, "HEARTH_TOKEN_FILE": fleet.tokenFile])
         }
-        _ = try fleet.hearth("submit", "--follow", fleet.generateSpec(tokens: 4))
+        try submit(64)
+        #expect(try fleet.job("job-1").waitingFor?.contains("cpu has 0.1 GiB of memory") == true)
+        try submit(20, follow: ["--follow"])
         let said = try fleet.job("job-2").outcome?.message ?? ""
         #expect(said.contains("needed more memory than its 0.0625 GiB"), "\(said)")
     }

@@ -43,7 +43,10 @@ actor DeviceProber: Service {
     /// A device in quarantine is there and not to be used.
     func registration() -> NodeRegistration? {
         devices.map { devices in
-            let offered = devices.map { device in
+            let offered = devices.map { found in
+                // Jobs are held to it: those that need more go elsewhere.
+                let limit = found.selector == "cpu" ? config.jobLimits.memoryGibibytes : nil
+                let device = limit.map { found.limited(toMemory: UInt64($0 * Double(1 << 30))) } ?? found
                 guard let health = deviceHealth[device.selector], !health.takesJobs else { return device }
                 return device.barred(for: "quarantined: \(health.evidence ?? "no reason was given")")
             }
@@ -107,10 +110,14 @@ actor DeviceProber: Service {
         let devices = deviceHealth.sorted { $0.key < $1.key }
             .compactMap { device, health in health.evidence.map { "\(device) is \(health.state): \($0)" } }
         let evidence = (others + devices + slow).joined(separator: "; ")
-        if state != health || evidence != saidEvidence {
-            try await store.enqueue(.health(state: state, evidence: evidence.isEmpty ? nil : evidence))
-        }
+        guard state != health || evidence != saidEvidence else { return }
+        let before = (health, saidEvidence)
+        // At once: another may come to say its own meanwhile.
         (health, saidEvidence) = (state, evidence)
+        do { try await store.enqueue(.health(state: state, evidence: evidence.isEmpty ? nil : evidence)) } catch {
+            (health, saidEvidence) = before
+            throw error
+        }
     }
 
     /// - Parameter problem: nil: there is none any more.

@@ -76,11 +76,11 @@ package struct ControlGroup: Sendable, Codable {
         self.folders = folders
     }
 
-    /// - Throws: `ConfigError` where jobs cannot be held to limits on this machine.
-    package static func check() throws(ConfigError) {
-        var spec = JobSpec(kind: .probe, name: "trial")
-        (spec.memoryGibibytes, spec.cpus) = (1, 1)
-        do { try ControlGroup("trial-\(getpid())", spec).remove() } catch {
+    /// - Throws: `ConfigError` where jobs cannot be held to `limits` on this machine.
+    package static func check(_ limits: JobLimits) throws(ConfigError) {
+        guard limits.needsGroups else { return }
+        let spec = limits.holding(JobSpec(kind: .probe, name: "trial"))
+        do { try ControlGroup("trial-\(UUID().uuidString)", spec).remove() } catch {
             throw ConfigError("jobMemoryGibibytes, jobCpus: \(error)")
         }
     }
