@@ -116,6 +116,7 @@ public struct Planner: Sendable {
             )
         }
         let price = node.record.site.flatMap { prices.sites[$0.name] }
+        candidate.measuredWatts = node.watts[device.selector]
         candidate.waitSeconds = node.busySeconds
         // Data is where its owner is; only clouds are paid for moving it.
         candidate.movedByteCount = node.isCloud ? job.dataByteCount : 0
@@ -125,7 +126,6 @@ public struct Planner: Sendable {
         let predicted = JobPrediction(work, ceilings, node.histories[device.selector] ?? KernelHistory())
         candidate.predicted = predicted
         candidate.finishSeconds = candidate.waitSeconds + predicted.seconds
-        candidate.measuredWatts = node.watts[device.selector]
         candidate.cost = price?.cost(
             seconds: predicted.seconds, measuredWatts: candidate.measuredWatts, movedByteCount: candidate.movedByteCount
         )

@@ -44,7 +44,7 @@ public final class EnergyMeter: Sendable {
 
     private static let betweenReadings = 60.0
 
-    /// What the whole machine used so far, as far as counters see it; nil where they see neither processors nor, with `graphics`, any GPU: a part
+    /// What the whole machine used so far, as far as counters see it; nil where they do not see processors, or, `withGraphics`, no GPU: a part
     /// would pass for the whole.
     public func total(withGraphics: Bool) -> Double? {
         let readings = read()

@@ -122,7 +122,21 @@ import Testing
         func children() throws -> String {
             try Program.tool("/usr/bin/pgrep", ["-f", "gpus --every 1.0 --into \(fleet.folder)"]).out
         }
-        #expect(try !children().isEmpty)
+        // One that hangs as its agent is killed is the next agent's to end, before it begins its own.
+        let first = try children()
+        #expect(!first.isEmpty)
+        try tell("hang")
+        Thread.sleep(forTimeInterval: 2)
+        fleet.kill("agent")
+        #expect(try children() == first)
+        try fleet.startAgent(settings: "sampleLoadSeconds: 1\n")
+        try fleet.wait(10) {
+            let now = try children()
+            return now != first && now.split(separator: "\n").count == 1
+        }
+        // One that does not hang ends with its agent.
+        try FileManager.default.removeItem(atPath: folder + "/hang")
+        try fleet.wait(60) { try metrics().contains("hearth_host_gpu_lost{card=\"nvidia0\"} 1.0") }
         fleet.kill("agent")
         try fleet.wait(10) { try children().isEmpty }
     }

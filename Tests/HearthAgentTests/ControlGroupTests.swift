@@ -63,6 +63,17 @@ import Testing
         #expect(!group.folders.isEmpty && group.folders.allSatisfy { !FileManager.default.fileExists(atPath: $0) })
     }
 
+    /// Where nothing can be held to limits an agent that should does not start; one that need not, does.
+    @Test func limitsThatCannotBeHeldAreRefused() throws {
+        let root = try TestPaths.temporaryFolder()
+        defer { try? FileManager.default.removeItem(atPath: root) }
+        let error = #expect(throws: ConfigError.self) {
+            try ControlGroup.check(JobLimits(memoryGibibytes: 1), root: root)
+        }
+        #expect(error?.description.contains("jobMemoryGibibytes, jobCpus: limits of memory") == true)
+        try ControlGroup.check(JobLimits(timeoutSeconds: 1), root: root)
+    }
+
     /// As systemd lays out version 2 for a unit with Delegate=yes; files are files here, not the kernel's.
     @Test func versionTwoIsWrittenAsTheKernelReadsIt() throws {
         let root = try TestPaths.temporaryFolder()

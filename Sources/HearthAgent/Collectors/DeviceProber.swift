@@ -88,8 +88,8 @@ actor DeviceProber: Service {
             deviceHealth[device] = health
             try await store.set("health \(device)", try JSONColumn.encode(health))
         }
-        try await sayHealth()
         isReady = true
+        try await sayHealth()
     }
 
     /// As it was before the agent was started anew.
@@ -115,7 +115,7 @@ actor DeviceProber: Service {
         // At once: another may come to say its own meanwhile.
         (health, saidEvidence) = (state, evidence)
         do { try await store.enqueue(.health(state: state, evidence: evidence.isEmpty ? nil : evidence)) } catch {
-            (health, saidEvidence) = before
+            if (health, saidEvidence) == (state, evidence) { (health, saidEvidence) = before }
             throw error
         }
     }
@@ -123,6 +123,8 @@ actor DeviceProber: Service {
     /// - Parameter problem: nil: there is none any more.
     func graphicsChanged(_ problem: String?) async {
         graphicsProblem = problem
+        // Until its devices are measured a node is starting, whatever else.
+        guard isReady else { return }
         do { try await sayHealth() } catch {
             logger.error("health cannot be written down", metadata: ["error": "\(error)"])
         }

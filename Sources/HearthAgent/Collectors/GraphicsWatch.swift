@@ -13,7 +13,7 @@ actor GraphicsWatch: Service {
 
     private var last: (metrics: [Metric], at: ContinuousClock.Instant)?
     private var problem: String?
-    private var lastAbsence = ""
+    private var lastAbsence: String?
     /// Each critical error that is not a program's fault, and when it was last seen.
     private var faults: [Metric.Sample: ContinuousClock.Instant] = [:]
 
@@ -91,25 +91,27 @@ actor GraphicsWatch: Service {
                 await sayUnanswered()
             }
         }
-        _ = child.terminationSignal()
-        let isAbsent = !isSilent && written == nil
-        if isAbsent { await sayAbsent((try? String(contentsOf: child.logFile, encoding: .utf8)) ?? "") }
+        let signal = child.terminationSignal()
+        let log = (try? String(contentsOf: child.logFile, encoding: .utf8)) ?? ""
         child.remove()
-        return !isAbsent
+        if isSilent || written != nil { return true }
+        await sayUnasked(signal.map { "its process was ended by signal \($0)" } ?? log)
+        // One that was there is missed.
+        return last != nil
     }
 
     private func sayUnanswered() async {
         await say("NVIDIA's driver has not answered for \(patience.components.seconds) s")
     }
 
-    /// - Parameter log: what the child said at its end. A machine without the library is none to speak of.
-    private func sayAbsent(_ log: String) async {
-        let reason = String(log.suffix(300)).trimmingCharacters(in: .whitespacesAndNewlines)
+    /// - Parameter said: by the child at its end. A machine that never had the library is none to speak of.
+    private func sayUnasked(_ said: String) async {
+        let reason = String(said.suffix(300)).trimmingCharacters(in: .whitespacesAndNewlines)
         if reason != lastAbsence, !reason.contains("cannot open shared object file") {
             logger.notice("NVIDIA's driver is not asked", metadata: ["because": "\(reason)"])
         }
         lastAbsence = reason
-        await say(nil)
+        await say(last == nil ? nil : "NVIDIA's driver is gone: \(reason)")
     }
 
     private func take(_ metrics: [Metric]) async {

@@ -77,10 +77,10 @@ package struct ControlGroup: Sendable, Codable {
     }
 
     /// - Throws: `ConfigError` where jobs cannot be held to `limits` on this machine.
-    package static func check(_ limits: JobLimits) throws(ConfigError) {
+    package static func check(_ limits: JobLimits, root: String = "") throws(ConfigError) {
         guard limits.needsGroups else { return }
         let spec = limits.holding(JobSpec(kind: .probe, name: "trial"))
-        do { try ControlGroup("trial-\(UUID().uuidString)", spec).remove() } catch {
+        do { try ControlGroup("trial-\(UUID().uuidString)", spec, root: root).remove() } catch {
             throw ConfigError("jobMemoryGibibytes, jobCpus: \(error)")
         }
     }

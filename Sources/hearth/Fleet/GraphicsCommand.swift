@@ -23,8 +23,14 @@ struct GraphicsCommand: ParsableCommand {
         do { graphics = try NVIDIAGraphics() } catch { throw CommandFailure(.deviceUnavailable, "\(error)") }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        var lostSince: ContinuousClock.Instant?
         while getppid() == parent {
-            let line = try encoder.encode(graphics.metrics())
+            let metrics = graphics.metrics()
+            let isLost = metrics.contains { $0.name == NVIDIAGraphics.lostMetric }
+            lostSince = isLost ? lostSince ?? .now : nil
+            // The library finds what is back only when it is begun anew: by the next of these.
+            if let lostSince, lostSince.duration(to: .now) > .seconds(300) { return }
+            let line = try encoder.encode(metrics)
             if let into {
                 try line.write(to: URL(fileURLWithPath: into), options: .atomic)
             } else {

@@ -5,13 +5,15 @@ import HearthFleet
 import HearthInference
 import HearthRoofline
 import HearthServe
+import HearthTelemetry
 import Logging
 
 /// Executes one job spec with the compute libraries; its output is the job's log.
 struct JobRunner {
     let spec: JobSpec
+    private let meter: EnergyMeter
 
-    init(_ spec: JobSpec) { self.spec = spec }
+    init(_ spec: JobSpec, _ meter: EnergyMeter) { (self.spec, self.meter) = (spec, meter) }
 
     func run() async throws -> JobOutcome {
         let device = try Device.open(DeviceSelector(spec.device))
@@ -24,6 +26,9 @@ struct JobRunner {
         }
         outcome.device = device.selector
         outcome.deviceName = device.description.name
+        // An integrated GPU is a part of the processor's package, and a software device is the processor.
+        let isApart = device.description.kind == .discrete || device.description.kind == .virtual
+        outcome.energyJoules = meter.total(withGraphics: isApart)
         return outcome
     }
 

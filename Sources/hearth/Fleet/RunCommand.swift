@@ -51,10 +51,9 @@ struct RunCommand: AsyncParsableCommand {
         do {
             defer { withExtendedLifetime(admitted.input) {} }
             let use = ProcessorUse()
-            var ended = try await JobRunner(admitted.spec).run()
+            var ended = try await JobRunner(admitted.spec, meter).run()
             ended.actualSeconds = (ContinuousClock.now - started).seconds
             (ended.data, ended.decision) = (data, decision)
-            ended.energyJoules = meter.total(withGraphics: ended.device.map { $0 != "cpu" } ?? false)
             ended.otherCores = use.othersCores()
             ended.flops =
                 ended.flops ?? ended.kernels?.reduce(0) { $0 + $1.work.cost.flops * Double($1.work.launches) }

@@ -1,6 +1,6 @@
 // A libnvidia-ml.so.1 of two GPUs, by NVIDIA's documented interface: one that says everything, one that says little.
 // What happens to the first is told by files in the folder FAKE_NVML: `xid` (a number: an error, once), `hang` (it
-// answers no more), `lost` (it is off its bus), `no-driver`, `no-permission` (for the second).
+// answers no more), `lost` (it is off its bus), `no-driver`; to the second by `no-permission` and `unreachable`.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
