@@ -51,7 +51,7 @@ static struct {
     int (*memory)(device_t, memory_t *), (*use)(device_t, use_t *);
     int (*milliwatts)(device_t, unsigned *), (*millijoules)(device_t, unsigned long long *);
     int (*temperature)(device_t, int, unsigned *), (*clock)(device_t, int, unsigned *);
-    int (*errors)(device_t, int, int, unsigned long long *), (*slowed)(device_t, unsigned long long *);
+    int (*errors)(device_t, int, int, unsigned long long *), (*throttled)(device_t, unsigned long long *);
     int (*new_events)(void **), (*register_events)(device_t, unsigned long long, void *);
     int (*wait)(void *, event_t *, unsigned);
 } nvml;
@@ -86,7 +86,7 @@ static bool bind(void *library) {
         {&nvml.temperature, "nvmlDeviceGetTemperature", false},
         {&nvml.clock, "nvmlDeviceGetClockInfo", false},
         {&nvml.errors, "nvmlDeviceGetTotalEccErrors", false},
-        {&nvml.slowed, "nvmlDeviceGetCurrentClocksThrottleReasons", false},
+        {&nvml.throttled, "nvmlDeviceGetCurrentClocksThrottleReasons", false},
         {&nvml.new_events, "nvmlEventSetCreate", false},
         {&nvml.register_events, "nvmlDeviceRegisterEvents", false},
         {&nvml.wait, "nvmlEventSetWait_v2", false},
@@ -149,9 +149,9 @@ uint32_t cnvml_count(void) { return device_count; }
 
 uint32_t cnvml_unreachable_count(void) { return unreachable_count; }
 
-bool cnvml_describe(uint32_t index, cnvml_gpu *gpu) {
+void cnvml_describe(uint32_t index, cnvml_gpu *gpu) {
     memset(gpu, 0, sizeof *gpu);
-    if (index >= device_count) return false;
+    if (index >= device_count) return;
     device_t device = devices[index];
     unsigned minor;
     pci_t pci;
@@ -163,7 +163,6 @@ bool cnvml_describe(uint32_t index, cnvml_gpu *gpu) {
         snprintf(gpu->address, sizeof gpu->address, "%04x:%02x:%02x.0", pci.domain & 0xffff, pci.bus & 0xff,
                  pci.device & 0xff);
     }
-    return true;
 }
 
 double cnvml_joules(uint32_t index) {
@@ -193,7 +192,7 @@ void cnvml_read(uint32_t index, cnvml_reading *r) {
     if (nvml.temperature && nvml.temperature(device, CORE_TEMPERATURE, &number) == OK) r->celsius = number;
     if (nvml.errors && nvml.errors(device, CORRECTED, SINCE_LOADED, &count) == OK) r->corrected_errors = count;
     if (nvml.errors && nvml.errors(device, UNCORRECTED, SINCE_LOADED, &count) == OK) r->uncorrected_errors = count;
-    if (nvml.slowed && nvml.slowed(device, &count) == OK) {
+    if (nvml.throttled && nvml.throttled(device, &count) == OK) {
         r->throttled_by_heat = (count & (SOFTWARE_HEAT | HARDWARE_HEAT)) != 0;
         r->throttled_by_power = (count & (POWER_CAP | POWER_BRAKE)) != 0;
     }

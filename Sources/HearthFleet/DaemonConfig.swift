@@ -115,9 +115,9 @@ public struct AgentConfig: Sendable, Hashable {
             throw fields.error("sampleLoadSeconds", "0, or 1 to 3600")
         }
         config.jobLimits = JobLimits(
-            memoryGibibytes: try fields.optionalDouble("jobMemoryGibibytes", in: 0.0625...1_048_576),
-            cpus: try fields.optionalDouble("jobCpus", in: 0.1...65536),
-            timeoutSeconds: try fields.optionalDouble("jobTimeoutSeconds", in: 1...2_592_000))
+            memoryGibibytes: try fields.optionalDouble("jobMemoryGibibytes", in: JobLimits.memoryRange),
+            cpus: try fields.optionalDouble("jobCpus", in: JobLimits.cpuRange),
+            timeoutSeconds: try fields.optionalDouble("jobTimeoutSeconds", in: JobLimits.timeoutRange))
         try fields.finish()
         for device in config.devices where !JobSpec.isDevice(device) {
             throw fields.error("devices", "'\(device)' is not cpu or vulkan:INDEX")

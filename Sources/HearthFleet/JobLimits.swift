@@ -2,6 +2,9 @@
 public struct JobLimits: Sendable, Hashable {
     public var memoryGibibytes, cpus, timeoutSeconds: Double?
 
+    /// What each can be, here and in a spec.
+    static let (memoryRange, cpuRange, timeoutRange) = (0.0625...1_048_576.0, 0.1...65536.0, 1.0...2_592_000.0)
+
     public init(memoryGibibytes: Double? = nil, cpus: Double? = nil, timeoutSeconds: Double? = nil) {
         (self.memoryGibibytes, self.cpus, self.timeoutSeconds) = (memoryGibibytes, cpus, timeoutSeconds)
     }

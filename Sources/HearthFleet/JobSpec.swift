@@ -78,14 +78,14 @@ public struct JobSpec: Sendable, Hashable, Codable {
             return "name: control characters are not allowed"
         }
         if !Self.isDevice(device) { return "device: '\(device.prefix(40))' is not auto, cpu, vulkan or vulkan:INDEX" }
-        if !(timeoutSeconds >= 1 && timeoutSeconds <= 30 * 86400) { return "timeoutSeconds: 1 to 2592000" }
+        if !JobLimits.timeoutRange.contains(timeoutSeconds) { return "timeoutSeconds: 1 to 2592000" }
         if let deadlineSeconds, !(deadlineSeconds >= 1 && deadlineSeconds <= 30 * 86400) {
             return "deadlineSeconds: 1 to 2592000"
         }
-        if let memoryGibibytes, !(memoryGibibytes >= 0.0625 && memoryGibibytes <= 1_048_576) {
+        if let memoryGibibytes, !JobLimits.memoryRange.contains(memoryGibibytes) {
             return "memoryGibibytes: 0.0625 to 1048576"
         }
-        if let cpus, !(cpus >= 0.1 && cpus <= 65536) { return "cpus: 0.1 to 65536" }
+        if let cpus, !JobLimits.cpuRange.contains(cpus) { return "cpus: 0.1 to 65536" }
         if let problem = estimate?.problem { return problem }
         if let data {
             if data.isEmpty || data.count > 100 || Set(data).count != data.count {

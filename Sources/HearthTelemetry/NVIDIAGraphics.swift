@@ -25,7 +25,7 @@ public struct NVIDIAGraphics: Sendable {
         if let problem = cnvml_problem() { throw Absence(description: String(cString: problem)) }
         gpus = (0..<cnvml_count()).map { index in
             var gpu = cnvml_gpu()
-            _ = cnvml_describe(index, &gpu)
+            cnvml_describe(index, &gpu)
             return gpu
         }
     }

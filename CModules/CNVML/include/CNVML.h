@@ -17,7 +17,7 @@ typedef struct cnvml_gpu {
 uint32_t cnvml_count(void);
 // GPUs that their driver counts and cannot reach.
 uint32_t cnvml_unreachable_count(void);
-bool cnvml_describe(uint32_t index, cnvml_gpu *gpu);
+void cnvml_describe(uint32_t index, cnvml_gpu *gpu);
 
 // Each is NAN where the driver does not say.
 typedef struct cnvml_reading {

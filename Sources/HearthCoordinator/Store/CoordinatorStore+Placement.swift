@@ -110,14 +110,19 @@ extension CoordinatorStore {
         }
     }
 
-    /// Remembers what the kernels of a job took, for predictions.
+    /// Remembers what the kernels of a job took and what the node drew, for predictions and prices.
     static func learn(from outcome: JobOutcome, ofJob id: String, on node: String, _ db: Database) throws {
         guard outcome.exitCode == 0, let device = outcome.device,
             let row = try Row.fetchOne(db, sql: "SELECT * FROM jobs WHERE id = ?", arguments: [id])
         else { return }
+        let kind = try job(row).spec.kind
+        // What a server draws is mostly its waiting.
+        if kind != .serve, let watts = outcome.watts {
+            try learn(watts, overSeconds: outcome.actualSeconds, of: device, on: node, db)
+        }
         let kernels = outcome.kernels ?? []
         let rest = outcome.actualSeconds - kernels.reduce(0) { $0 + $1.seconds }
-        let start = KernelTime(JobEstimate.start(of: try job(row).spec.kind), seconds: max(0, rest))
+        let start = KernelTime(JobEstimate.start(of: kind), seconds: max(0, rest))
         for time in kernels.isEmpty ? [] : kernels + [start] {
             let key: StatementArguments = [node, device, time.work.kernel]
             try db.execute(
@@ -132,12 +137,10 @@ extension CoordinatorStore {
         }
     }
 
-    /// Remembers what a node drew during a job, for those to come: longer ones count more, up to half. What a server draws is mostly its waiting.
-    static func learnPower(from outcome: JobOutcome, ofJob id: String, on node: String, _ db: Database) throws {
-        guard outcome.exitCode == 0, let device = outcome.device, let watts = outcome.watts,
-            let row = try Row.fetchOne(db, sql: "SELECT * FROM jobs WHERE id = ?", arguments: [id]),
-            try job(row).spec.kind != .serve
-        else { return }
+    /// The longer a job, the more its power counts, up to half.
+    private static func learn(
+        _ watts: Double, overSeconds seconds: Double, of device: String, on node: String, _ db: Database
+    ) throws {
         try db.execute(
             sql: """
                 INSERT INTO device_power VALUES (:node, :device, :watts)
@@ -145,7 +148,7 @@ extension CoordinatorStore {
                 """,
             arguments: [
                 "node": node, "device": device, "watts": watts,
-                "weight": min(0.5, outcome.actualSeconds / (outcome.actualSeconds + Self.powerSeconds)),
+                "weight": min(0.5, seconds / (seconds + powerSeconds)),
             ])
     }
 

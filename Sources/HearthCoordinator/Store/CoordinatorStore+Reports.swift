@@ -98,7 +98,6 @@ extension CoordinatorStore {
                 try remember(outcome, ofJob: job, on: node, at: report.at, db)
                 outcome.kernels = kernels
                 try learn(from: outcome, ofJob: job, on: node, db)
-                try learnPower(from: outcome, ofJob: job, on: node, db)
             }
         }
     }
