@@ -62,15 +62,15 @@ enum AgentMetrics {
             checks.sorted { $0.key.rawValue < $1.key.rawValue }.map {
                 ([("outcome", $0.key.rawValue)], Double($0.value))
             })
-        let devices = speeds.sorted { $0.key < $1.key }
+        let figures = speeds.sorted { $0.key < $1.key }.flatMap { device, watch in
+            watch.figures.map { (labels: [("device", device), ("figure", $0.name)], $0.share, $0.isSlow) }
+        }
         out.add(
             "hearth_device_speed_ratio", .gauge, help: "A device's speed now, of what it was.",
-            devices.flatMap { device, watch in
-                watch.shares.map { ([("device", device), ("figure", $0.figure)], $0.share) }
-            })
+            figures.compactMap { labels, share, _ in share.map { (labels, $0) } })
         out.add(
-            "hearth_device_slow", .gauge, help: "1 while a device is slower than it was.",
-            devices.map { ([("device", $0.key)], $0.value.slowness == nil ? 0 : 1) })
+            "hearth_device_slow", .gauge, help: "1 while a figure of a device is lower than it was.",
+            figures.map { labels, _, isSlow in (labels, isSlow ? 1 : 0) })
         return out.text
     }
 

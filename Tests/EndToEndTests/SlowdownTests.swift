@@ -37,6 +37,7 @@ private final class Brake {
             // Nothing but what the shell does itself: a program started ten times a second would take time of the processors, too.
             """
             exec 9<> <(:)
+            trap 'kill -CONT $p; exit' TERM
             while [ -d /proc/\(pid) ]; do
                 read -t 0.09 -u 9
                 p=
@@ -64,16 +65,20 @@ private final class Brake {
 }
 
 @Suite(.serialized) struct SlowdownTests {
-    /// Checks of an agent, by what became of them.
-    private func checks(_ fleet: Fleet) throws -> (counted: Int, metrics: String) {
-        let metrics = try Program.tool("/usr/bin/curl", ["-s", "\(fleet.agentURL)/metrics"]).out
-        let line = metrics.split(separator: "\n").first {
-            $0.hasPrefix("hearth_speed_checks_total{outcome=\"counted\"}")
-        }
-        return (line.flatMap { $0.split(separator: " ").last }.flatMap { Double($0) }.map { Int($0) } ?? 0, metrics)
+    /// Checks of an agent that count, and what its metrics say of speeds.
+    private func checks(_ fleet: Fleet) throws -> (counted: Int, said: [Substring]) {
+        let said = try Program.tool("/usr/bin/curl", ["-s", "\(fleet.agentURL)/metrics"]).out.split(separator: "\n")
+            .filter { !$0.hasPrefix("#") && ($0.contains("speed") || $0.contains("slow")) }
+        let line = said.first { $0.hasPrefix("hearth_speed_checks_total{outcome=\"counted\"}") }
+        return (line.flatMap { $0.split(separator: " ").last }.flatMap { Double($0) }.map { Int($0) } ?? 0, said)
     }
 
-    private func wait(_ seconds: Double, _ fleet: Fleet, for condition: ((counted: Int, metrics: String)) -> Bool)
+    /// What a quota lowers. A virtual machine's memory bandwidth may change with its neighbours at any time, which is slow, too.
+    private func givenIsSlow(_ said: [Substring]) -> Bool {
+        said.contains { $0.hasPrefix("hearth_device_slow{device=\"cpu\",figure=\"processor time given\"} 1") }
+    }
+
+    private func wait(_ seconds: Double, _ fleet: Fleet, for condition: ((counted: Int, said: [Substring])) -> Bool)
         throws
     {
         let end = Date().addingTimeInterval(seconds)
@@ -82,10 +87,7 @@ private final class Brake {
             // Asking takes time of the processors, too.
             usleep(700_000)
         }
-        let said = try checks(fleet).metrics.split(separator: "\n").filter {
-            $0.contains("speed") && !$0.hasPrefix("#")
-        }
-        Issue.record("waited \(seconds) s in vain: \(said)")
+        Issue.record("waited \(seconds) s in vain: \(try checks(fleet).said)")
     }
 
     /// A device that becomes 10 % slower is suspect after three checks, with evidence, and well again after three more.
@@ -94,23 +96,25 @@ private final class Brake {
         try fleet.startCoordinator()
         try fleet.startAgent(settings: "probeAgainSeconds: 0.2\ncheckSpeedSeconds: 0.2\n")
         try wait(200, fleet) { $0.counted >= 12 }
-        #expect(try !checks(fleet).metrics.contains("hearth_device_slow{device=\"cpu\"} 1"))
+        let steady = try checks(fleet)
+        #expect(!givenIsSlow(steady.said), "\(steady.said)")
 
         let brake = try Brake(fleet.pid("agent"))
         defer { brake.release() }
         let before = try checks(fleet).counted
-        try wait(120, fleet) { $0.metrics.contains("hearth_device_slow{device=\"cpu\"} 1") }
+        try wait(120, fleet) { givenIsSlow($0.said) }
         // One may have been under way when it began.
         let needed = try checks(fleet).counted - before
         #expect(needed <= 4, "\(needed) windows")
         // The report of it is on its way.
-        try fleet.wait(10) { try fleet.hearth("nodes").out.contains("suspect") }
+        let evidence = "processor time given at "
+        try fleet.wait(10) { try fleet.hearth("nodes").error.contains(evidence) }
         let nodes = try fleet.hearth("nodes")
-        #expect(
-            nodes.out.contains("suspect") && nodes.error.contains("processor time given at "), "\(nodes.error)")
+        #expect(nodes.out.contains("suspect"), "\(nodes.out)")
         print("slowdown: 10 % by \(brake.how), flagged after \(needed) windows; \(nodes.error.prefix(160))")
 
         brake.release()
-        try wait(120, fleet) { $0.metrics.contains("hearth_device_slow{device=\"cpu\"} 0") }
+        try wait(120, fleet) { !givenIsSlow($0.said) }
+        try fleet.wait(10) { try !fleet.hearth("nodes").error.contains(evidence) }
     }
 }

@@ -17,10 +17,17 @@ import Testing
     @Test func eachFigureIsWatched() {
         var watch = SpeedWatch(identity: "x")
         for _ in 0..<8 { watch.observe(speed(100)) }
-        #expect(watch.slowness == nil && watch.shares.map(\.figure) == ["f32 arithmetic", "memory bandwidth"])
+        #expect(watch.slowness == nil && watch.figures.map(\.name) == ["f32 arithmetic", "memory bandwidth"])
         for _ in 0..<3 { watch.observe(speed(100, bytes: 8.5)) }
         #expect(
             watch.slowness?.hasPrefix("memory bandwidth at 85.0 % of what it was") == true, "\(watch.slowness ?? "-")")
+        #expect(watch.figures.map(\.isSlow) == [false, true])
+
+        // What becomes slow besides, or well again, is said at once.
+        for _ in 0..<3 { watch.observe(speed(80, bytes: 8.5)) }
+        #expect(watch.slowness?.contains("f32 arithmetic at 80.0 %") == true, "\(watch.slowness ?? "-")")
+        for _ in 0..<3 { watch.observe(speed(80)) }
+        #expect(watch.slowness?.contains("memory") == false, "\(watch.slowness ?? "-")")
     }
 
     @Test func whatOthersTookIsNotTheDevices() {

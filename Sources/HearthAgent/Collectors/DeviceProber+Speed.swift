@@ -65,7 +65,7 @@ extension DeviceProber {
         observe(&watch)
         speeds[device] = watch
         try await store.set("speed \(device)", try JSONColumn.encode(watch))
-        guard (watch.slowness == nil) != (before == nil) else { return }
+        guard watch.slowness != before else { return }
         if let slowness = watch.slowness {
             logger.notice("device is slow", metadata: ["device": "\(device)", "evidence": "\(slowness)"])
         } else {

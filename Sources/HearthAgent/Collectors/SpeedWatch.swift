@@ -63,8 +63,8 @@ package struct SpeedWatch: Sendable, Codable {
         return slow.isEmpty ? nil : slow.joined(separator: ", ")
     }
 
-    /// What each figure is of what it was; of those that are known well enough.
-    package var shares: [(figure: String, share: Double)] {
-        detectors.sorted { $0.key < $1.key }.compactMap { name, detector in detector.share.map { (name, $0) } }
+    /// What each figure is of what it was, nil while that is not known well enough, and whether it is slow.
+    package var figures: [(name: String, share: Double?, isSlow: Bool)] {
+        detectors.sorted { $0.key < $1.key }.map { ($0, $1.share, $1.isSlow) }
     }
 }
