@@ -168,25 +168,30 @@ static int64_t CK_FN(quant_columns)(void) { return CK_NR; }
 // Symmetric int8, one scale a block of 32: d = max |x| / 127, rounded to nearest.
 CK_INLINE void CK_FN(quantise_blocks)(const int sub, int32_t zero, const float *x, int64_t k, int8_t *q, float *scales,
                                       int32_t *starts, float *downs) {
+    const int vectors = 32 / CK_LANES, part = sub / CK_LANES;
     for (int64_t b = 0; b < k / 32; b++, x += 32, q += 32) {
-        CK_FN(vf) most = {0};
-        for (int i = 0; i < 32; i += CK_LANES)
-            most = __builtin_elementwise_max(most, __builtin_elementwise_abs(CK_FN(load)(x + i)));
-        const float largest = __builtin_reduce_max(most);
-        float inverse = largest > 0 ? 127 / largest : 0;
-        scales[b] = largest / 127;
-        int32_t values[32];
-        for (int i = 0; i < 32; i++) {
-            // Adding 1.5 * 2^23 rounds to an integer, which then stands in the low bits.
-            float moved = x[i] * inverse + 12582912.0f;
-            __builtin_memcpy(&values[i], &moved, 4);
-            values[i] -= 0x4B400000;
+        // Magnitudes order as their bits do, NaN above all: as floats their maximum is a chain of comparisons.
+        CK_FN(vf) v[32 / CK_LANES];
+        CK_FN(vi) most = {0};
+        for (int i = 0; i < vectors; i++) {
+            v[i] = CK_FN(load)(x + CK_LANES * i);
+            most = __builtin_elementwise_max(most, (CK_FN(vi))v[i] & 0x7fffffff);
         }
-        CK_ELEMENTWISE
-        for (int i = 0; i < 32; i++) q[i] = (int8_t)values[i];
-        for (int part = 0; part < 32; part += sub) {
-            int32_t sum = 0;
-            for (int i = part; i < part + sub; i++) sum += values[i];
+        const int32_t bits = __builtin_reduce_max(most);
+        float largest;
+        __builtin_memcpy(&largest, &bits, 4);
+        const float inverse = largest > 0 ? 127 / largest : 0;
+        scales[b] = largest / 127;
+        for (int i = 0; i < vectors; i += part) {
+            CK_FN(vi) sums = {0};
+            for (int j = i; j < i + part; j++) {
+                // Adding 1.5 * 2^23 rounds to an integer, which then stands in the low bits.
+                const CK_FN(vi) values = (CK_FN(vi))(v[j] * inverse + 12582912.0f) - 0x4B400000;
+                const CK_FN(vi8) bytes = __builtin_convertvector(values, CK_FN(vi8));
+                __builtin_memcpy(q + CK_LANES * j, &bytes, sizeof bytes);
+                sums += values;
+            }
+            const int32_t sum = __builtin_reduce_add(sums);
             *starts++ = -zero * sum;
             *downs++ = -scales[b] * (float)sum;
         }
