@@ -23,9 +23,9 @@ public struct CeilingProbe {
         let matrix = try measureFlops(.f16Matrix)
         // 128 MiB: four times a server's share of last-level cache, and inside every driver's storage range.
         let count = 32 << 20
-        let a = try device.makeTensor([Float](repeating: 1, count: count), [count])
-        let b = try device.makeTensor([Float](repeating: 2, count: count), [count])
-        let c = try device.makeTensor([Float](repeating: 0, count: count), [count])
+        let a = try device.makeTensor(repeating: 1, [count])
+        let b = try device.makeTensor(repeating: 2, [count])
+        let c = try device.makeTensor(repeating: 0, [count])
         progress("memory copy")
         let copy = try measure(.copy, a, b, c)
         progress("memory read")

@@ -23,8 +23,8 @@ public struct GEMMChoiceProbe {
         var measurements: [GEMMChoice.Measurement] = []
         for (m, n, k, isPlain) in Self.shapes {
             progress("products \(m)x\(n)x\(k)\(isPlain ? "" : ", weights by rows")")
-            let a = try device.makeTensor([Float](repeating: 0.5, count: m * k), [m, k])
-            let stored = try device.makeTensor([Float](repeating: 0.25, count: n * k), isPlain ? [k, n] : [n, k])
+            let a = try device.makeTensor(repeating: 0.5, [m, k])
+            let stored = try device.makeTensor(repeating: 0.25, isPlain ? [k, n] : [n, k])
             let b = isPlain ? stored.transposed : stored
             let c = try device.makeTensor(.f32, [m, n])
             var seconds: [GEMMChoice.Path: [Double]] = [:]

@@ -30,8 +30,8 @@ struct PreparedKernel {
     /// f32 with weights stored by rows, the way `GEMMChoice` says; other types as `linear`.
     private static func product(_ m: Int, _ n: Int, _ k: Int, _ one: BenchCase, _ device: Device) throws -> Self {
         if one.dtype != .f32 { return try linear(m, n, k, one, device) }
-        let a = try device.makeTensor([Float](repeating: 0.5, count: m * k), [m, k])
-        let b = try device.makeTensor([Float](repeating: 0.25, count: n * k), [n, k])
+        let a = try device.makeTensor(repeating: 0.5, [m, k])
+        let b = try device.makeTensor(repeating: 0.25, [n, k])
         let c = try device.makeTensor(.f32, [m, n])
         return Self("gemm.f32", "\(m)x\(n)x\(k)", path: GEMM.explain(a, b)?.path.rawValue) {
             try GEMM.encode(a, b, into: c, &$0)
@@ -49,9 +49,9 @@ struct PreparedKernel {
         let isHalf = dtype == .f16 || dtype == .bf16
         let activations = dtype == .i8 || isHalf && (isCPU || m > 1) ? dtype : .f32
         let a = try device.makeTensor(activations, [m, k])
-        try a.write([UInt8](repeating: 0x11, count: a.byteCount))
+        try a.fill(0x1111_1111)
         let b = try device.makeTensor(dtype, [n, k])
-        try b.write([UInt8](repeating: 0x11, count: b.byteCount))
+        try b.fill(0x1111_1111)
         let weights = try PackedWeights(b, activations: isCPU ? .int8 : .f16)
         let c = try device.makeTensor(activations == .i8 ? .i32 : activations, [m, n])
         return Self(one.kernel, "\(m)x\(n)x\(k)", path: isCPU ? "packed" : nil) {
@@ -61,7 +61,7 @@ struct PreparedKernel {
 
     private static func memory(mebibytes: Int, _ one: BenchCase, _ device: Device) throws -> Self {
         let count = mebibytes << 18
-        let tensors = try (0..<3).map { _ in try device.makeTensor([Float](repeating: 1, count: count), [count]) }
+        let tensors = try (0..<3).map { _ in try device.makeTensor(repeating: 1, [count]) }
         return Self(one.kernel, "\(mebibytes) MiB") {
             try Probe.encode(one.stream, tensors[0], tensors[1], into: tensors[2], &$0)
         }
@@ -72,7 +72,7 @@ struct PreparedKernel {
         let (tq, tk, heads, kvHeads, d) = (shape[0], shape[1], shape[2], shape[3], shape[4])
         func tensor(_ shape: [Int]) throws -> Tensor {
             let tensor = try device.makeTensor(one.dtype, shape)
-            try tensor.write([UInt8](repeating: 0x11, count: tensor.byteCount))
+            try tensor.fill(0x1111_1111)
             return tensor
         }
         let (q, k, v) = (
@@ -85,8 +85,8 @@ struct PreparedKernel {
     }
 
     private static func norm(rows: Int, n: Int, _ one: BenchCase, _ device: Device) throws -> Self {
-        let x = try device.makeTensor([Float](repeating: 0.5, count: rows * n), [rows, n])
-        let weight = try device.makeTensor([Float](repeating: 1, count: n), [n])
+        let x = try device.makeTensor(repeating: 0.5, [rows, n])
+        let weight = try device.makeTensor(repeating: 1, [n])
         let y = try device.makeTensor(.f32, [rows, n])
         return Self(one.kernel, "\(rows)x\(n)") {
             try RMSNorm.encode(x, weight: weight, epsilon: 1e-5, into: y, &$0)

@@ -20,8 +20,8 @@ public struct SpeedCheck {
         let arithmetic = try samples(Self.multiplications, of: multiply)
         // As much as ceilings are measured with: caches do not hold it.
         let count = 32 << 20
-        let a = try device.makeTensor([Float](repeating: 1, count: count), [count])
-        let c = try device.makeTensor([Float](repeating: 0, count: count), [count])
+        let a = try device.makeTensor(repeating: 1, [count])
+        let c = try device.makeTensor(repeating: 0, [count])
         let copies = try samples(Self.copies) { try probe.submit { try Probe.encode(.copy, a, a, into: c, &$0) } }
         var speed = DeviceSpeed(
             device: device.selector, deviceName: device.description.name, driver: device.description.driver,

@@ -56,6 +56,20 @@ import Testing
         Issue.record("64 TiB were allocated")
     }
 
+    /// Of several pieces, with a last one and a last word that are not whole; what lies beside it stays.
+    @Test(arguments: TestDevices.selectors)
+    func fillingReachesEveryByteAndNoMore(selector: String) throws {
+        let device = try TestDevices.device(selector)
+        for count in [3, 4 << 20 | 6] {
+            let whole = try device.makeTensor(.i8, [4 + count + 4])
+            try whole.fill(0)
+            try whole.rows(4..<4 + count).fill(0x0403_0201)
+            let bytes = try whole.read(as: UInt8.self)
+            #expect(bytes[..<4].allSatisfy { $0 == 0 } && bytes.suffix(4).allSatisfy { $0 == 0 })
+            #expect(bytes.dropFirst(4).dropLast(4).enumerated().allSatisfy { $1 == UInt8($0 % 4 + 1) })
+        }
+    }
+
     @Test(arguments: TestDevices.selectors)
     func buffersOutliveTheirHandlesUntilTheWorkIsDone(selector: String) throws {
         let device = try TestDevices.device(selector)

@@ -1,0 +1,37 @@
+extension Tensor {
+    /// A whole huge page: its first touch clears it, and several threads clear several at once.
+    private static let fillPieceByteCount = 2 << 20
+
+    /// Fills a contiguous tensor with `word` over and over, the last one cut off where the tensor ends. On the CPU nothing else is
+    /// allocated, and all threads take part.
+    public func fill(_ word: UInt32) throws(DeviceError) {
+        precondition(isContiguous, "fill of \(shape)")
+        let words = [UInt32](repeating: word, count: (min(byteCount, Self.fillPieceByteCount) + 3) / 4)
+        let result = words.withUnsafeBytes { piece in
+            Result { () throws(DeviceError) in
+                if case .cpu(let cpu) = buffer.device.backend {
+                    nonisolated(unsafe) let (source, target) = (piece.baseAddress!, hostPointer(as: UInt8.self))
+                    cpu.parallel(byteCount, grain: Self.fillPieceByteCount) { range in
+                        UnsafeMutableRawPointer(target + range.lowerBound)
+                            .copyMemory(from: source, byteCount: range.count)
+                    }
+                    return
+                }
+                for start in stride(from: 0, to: byteCount, by: Self.fillPieceByteCount) {
+                    let count = min(Self.fillPieceByteCount, byteCount - start)
+                    try buffer.write(UnsafeRawBufferPointer(rebasing: piece[..<count]), at: byteOffset + start)
+                }
+            }
+        }
+        try result.get()
+    }
+}
+
+extension Device {
+    /// A contiguous f32 tensor whose elements are all `value`.
+    public func makeTensor(repeating value: Float, _ shape: [Int]) throws(DeviceError) -> Tensor {
+        let tensor = try makeTensor(.f32, shape)
+        try tensor.fill(value.bitPattern)
+        return tensor
+    }
+}
