@@ -14,7 +14,7 @@ public struct GEMMChoiceProbe {
 
     static let shapes =
         [true, false].flatMap { isPlain in
-            [64, 256, 1024].map { (m: $0, n: $0, k: $0, isPlain: isPlain) }
+            [64, 256, 512, 1024].map { (m: $0, n: $0, k: $0, isPlain: isPlain) }
                 + [4, 16, 64, 256].map { (m: $0, n: 2048, k: 2048, isPlain: isPlain) }
         }
 
@@ -32,7 +32,7 @@ public struct GEMMChoiceProbe {
             let repeats = max(1, Int(2e8 / (2 * Double(m) * Double(n) * Double(k))))
             // In turns, and the least disturbed of each: another program must not make the choice.
             for round in 0..<6 {
-                for path in [GEMMChoice.Path.blocked, .openBLAS] {
+                for path in [GEMMChoice.Path.blocked, .openBLAS] + (isPlain ? [.packed] : []) {
                     var encoder = try device.makeEncoder()
                     let start = ContinuousClock.now
                     do throws(DeviceError) {

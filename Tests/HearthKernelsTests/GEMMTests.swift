@@ -137,6 +137,23 @@ import Testing
         #expect(message { () throws(DeviceError) in try GEMM.encode(a, ids, into: c, &encoder) }.contains("i32"))
     }
 
+    /// Reading B in place and packing it are the same sums: rows a page apart, edges on every side, A copied and not, one task and many.
+    @Test(arguments: [(3, 64, 40), (40, 1030, 40), (200, 1024, 1024), (77, 1100, 513), (65, 2080, 4096)])
+    func packingChangesNoBit(m: Int, n: Int, k: Int) throws {
+        let device = try TestDevices.device("cpu")
+        var random = TestRandom(9)
+        let a = try device.makeTensor(random.floats(m * k), [m, k])
+        let b = try device.makeTensor(random.floats(k * n), [k, n]).transposed
+        let results = try [GEMMChoice.Path.blocked, .packed].map { path in
+            let c = try device.makeTensor(.f32, [m, n])
+            var encoder = try device.makeEncoder()
+            try GEMM.encode(a, b, into: c, path: path, &encoder)
+            try encoder.submit().wait()
+            return try c.read(as: UInt32.self)
+        }
+        #expect(results[0] == results[1])
+    }
+
     /// OpenBLAS is chosen beyond the noise only; ways that were not measured are none.
     @Test func theChoiceOfPathKeepsAMargin() {
         func fastest(_ seconds: [GEMMChoice.Path: Double]) -> GEMMChoice.Path? {
@@ -145,6 +162,7 @@ import Testing
         #expect(fastest([.blocked: 1, .openBLAS: 0.97]) == .blocked)
         #expect(fastest([.blocked: 1, .openBLAS: 0.9]) == .openBLAS)
         #expect(fastest([.blocked: 1, .openBLAS: 1.2]) == .blocked)
+        #expect(fastest([.blocked: 1, .packed: 0.6, .openBLAS: 0.58]) == .packed)
         #expect(fastest([.openBLAS: 1]) == .openBLAS && fastest([:]) == nil)
     }
 

@@ -30,27 +30,52 @@ extension GEMM {
         func withBlock(
             _ rows: Range<Int>, _ ks: Range<Int>, _ scratch: ScratchMemory, _ body: (UnsafeRawPointer, Int) -> Void
         ) {
-            let size = dtype.blockByteCount
-            let from = pointer + (rows.lowerBound * row + ks.lowerBound * column) * size
-            let isPaged = row * size % 4096 == 0 && rows.count > 1
-            if dtype == .f32 || isDotted, column == 1 || ks.count == 1, scale == 1, !isPaged { return body(from, row) }
-            let pitch = (ks.count + 15) / 16 * 16 + 16
-            scratch.withTemporary(Float.self, rows.count * pitch) { copy in
-                if isDotted {
-                    for r in 0..<rows.count {
-                        memcpy(UnsafeMutableRawPointer(copy) + 2 * r * pitch, from + 2 * r * row, 2 * ks.count)
-                    }
-                } else if dtype == .f32 {
-                    ck_gemm_copy_a(
-                        from.assumingMemoryBound(to: Float.self), Int64(row), Int64(column), Int64(rows.count),
-                        Int64(ks.count), scale, copy, Int64(pitch))
-                } else {
-                    for r in 0..<rows.count {
-                        let wide = UnsafeMutableBufferPointer(start: copy + r * pitch, count: ks.count)
-                        widen(dtype, from + r * row * dtype.blockByteCount, wide)
-                    }
+            if !isCopied(rows.count, ks.count) {
+                return body(pointer + (rows.lowerBound * row + ks.lowerBound * column) * dtype.blockByteCount, row)
+            }
+            let pitch = Self.pitch(ks.count)
+            scratch.withTemporary(Float.self, rows.count * pitch) { out in
+                copy(rows, ks, into: out, pitch)
+                body(out, pitch)
+            }
+        }
+
+        private func isCopied(_ rows: Int, _ ks: Int) -> Bool {
+            let isPaged = row * dtype.blockByteCount % 4096 == 0 && rows > 1
+            return !(dtype == .f32 || isDotted) || !(column == 1 || ks == 1) || scale != 1 || isPaged
+        }
+
+        /// Of a copy of so many columns: no two rows next to each other in one set of the cache.
+        private static func pitch(_ columns: Int) -> Int { (columns + 15) / 16 * 16 + 16 }
+
+        private func copy(_ rows: Range<Int>, _ ks: Range<Int>, into out: UnsafeMutablePointer<Float>, _ pitch: Int) {
+            let from = pointer + (rows.lowerBound * row + ks.lowerBound * column) * dtype.blockByteCount
+            if isDotted {
+                for r in 0..<rows.count {
+                    memcpy(UnsafeMutableRawPointer(out) + 2 * r * pitch, from + 2 * r * row, 2 * ks.count)
                 }
-                body(copy, pitch)
+            } else if dtype == .f32 {
+                ck_gemm_copy_a(
+                    from.assumingMemoryBound(to: Float.self), Int64(row), Int64(column), Int64(rows.count),
+                    Int64(ks.count), scale, out, Int64(pitch))
+            } else {
+                for r in 0..<rows.count {
+                    let wide = UnsafeMutableBufferPointer(start: out + r * pitch, count: ks.count)
+                    widen(dtype, from + r * row * dtype.blockByteCount, wide)
+                }
+            }
+        }
+
+        /// Calls `body` with A as every task would copy it for itself, copied once by all threads; with itself where no task copies.
+        func copiedOnce(_ m: Int, _ k: Int, _ cpu: CPUDevice, _ body: (Left) -> Void) {
+            if isDotted || !isCopied(m, k) || m * k * 4 > GEMM.sharedByteCount { return body(self) }
+            let pitch = Self.pitch(k)
+            cpu.scratch.withTemporary(Float.self, m * pitch) { memory in
+                nonisolated(unsafe) let out = memory
+                cpu.parallel(m, grain: max(16, (1 << 16) / max(1, k))) { rows in
+                    copy(rows, 0..<k, into: out + rows.lowerBound * pitch, pitch)
+                }
+                body(Left(out, row: pitch, column: 1))
             }
         }
     }
@@ -65,20 +90,51 @@ extension GEMM {
         }
         let pointer: UnsafeRawPointer
         let layout: Layout
+        /// Whether panels that could be read in place are packed, too, for products of many rows.
+        let isPacked: Bool
 
-        init(_ pointer: UnsafeRawPointer, _ layout: Layout) { (self.pointer, self.layout) = (pointer, layout) }
+        /// - Parameter isPacked: nil: where rows lie so far apart that each is in a page of its own.
+        init(_ pointer: UnsafeRawPointer, _ layout: Layout, isPacked: Bool? = nil) {
+            (self.pointer, self.layout) = (pointer, layout)
+            if case .plain(let row, column: 1) = layout {
+                self.isPacked = isPacked ?? (row * 4 >= 4096)
+            } else {
+                self.isPacked = true
+            }
+        }
 
         /// Weights `[n, k]` of a tensor's last two dimensions.
-        init(weights tensor: Tensor) {
+        init(weights tensor: Tensor, isPacked: Bool? = nil) {
             let last = tensor.shape.count - 1
             self.init(
                 tensor.hostPointer(as: UInt8.self),
-                .plain(row: tensor.strides[last], column: tensor.strides[last - 1]))
+                .plain(row: tensor.strides[last], column: tensor.strides[last - 1]), isPacked: isPacked)
+        }
+
+        /// Calls `body` with B packed once by all threads, as every task would for itself; with itself where there is nothing to pack.
+        func packedOnce(_ n: Int, _ k: Int, panel: Int, _ cpu: CPUDevice, _ body: (Right) -> Void) {
+            guard case .plain(let row, let column) = layout, isPacked, n * k * 4 <= GEMM.sharedByteCount else {
+                return body(self)
+            }
+            let panels = (n + panel - 1) / panel
+            cpu.scratch.withTemporary(Float.self, panels * panel * k) { memory in
+                nonisolated(unsafe) let (from, out) = (pointer.assumingMemoryBound(to: Float.self), memory)
+                cpu.parallel(panels, grain: 1) { mine in
+                    for p in mine {
+                        ck_gemm_pack_b_f32(
+                            from + p * panel * column, Int64(row), Int64(column), Int64(min(panel, n - p * panel)),
+                            Int64(k), 0, out + p * panel * k)
+                    }
+                }
+                body(Right(out, .panels(CK_F32, size: panel * k)))
+            }
         }
 
         /// Calls `body` with runs of panels: pointer, elements from row to row and from panel to panel, columns.
+        ///
+        /// - Parameter isReadOnce: so that packing would be the one reading.
         func forEachRun(
-            _ columns: Range<Int>, _ ks: Range<Int>, panel: Int, _ scratch: ScratchMemory,
+            _ columns: Range<Int>, _ ks: Range<Int>, panel: Int, isReadOnce: Bool, _ scratch: ScratchMemory,
             _ body: (UnsafeRawPointer, Int, Int, Range<Int>) -> Void
         ) {
             switch layout {
@@ -87,8 +143,8 @@ extension GEMM {
                 body(pointer + at * (format == CK_F32 ? 4 : 2), panel, size, columns)
             case .plain(let row, let column):
                 let floats = pointer.assumingMemoryBound(to: Float.self) + ks.lowerBound * row
-                // Rows of whole panels are read in place, the rest is packed panel by panel.
-                let inPlace = column == 1 ? columns.count / panel * panel : 0
+                // Rows of whole panels may be read in place, the rest is packed panel by panel.
+                let inPlace = column == 1 && (isReadOnce || !isPacked) ? columns.count / panel * panel : 0
                 let border = columns.lowerBound + inPlace
                 if inPlace > 0 {
                     body(UnsafeRawPointer(floats + columns.lowerBound), row, panel, columns.lowerBound..<border)
@@ -153,12 +209,23 @@ extension GEMM {
         let blocking = Blocking.machine
         let panels = (n + blocking.columns - 1) / blocking.columns
         let tiling = Tiling(m: m, panels: panels, k: k, threads: cpu.threadCount, blocking)
-        cpu.run(tiling.count) { task in
-            let (rows, range) = tiling[task]
-            let columns = range.lowerBound * blocking.columns..<min(n, range.upperBound * blocking.columns)
-            part(rows, columns, k, a, b, c, blocking, cpu.scratch)
+        func run(_ a: Left, _ b: Right) {
+            cpu.run(tiling.count) { task in
+                let (rows, range) = tiling[task]
+                let columns = range.lowerBound * blocking.columns..<min(n, range.upperBound * blocking.columns)
+                part(rows, columns, k, a, b, c, blocking, cpu.scratch)
+            }
         }
+        func runPacked(_ a: Left) {
+            if tiling.rowTasks == 1 { return run(a, b) }
+            b.packedOnce(n, k, panel: blocking.columns, cpu) { run(a, $0) }
+        }
+        if tiling.panelTasks == 1 { return runPacked(a) }
+        a.copiedOnce(m, k, cpu, runPacked)
     }
+
+    /// Of an operand that is copied as a whole, at most; of a larger one every task copies what it meets.
+    fileprivate static let sharedByteCount = 32 << 20
 
     /// The whole product on this thread.
     static func multiplyAlone(
@@ -174,12 +241,14 @@ extension GEMM {
         next: (UnsafeRawBufferPointer, UnsafeRawBufferPointer)? = nil, _ blocking: Blocking, _ scratch: ScratchMemory
     ) {
         // Two strips share pieces of a panel and need no blocks.
-        let depth = rows.count <= 2 * blocking.rows ? max(1, k) : blocking.depth
+        let isThin = rows.count <= 2 * blocking.rows
+        let depth = isThin ? max(1, k) : blocking.depth
         c.withPart(rows, columns, scratch) { sums, pitch, adds in
             for k0 in stride(from: 0, to: max(1, k), by: depth) {
                 let ks = k0..<min(k, k0 + depth)
                 a.withBlock(rows, ks, scratch) { x, row in
-                    b.forEachRun(columns, ks, panel: blocking.columns, scratch) { weights, bRow, bPanel, here in
+                    b.forEachRun(columns, ks, panel: blocking.columns, isReadOnce: isThin, scratch) {
+                        weights, bRow, bPanel, here in
                         var block = ck_gemm_block_t()
                         (block.m, block.n, block.k) = (Int64(rows.count), Int64(here.count), Int64(ks.count))
                         (block.a, block.a_row) = (x, Int64(row))

@@ -13,7 +13,8 @@ extension GEMM {
         } else if p.weights == .f32 {
             switch forced ?? GEMMChoice.choose(p, a, b, cpu).path {
             case .row: gemv(p, a, b, c, cpu)
-            case .blocked: multiply(m: p.m, n: p.n, k: p.k, Left(a), Right(weights: b), Out(c), cpu)
+            case .blocked: multiply(m: p.m, n: p.n, k: p.k, Left(a), Right(weights: b, isPacked: false), Out(c), cpu)
+            case .packed: multiply(m: p.m, n: p.n, k: p.k, Left(a), Right(weights: b, isPacked: true), Out(c), cpu)
             case .openBLAS: sgemm(p, a, b, c, cpu)
             }
         } else if p.m == 1, a.strides[1] == 1 || p.k == 1 {

@@ -36,7 +36,8 @@ extension GEMM {
 /// C cut into tasks of rows and whole panels: enough of them to keep every thread busy to the end. Where the borders lie does
 /// not change any result.
 struct Tiling: Sendable {
-    private let m, panels, rowTasks, panelTasks: Int
+    private let m, panels: Int
+    let rowTasks, panelTasks: Int
 
     /// Multiply-adds below which a second thread costs more than it brings, and those of a task that is worth handing out:
     /// of a few rows, whose weights must be read once, and of many.

@@ -10,8 +10,10 @@ public enum GEMMChoice {
     public enum Path: String, Sendable, Codable, CaseIterable {
         /// One row against weights stored by rows.
         case row
-        /// Our blocked product.
+        /// Our blocked product, which reads B in place where it can.
         case blocked
+        /// The same with panels of B packed first: the same bits.
+        case packed
         case openBLAS
     }
 
@@ -30,7 +32,9 @@ public enum GEMMChoice {
         /// Ours, whose bits do not depend on the shape, unless another was faster by more than a measurement is off.
         package var fastest: Path? {
             guard let best = seconds.min(by: { $0.value < $1.value }) else { return nil }
-            if let ours = seconds[Path.blocked.rawValue], best.value > GEMMChoice.margin * ours { return .blocked }
+            let ours = [Path.blocked, .packed].compactMap { path in seconds[path.rawValue].map { (path, $0) } }
+                .min { $0.1 < $1.1 }
+            if let ours, best.value > GEMMChoice.margin * ours.1 { return ours.0 }
             return Path(rawValue: best.key)
         }
     }
@@ -54,7 +58,8 @@ public enum GEMMChoice {
         // Not Device.list(), which starts every Vulkan driver. The processor's name, for home folders that machines share.
         let cpu = CPUDevice.describe()
         let name = "\(cpu.name) \(cpu.driver) t\(threads)".map { $0.isLetter || $0.isNumber ? $0 : "-" }
-        return CacheFolder.url.appending(path: "choices/gemm-\(String(name)).json")
+        // A table that knows fewer ways is another file.
+        return CacheFolder.url.appending(path: "choices/gemm-\(Path.allCases.count)-\(String(name)).json")
     }
 
     /// nil when this machine was never measured with so many threads, or the file cannot be read.
@@ -93,14 +98,15 @@ public enum GEMMChoice {
         if p.m == 1, b.isContiguous, a.strides[1] == 1 || p.k == 1 {
             return Choice(path: .row, note: "one row, weights stored by rows")
         }
+        let ours: Path = GEMM.Right(weights: b).isPacked && b.strides[0] == 1 ? .packed : .blocked
         guard let table = tables[cpu.threadCount] else {
-            return Choice(path: .blocked, note: "not measured on this machine")
+            return Choice(path: ours, note: "not measured on this machine")
         }
         guard let (nearest, fastest) = table.nearest(p, isPlain: b.strides[0] == 1) else {
-            return Choice(path: .blocked, note: "no measured shape is near")
+            return Choice(path: ours, note: "no measured shape is near")
         }
         if fastest == .openBLAS, let problem = GEMM.openBLASProblem(a, b) {
-            return Choice(path: .blocked, note: "; \(problem)", measurement: nearest)
+            return Choice(path: ours, note: "; \(problem)", measurement: nearest)
         }
         return Choice(path: fastest, note: "", measurement: nearest)
     }
