@@ -4,9 +4,10 @@ import Foundation
 enum ProcessMemory {
     /// MiB by which `body` lifts the resident set at its peak.
     static func peakGrowth(_ body: () throws -> Void) throws -> Double {
-        let before = field("VmRSS")
-        // "5" resets the high-water mark.
+        // "5" resets the high-water mark. Before the first reading: what Foundation takes for writing is not the body's.
         try Data("5".utf8).write(to: URL(filePath: "/proc/self/clear_refs"))
+        _ = field("VmHWM")
+        let before = field("VmRSS")
         try body()
         return max(0, field("VmHWM") - before)
     }
