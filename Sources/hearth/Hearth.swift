@@ -1,11 +1,13 @@
 import ArgumentParser
 import Foundation
+import HearthFleet
 
 @main
 struct Hearth: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "hearth",
         abstract: "Run models on this server's own hardware, and make a set of servers accountable.",
+        version: HearthVersion.current,
         subcommands: [
             Generate.self, Chat.self, Serve.self, Devices.self, ProbeCommand.self, Tune.self, Bench.self,
             RunCommand.self,

@@ -1,4 +1,5 @@
 import Foundation
+import HearthFleet
 import Support
 import Testing
 
@@ -19,6 +20,8 @@ import Testing
         try expect(["generate", "--model", "x", "--prompt", "p", "--max-tokens", "0"], status: 64, "max-tokens")
         try expect(["bench", "tea"], status: 64, "no workload 'tea'")
     }
+
+    @Test func theVersionIsWhatNodesReport() throws { try expect(["--version"], status: 0, HearthVersion.current) }
 
     @Test func missingDevicesEndWith69() throws {
         try expect(["generate", "--model", "x", "--prompt", "p", "--device", "vulkan:63"], status: 69, "vulkan:63")
