@@ -13,7 +13,7 @@ struct ServeJobTests {
             "kind: serve\nmodel: \(model)\nmodelName: smol\nlisten: 127.0.0.1:0\ndevice: cpu\ncontext: 256\n".utf8
         ).write(to: URL(fileURLWithPath: folder + "/job.yaml"))
         let log = folder + "/log"
-        FileManager.default.createFile(atPath: log, contents: nil)
+        #expect(FileManager.default.createFile(atPath: log, contents: nil))
         func text() -> String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
         let job = Process()
         job.executableURL = URL(fileURLWithPath: TestPaths.hearth)

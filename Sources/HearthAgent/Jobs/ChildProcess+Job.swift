@@ -25,7 +25,8 @@ extension ChildProcess {
     var wasFenced: Bool { FileManager.default.fileExists(atPath: fenceFile.path) }
     /// Ends it for its lease, and remembers that first.
     func fence() {
-        FileManager.default.createFile(atPath: fenceFile.path, contents: nil)
+        // Where it cannot be written, the job ends all the same, as one that was killed.
+        _ = FileManager.default.createFile(atPath: fenceFile.path, contents: nil)
         signal(SIGKILL)
     }
 

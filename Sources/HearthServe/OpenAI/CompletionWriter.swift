@@ -59,12 +59,6 @@ struct CompletionWriter: Sendable {
     /// answers.
     func streamed(_ answers: [AsyncStream<EngineEvent>], answersEach: Int, _ reportsUsage: Bool) -> Response {
         let body = ResponseBody { writer in
-            @Sendable func line(_ value: some Encodable) throws -> ByteBuffer {
-                var buffer = ByteBuffer(string: "data: ")
-                buffer.writeBytes(try JSONBody.data(value))
-                buffer.writeString("\n\n")
-                return buffer
-            }
             // Nothing goes out before there is an answer: clients take the first chunk for the first token.
             var needsRole = Array(repeating: form == .chat, count: answers.count)
             var usage = CompletionResponse.Usage()
@@ -83,21 +77,29 @@ struct CompletionWriter: Sendable {
                 case .embedding: break
                 case .finished(let finish):
                     if let error = APIError(finish) {
-                        try await writer.write(line(["error": error.body]))
+                        try await writer.write(Self.line(["error": error.body]))
                         continue
                     }
                     if !finish.text.isEmpty { choices.append(chunk(index, finish.text)) }
                     choices.append(chunk(index, nil, reason: finish.reason.rawValue))
                     usage.add(finish, countsPrompt: index % answersEach == 0)
                 }
-                for choice in choices { try await writer.write(line(response([choice], isStreamed: true))) }
+                for choice in choices { try await writer.write(Self.line(response([choice], isStreamed: true))) }
             }
-            if reportsUsage { try await writer.write(line(response([], isStreamed: true, usage: usage))) }
+            if reportsUsage { try await writer.write(Self.line(response([], isStreamed: true, usage: usage))) }
             try await writer.write(ByteBuffer(string: "data: [DONE]\n\n"))
             try await writer.finish(nil)
         }
         return Response(
             status: .ok, headers: [.contentType: "text/event-stream", .cacheControl: "no-cache"], body: body)
+    }
+
+    /// One event of the stream.
+    private static func line(_ value: some Encodable) throws -> ByteBuffer {
+        var buffer = ByteBuffer(string: "data: ")
+        buffer.writeBytes(try JSONBody.data(value))
+        buffer.writeString("\n\n")
+        return buffer
     }
 
     private func chunk(
@@ -114,11 +116,7 @@ struct CompletionWriter: Sendable {
 
     /// The events of all answers as they come, each with the answer's number. Dropping it drops them.
     private func merged(_ answers: [AsyncStream<EngineEvent>]) -> AsyncStream<(index: Int, event: EngineEvent)> {
-        if answers.count == 1 {
-            var iterator = answers[0].makeAsyncIterator()
-            return AsyncStream { await iterator.next().map { (0, $0) } }
-        }
-        return AsyncStream { continuation in
+        AsyncStream { continuation in
             let reading = Task {
                 await withTaskGroup(of: Void.self) { group in
                     for (index, events) in answers.enumerated() {
