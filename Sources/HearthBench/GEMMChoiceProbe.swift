@@ -2,7 +2,7 @@ import Foundation
 import HearthCompute
 import HearthKernels
 
-/// Measures the CPU's ways to make an f32 product at shapes a factor of four apart: what `GEMMChoice` decides by.
+/// Measures the CPU's ways to make an f32 product at shapes a factor of two to four apart: what `GEMMChoice` decides by.
 public struct GEMMChoiceProbe {
     private let device: Device
     private let threads: Int

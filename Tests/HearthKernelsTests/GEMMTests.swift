@@ -138,11 +138,18 @@ import Testing
     }
 
     /// Reading B in place and packing it are the same sums: rows a page apart, edges on every side, A copied and not, one task and many.
-    @Test(arguments: [(3, 64, 40), (40, 1030, 40), (200, 1024, 1024), (77, 1100, 513), (65, 2080, 4096)])
-    func packingChangesNoBit(m: Int, n: Int, k: Int) throws {
+    @Test(
+        arguments: [
+            (3, 64, 40), (40, 1030, 40), (200, 1024, 1024), (1100, 1030, 70), (1100, 1056, 1000), (65, 2080, 4096),
+        ], [false, true])
+    func packingChangesNoBit(shape: (m: Int, n: Int, k: Int), aIsTransposed: Bool) throws {
+        let (m, n, k) = shape
         let device = try TestDevices.device("cpu")
         var random = TestRandom(9)
-        let a = try device.makeTensor(random.floats(m * k), [m, k])
+        let stored = random.floats(m * k)
+        let a =
+            aIsTransposed
+            ? try device.makeTensor(stored, [k, m]).transposed : try device.makeTensor(stored, [m, k])
         let b = try device.makeTensor(random.floats(k * n), [k, n]).transposed
         let results = try [GEMMChoice.Path.blocked, .packed].map { path in
             let c = try device.makeTensor(.f32, [m, n])

@@ -45,8 +45,11 @@ extension GEMM {
             return !(dtype == .f32 || isDotted) || !(column == 1 || ks == 1) || scale != 1 || isPaged
         }
 
-        /// Of a copy of so many columns: no two rows next to each other in one set of the cache.
-        private static func pitch(_ columns: Int) -> Int { (columns + 15) / 16 * 16 + 16 }
+        /// Of a copy of so many columns: whole lines, and never whole pages.
+        private static func pitch(_ columns: Int) -> Int {
+            let pitch = (columns + 15) / 16 * 16 + 16
+            return pitch % 1024 == 0 ? pitch + 16 : pitch
+        }
 
         private func copy(_ rows: Range<Int>, _ ks: Range<Int>, into out: UnsafeMutablePointer<Float>, _ pitch: Int) {
             let from = pointer + (rows.lowerBound * row + ks.lowerBound * column) * dtype.blockByteCount
@@ -68,8 +71,8 @@ extension GEMM {
 
         /// Calls `body` with A as every task would copy it for itself, copied once by all threads; with itself where no task copies.
         func copiedOnce(_ m: Int, _ k: Int, _ cpu: CPUDevice, _ body: (Left) -> Void) {
-            if isDotted || !isCopied(m, k) || m * k * 4 > GEMM.sharedByteCount { return body(self) }
             let pitch = Self.pitch(k)
+            if isDotted || !isCopied(m, k) || m * pitch * 4 > GEMM.sharedByteCount { return body(self) }
             cpu.scratch.withTemporary(Float.self, m * pitch) { memory in
                 nonisolated(unsafe) let out = memory
                 cpu.parallel(m, grain: max(16, (1 << 16) / max(1, k))) { rows in
@@ -93,15 +96,18 @@ extension GEMM {
         /// Whether panels that could be read in place are packed, too, for products of many rows.
         let isPacked: Bool
 
-        /// - Parameter isPacked: nil: where rows lie so far apart that each is in a page of its own.
+        /// - Parameter isPacked: nil: where `isPaged`.
         init(_ pointer: UnsafeRawPointer, _ layout: Layout, isPacked: Bool? = nil) {
             (self.pointer, self.layout) = (pointer, layout)
             if case .plain(let row, column: 1) = layout {
-                self.isPacked = isPacked ?? (row * 4 >= 4096)
+                self.isPacked = isPacked ?? Self.isPaged(row: row)
             } else {
                 self.isPacked = true
             }
         }
+
+        /// Whether rows of f32 lie so far apart that each is in a page of its own.
+        static func isPaged(row: Int) -> Bool { row * 4 >= 4096 }
 
         /// Weights `[n, k]` of a tensor's last two dimensions.
         init(weights tensor: Tensor, isPacked: Bool? = nil) {
@@ -111,12 +117,14 @@ extension GEMM {
                 .plain(row: tensor.strides[last], column: tensor.strides[last - 1]), isPacked: isPacked)
         }
 
-        /// Calls `body` with B packed once by all threads, as every task would for itself; with itself where there is nothing to pack.
-        func packedOnce(_ n: Int, _ k: Int, panel: Int, _ cpu: CPUDevice, _ body: (Right) -> Void) {
-            guard case .plain(let row, let column) = layout, isPacked, n * k * 4 <= GEMM.sharedByteCount else {
-                return body(self)
-            }
+        /// Calls `body` with B packed once by all threads, as every task would for itself; with itself where no task packs.
+        func packedOnce(
+            _ n: Int, _ k: Int, panel: Int, isReadOnce: Bool, _ cpu: CPUDevice, _ body: (Right) -> Void
+        ) {
             let panels = (n + panel - 1) / panel
+            guard case .plain(let row, let column) = layout, isPacked, column != 1 || !isReadOnce,
+                panels * panel * k * 4 <= GEMM.sharedByteCount
+            else { return body(self) }
             cpu.scratch.withTemporary(Float.self, panels * panel * k) { memory in
                 nonisolated(unsafe) let (from, out) = (pointer.assumingMemoryBound(to: Float.self), memory)
                 cpu.parallel(panels, grain: 1) { mine in
@@ -132,7 +140,7 @@ extension GEMM {
 
         /// Calls `body` with runs of panels: pointer, elements from row to row and from panel to panel, columns.
         ///
-        /// - Parameter isReadOnce: so that packing would be the one reading.
+        /// - Parameter isReadOnce: by tasks of so few rows that packing would be their one reading.
         func forEachRun(
             _ columns: Range<Int>, _ ks: Range<Int>, panel: Int, isReadOnce: Bool, _ scratch: ScratchMemory,
             _ body: (UnsafeRawPointer, Int, Int, Range<Int>) -> Void
@@ -218,7 +226,8 @@ extension GEMM {
         }
         func runPacked(_ a: Left) {
             if tiling.rowTasks == 1 { return run(a, b) }
-            b.packedOnce(n, k, panel: blocking.columns, cpu) { run(a, $0) }
+            let isReadOnce = blocking.isThin((m + tiling.rowTasks - 1) / tiling.rowTasks)
+            b.packedOnce(n, k, panel: blocking.columns, isReadOnce: isReadOnce, cpu) { run(a, $0) }
         }
         if tiling.panelTasks == 1 { return runPacked(a) }
         a.copiedOnce(m, k, cpu, runPacked)
@@ -241,7 +250,7 @@ extension GEMM {
         next: (UnsafeRawBufferPointer, UnsafeRawBufferPointer)? = nil, _ blocking: Blocking, _ scratch: ScratchMemory
     ) {
         // Two strips share pieces of a panel and need no blocks.
-        let isThin = rows.count <= 2 * blocking.rows
+        let isThin = blocking.isThin(rows.count)
         let depth = isThin ? max(1, k) : blocking.depth
         c.withPart(rows, columns, scratch) { sums, pitch, adds in
             for k0 in stride(from: 0, to: max(1, k), by: depth) {

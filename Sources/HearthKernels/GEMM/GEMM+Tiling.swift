@@ -14,6 +14,9 @@ extension GEMM {
         /// Panels of a task: its part of C stays near.
         let width: Int
 
+        /// Whether so few rows meet a panel that they share pieces of it in the first-level cache.
+        func isThin(_ rows: Int) -> Bool { rows <= 2 * self.rows }
+
         private init() {
             let l2 = Int(ck_cache_bytes(2))
             depth = l2 >= 512 << 10 ? 512 : 256
@@ -56,7 +59,7 @@ struct Tiling: Sendable {
             rowTasks = panels >= wanted ? 1 : min(strips, wanted)
             panelTasks = max(1, min(panels, (wanted + rowTasks - 1) / rowTasks))
         } else {
-            // As tall as the cache allows, since a panel may have to be packed by every task that meets it.
+            // As tall as the cache allows: every task reads all of its panels, and packs them itself where they are many.
             let heights = (m + blocking.height - 1) / blocking.height
             let widths = (panels + blocking.width - 1) / blocking.width
             let narrowest = max(widths, panels / Self.fewPanels, 1)

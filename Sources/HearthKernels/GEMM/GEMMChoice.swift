@@ -32,10 +32,14 @@ public enum GEMMChoice {
         /// Ours, whose bits do not depend on the shape, unless another was faster by more than a measurement is off.
         package var fastest: Path? {
             guard let best = seconds.min(by: { $0.value < $1.value }) else { return nil }
-            let ours = [Path.blocked, .packed].compactMap { path in seconds[path.rawValue].map { (path, $0) } }
-                .min { $0.1 < $1.1 }
-            if let ours, best.value > GEMMChoice.margin * ours.1 { return ours.0 }
+            if let ours, best.value > GEMMChoice.margin * (seconds[ours.rawValue] ?? 0) { return ours }
             return Path(rawValue: best.key)
+        }
+
+        /// The faster of our own ways.
+        var ours: Path? {
+            let known = [Path.blocked, .packed].compactMap { path in seconds[path.rawValue].map { (path, $0) } }
+            return known.min { $0.1 < $1.1 }?.0
         }
     }
 
@@ -58,8 +62,8 @@ public enum GEMMChoice {
         // Not Device.list(), which starts every Vulkan driver. The processor's name, for home folders that machines share.
         let cpu = CPUDevice.describe()
         let name = "\(cpu.name) \(cpu.driver) t\(threads)".map { $0.isLetter || $0.isNumber ? $0 : "-" }
-        // A table that knows fewer ways is another file.
-        return CacheFolder.url.appending(path: "choices/gemm-\(Path.allCases.count)-\(String(name)).json")
+        // Counted up when other ways or shapes are measured: a table of fewer says nothing of the new ones.
+        return CacheFolder.url.appending(path: "choices/gemm-v2-\(String(name)).json")
     }
 
     /// nil when this machine was never measured with so many threads, or the file cannot be read.
@@ -105,8 +109,11 @@ public enum GEMMChoice {
         guard let (nearest, fastest) = table.nearest(p, isPlain: b.strides[0] == 1) else {
             return Choice(path: ours, note: "no measured shape is near")
         }
+        if nearest.isPlain, GEMM.Right.isPaged(row: nearest.n) != GEMM.Right.isPaged(row: b.strides[1]) {
+            return Choice(path: ours, note: "the nearest measured shape has its rows closer or farther apart")
+        }
         if fastest == .openBLAS, let problem = GEMM.openBLASProblem(a, b) {
-            return Choice(path: ours, note: "; \(problem)", measurement: nearest)
+            return Choice(path: nearest.ours ?? ours, note: "; \(problem)", measurement: nearest)
         }
         return Choice(path: fastest, note: "", measurement: nearest)
     }
