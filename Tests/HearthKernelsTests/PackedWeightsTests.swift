@@ -35,6 +35,24 @@ import Testing
         #expect(largestError(try c.read(as: Float.self), expected) <= tolerance(naive: naive, expected))
     }
 
+    /// What is no number in a row of activations is none in that row's results, and nowhere else.
+    @Test(arguments: quantised, [Float.nan, -Float.nan, .infinity, -.infinity])
+    func noNumberStaysNone(dtype: DType, value: Float) throws {
+        let (m, n, k) = (5, 33, 512)
+        let device = try Device.open(.cpu, threadCount: 2)
+        var random = TestRandom(11)
+        var a = random.floats(m * k)
+        let b = try device.makeTensor(dtype, [n, k])
+        try b.write(Quantiser.make(dtype, count: n * k, &random).bytes)
+        let weights = try PackedWeights(b)
+        let before = try product(device, try device.makeTensor(a, [m, k]), weights).read(as: Float.self)
+        (a[2 * k + 77], a[3 * k]) = (value, -0.0)
+        let after = try product(device, try device.makeTensor(a, [m, k]), weights).read(as: Float.self)
+        #expect(after[2 * n..<3 * n].allSatisfy { !$0.isFinite })
+        #expect(Array(after[..<(2 * n)]) == Array(before[..<(2 * n)]))
+        #expect(after[(3 * n)...].allSatisfy { $0.isFinite })
+    }
+
     /// Activations are rounded to int8 first, as the kernel does; what is left is the rounding of f32 sums.
     @Test(arguments: quantised, shapes)
     func int8ActivationsMatchReference(dtype: DType, shape: (Int, Int, Int)) throws {
