@@ -4,7 +4,7 @@ import Foundation
 enum ProcessMemory {
     /// MiB by which `body` lifts the resident set at its peak.
     static func peakGrowth(_ body: () throws -> Void) throws -> Double {
-        // "5" resets the high-water mark. Before the first reading: what Foundation takes for writing is not the body's.
+        // "5" resets the high-water mark. What Foundation takes for its first writing and reading is not the body's.
         try Data("5".utf8).write(to: URL(filePath: "/proc/self/clear_refs"))
         _ = field("VmHWM")
         let before = field("VmRSS")

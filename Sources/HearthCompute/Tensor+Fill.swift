@@ -1,24 +1,26 @@
 extension Tensor {
-    /// A whole huge page: its first touch clears it, and several threads clear several at once.
-    private static let fillPieceByteCount = 2 << 20
-
-    /// Fills a contiguous tensor with `word` over and over, the last one cut off where the tensor ends. On the CPU nothing else is
-    /// allocated, and all threads take part.
+    /// Fills a contiguous tensor with `word` over and over, the last one cut off where the tensor ends; on the CPU by all threads. On a
+    /// device with work in flight on its buffer, wait for that work first.
+    ///
+    /// - Throws: what `write` throws.
     public func fill(_ word: UInt32) throws(DeviceError) {
         precondition(isContiguous, "fill of \(shape)")
-        let words = [UInt32](repeating: word, count: (min(byteCount, Self.fillPieceByteCount) + 3) / 4)
+        // On the CPU a huge page: its first touch clears it, and several threads clear several at once. Elsewhere uploads, each of
+        // which is waited for.
+        let pieceByteCount = buffer.device.cpuThreadCount == nil ? 64 << 20 : 2 << 20
+        let words = [UInt32](repeating: word, count: (min(byteCount, pieceByteCount) + 3) / 4)
         let result = words.withUnsafeBytes { piece in
             Result { () throws(DeviceError) in
                 if case .cpu(let cpu) = buffer.device.backend {
                     nonisolated(unsafe) let (source, target) = (piece.baseAddress!, hostPointer(as: UInt8.self))
-                    cpu.parallel(byteCount, grain: Self.fillPieceByteCount) { range in
+                    cpu.parallel(byteCount, grain: pieceByteCount) { range in
                         UnsafeMutableRawPointer(target + range.lowerBound)
                             .copyMemory(from: source, byteCount: range.count)
                     }
                     return
                 }
-                for start in stride(from: 0, to: byteCount, by: Self.fillPieceByteCount) {
-                    let count = min(Self.fillPieceByteCount, byteCount - start)
+                for start in stride(from: 0, to: byteCount, by: pieceByteCount) {
+                    let count = min(pieceByteCount, byteCount - start)
                     try buffer.write(UnsafeRawBufferPointer(rebasing: piece[..<count]), at: byteOffset + start)
                 }
             }
