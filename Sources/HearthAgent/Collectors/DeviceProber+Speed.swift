@@ -67,7 +67,8 @@ extension DeviceProber {
         try await store.set("speed \(device)", try JSONColumn.encode(watch))
         guard watch.slowness != before else { return }
         if let slowness = watch.slowness {
-            logger.notice("device is slow", metadata: ["device": "\(device)", "evidence": "\(slowness)"])
+            let what = before == nil ? "device is slow" : "other figures of a device are slow"
+            logger.notice("\(what)", metadata: ["device": "\(device)", "evidence": "\(slowness)"])
         } else {
             logger.notice("device is as fast as it was", metadata: ["device": "\(device)"])
         }
