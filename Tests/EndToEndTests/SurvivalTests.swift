@@ -160,11 +160,11 @@ struct PartitionTests {
 
     /// One that keeps goes on, and shows its output when it may.
     @Test func aJobThatKeepsOutlivesThePartition() throws {
-        let begun = try Begun(answers: 40)
+        let begun = try Begun(answers: 100)
         let (fleet, network, batch, id) = (begun.fleet, begun.network, begun.batch, begun.id)
         try network.set(fleet.coordinatorURL, isCut: true)
         let result = "\(fleet.folder)/agent/jobs/\(id)-1/work/result.json"
-        try fleet.wait(60) { FileManager.default.fileExists(atPath: result) }
+        try fleet.wait(90) { FileManager.default.fileExists(atPath: result) }
         usleep(7_000_000)
         #expect(!FileManager.default.fileExists(atPath: begun.output))
         #expect(try fleet.job(id).state == .running)
