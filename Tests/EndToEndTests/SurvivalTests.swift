@@ -164,7 +164,7 @@ struct PartitionTests {
         let (fleet, network, batch, id) = (begun.fleet, begun.network, begun.batch, begun.id)
         try network.set(fleet.coordinatorURL, isCut: true)
         let result = "\(fleet.folder)/agent/jobs/\(id)-1/work/result.json"
-        try fleet.wait(90) { FileManager.default.fileExists(atPath: result) }
+        try fleet.wait(60) { FileManager.default.fileExists(atPath: result) }
         usleep(7_000_000)
         #expect(!FileManager.default.fileExists(atPath: begun.output))
         #expect(try fleet.job(id).state == .running)
