@@ -75,7 +75,7 @@ public struct Tuner {
             device.forced.withLock { $0.variants = [name] }
             do throws(DeviceError) {
                 // Not what the candidate before has left.
-                try c.write([UInt8](repeating: 0xff, count: c.byteCount))
+                try c.fill(0xffff_ffff)
                 _ = try submit(a, packed, c)
                 if let problem = disagreement(
                     try widened(c).read(as: Float.self), expected, isHalf: activations != .f32)

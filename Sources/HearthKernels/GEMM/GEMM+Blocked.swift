@@ -96,18 +96,18 @@ extension GEMM {
         /// Whether panels that could be read in place are packed, too, for products of many rows.
         let isPacked: Bool
 
-        /// - Parameter isPacked: nil: where `isPaged`.
+        /// - Parameter isPacked: nil: where `hasPageEach`.
         init(_ pointer: UnsafeRawPointer, _ layout: Layout, isPacked: Bool? = nil) {
             (self.pointer, self.layout) = (pointer, layout)
             if case .plain(let row, column: 1) = layout {
-                self.isPacked = isPacked ?? Self.isPaged(row: row)
+                self.isPacked = isPacked ?? Self.hasPageEach(row: row)
             } else {
                 self.isPacked = true
             }
         }
 
         /// Whether rows of f32 lie so far apart that each is in a page of its own.
-        static func isPaged(row: Int) -> Bool { row * 4 >= 4096 }
+        static func hasPageEach(row: Int) -> Bool { row * 4 >= 4096 }
 
         /// Weights `[n, k]` of a tensor's last two dimensions.
         init(weights tensor: Tensor, isPacked: Bool? = nil) {
@@ -117,24 +117,30 @@ extension GEMM {
                 .plain(row: tensor.strides[last], column: tensor.strides[last - 1]), isPacked: isPacked)
         }
 
+        /// Packs a plain B into panels of all of k, by all threads.
+        func pack(_ n: Int, _ k: Int, into packed: UnsafeMutablePointer<Float>, _ cpu: CPUDevice) {
+            guard case .plain(let row, let column) = layout else { preconditionFailure("it is packed") }
+            nonisolated(unsafe) let (from, out) = (pointer.assumingMemoryBound(to: Float.self), packed)
+            let columns = Int(ck_gemm_panel_columns())
+            cpu.run((n + columns - 1) / columns) { panel in
+                let first = panel * columns
+                ck_gemm_pack_b_f32(
+                    from + first * column, Int64(row), Int64(column), Int64(min(columns, n - first)), Int64(k), 0,
+                    out + first * k)
+            }
+        }
+
         /// Calls `body` with B packed once by all threads, as every task would for itself; with itself where no task packs.
         func packedOnce(
             _ n: Int, _ k: Int, panel: Int, isReadOnce: Bool, _ cpu: CPUDevice, _ body: (Right) -> Void
         ) {
             let panels = (n + panel - 1) / panel
-            guard case .plain(let row, let column) = layout, isPacked, column != 1 || !isReadOnce,
+            guard case .plain(_, let column) = layout, isPacked, column != 1 || !isReadOnce,
                 panels * panel * k * 4 <= GEMM.sharedByteCount
             else { return body(self) }
             cpu.scratch.withTemporary(Float.self, panels * panel * k) { memory in
-                nonisolated(unsafe) let (from, out) = (pointer.assumingMemoryBound(to: Float.self), memory)
-                cpu.parallel(panels, grain: 1) { mine in
-                    for p in mine {
-                        ck_gemm_pack_b_f32(
-                            from + p * panel * column, Int64(row), Int64(column), Int64(min(panel, n - p * panel)),
-                            Int64(k), 0, out + p * panel * k)
-                    }
-                }
-                body(Right(out, .panels(CK_F32, size: panel * k)))
+                pack(n, k, into: memory, cpu)
+                body(Right(memory, .panels(CK_F32, size: panel * k)))
             }
         }
 

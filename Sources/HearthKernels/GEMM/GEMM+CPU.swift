@@ -11,10 +11,11 @@ extension GEMM {
         if p.k == 0 {
             c.hostPointer(as: Float.self).update(repeating: 0, count: p.m * p.n)
         } else if p.weights == .f32 {
-            switch forced ?? GEMMChoice.choose(p, a, b, cpu).path {
+            let path = forced ?? GEMMChoice.choose(p, a, b, cpu).path
+            switch path {
             case .row: gemv(p, a, b, c, cpu)
-            case .blocked: multiply(m: p.m, n: p.n, k: p.k, Left(a), Right(weights: b, isPacked: false), Out(c), cpu)
-            case .packed: multiply(m: p.m, n: p.n, k: p.k, Left(a), Right(weights: b, isPacked: true), Out(c), cpu)
+            case .blocked, .packed:
+                multiply(m: p.m, n: p.n, k: p.k, Left(a), Right(weights: b, isPacked: path.isPacked), Out(c), cpu)
             case .openBLAS: sgemm(p, a, b, c, cpu)
             }
         } else if p.m == 1, a.strides[1] == 1 || p.k == 1 {

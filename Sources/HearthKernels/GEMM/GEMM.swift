@@ -72,8 +72,7 @@ public enum GEMM {
             left.scale = options.alpha
             // Nothing of A and B is read where alpha is 0.
             let k = options.alpha == 0 ? 0 : problem.k
-            let path = GEMMChoice.choose(problem, a, b, cpu).path
-            let right = Right(weights: b, isPacked: path == .blocked ? false : path == .packed ? true : nil)
+            let right = Right(weights: b, isPacked: GEMMChoice.choose(problem, a, b, cpu).path.isPacked)
             multiply(m: problem.m, n: problem.n, k: k, left, right, Out(c, options), cpu)
         }
         encoder.note(name(.f32), cost(problem))

@@ -15,6 +15,9 @@ public enum GEMMChoice {
         /// The same with panels of B packed first: the same bits.
         case packed
         case openBLAS
+
+        /// Whether our product packs B; nil where the way is not ours to say.
+        var isPacked: Bool? { self == .packed ? true : self == .blocked ? false : nil }
     }
 
     /// One shape's times, in seconds.
@@ -109,7 +112,7 @@ public enum GEMMChoice {
         guard let (nearest, fastest) = table.nearest(p, isPlain: b.strides[0] == 1) else {
             return Choice(path: ours, note: "no measured shape is near")
         }
-        if nearest.isPlain, GEMM.Right.isPaged(row: nearest.n) != GEMM.Right.isPaged(row: b.strides[1]) {
+        if nearest.isPlain, GEMM.Right.hasPageEach(row: nearest.n) != GEMM.Right.hasPageEach(row: b.strides[1]) {
             return Choice(path: ours, note: "the nearest measured shape has its rows closer or farther apart")
         }
         if fastest == .openBLAS, let problem = GEMM.openBLASProblem(a, b) {

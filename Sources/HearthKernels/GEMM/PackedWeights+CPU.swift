@@ -32,6 +32,10 @@ extension PackedWeights {
         _ rows: UnsafeRawPointer, _ n: Int, _ k: Int, _ dtype: DType, into packed: UnsafeMutableRawPointer,
         _ cpu: CPUDevice
     ) {
+        if dtype == .f32 {
+            return GEMM.Right(rows, .plain(row: 1, column: k))
+                .pack(n, k, into: packed.assumingMemoryBound(to: Float.self), cpu)
+        }
         nonisolated(unsafe) let (source, out) = (rows, packed)
         let (columns, elementBytes) = (Int(ck_gemm_panel_columns()), dtype.blockByteCount)
         let size = GEMM.panelSize(dtype, k: k)
@@ -39,16 +43,10 @@ extension PackedWeights {
             let from = source + panel * columns * k * elementBytes
             let to = out + panel * size * elementBytes
             let count = Int64(min(columns, n - panel * columns))
-            if dtype == .f32 {
-                ck_gemm_pack_b_f32(
-                    from.assumingMemoryBound(to: Float.self), 1, Int64(k), count, Int64(k), 0,
-                    to.assumingMemoryBound(to: Float.self))
-            } else {
-                let pack = dtype == .f16 ? ck_gemm_pack_b_f16 : ck_gemm_pack_b_bf16
-                pack(
-                    from.assumingMemoryBound(to: UInt16.self), 1, Int64(k), count, Int64(k), 0,
-                    to.assumingMemoryBound(to: UInt16.self))
-            }
+            let pack = dtype == .f16 ? ck_gemm_pack_b_f16 : ck_gemm_pack_b_bf16
+            pack(
+                from.assumingMemoryBound(to: UInt16.self), 1, Int64(k), count, Int64(k), 0,
+                to.assumingMemoryBound(to: UInt16.self))
         }
     }
 
