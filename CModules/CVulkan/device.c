@@ -15,6 +15,19 @@ VkResult cvk_create_device(VkPhysicalDevice physical, uint32_t family, const cvk
         names[count++] = VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME;
         newer = &matrix;
     }
+    VkPhysicalDeviceCooperativeMatrix2FeaturesNV matrix2 = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_2_FEATURES_NV,
+        .pNext = newer,
+        .cooperativeMatrixWorkgroupScope = enable->cooperative_matrix_workgroup,
+        .cooperativeMatrixFlexibleDimensions = enable->cooperative_matrix_workgroup,
+        .cooperativeMatrixReductions = VK_TRUE,
+        .cooperativeMatrixConversions = VK_TRUE,
+        .cooperativeMatrixPerElementOperations = VK_TRUE,
+        .cooperativeMatrixTensorAddressing = enable->cooperative_matrix_workgroup};
+    if (enable->cooperative_matrix2) {
+        names[count++] = VK_NV_COOPERATIVE_MATRIX_2_EXTENSION_NAME;
+        newer = &matrix2;
+    }
     VkPhysicalDeviceShaderBfloat16FeaturesKHR bfloat16 = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_BFLOAT16_FEATURES_KHR,
         .pNext = newer,

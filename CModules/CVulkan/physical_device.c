@@ -39,12 +39,17 @@ static void describe_features(VkPhysicalDevice device, cvk_features *out) {
     bool has_matrix = has(&found, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME);
     VkPhysicalDeviceShaderBfloat16FeaturesKHR bfloat16 = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_BFLOAT16_FEATURES_KHR};
+    VkPhysicalDeviceCooperativeMatrix2FeaturesNV matrix2 = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_2_FEATURES_NV};
     if (has_matrix) v13.pNext = &matrix;
+    if (has_matrix && has(&found, VK_NV_COOPERATIVE_MATRIX_2_EXTENSION_NAME)) matrix.pNext = &matrix2;
     if (has(&found, VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME)) {
         bfloat16.pNext = v13.pNext;
         v13.pNext = &bfloat16;
     }
     vkGetPhysicalDeviceFeatures2(device, &features);
+    bool has_matrix2 = matrix2.cooperativeMatrixReductions && matrix2.cooperativeMatrixConversions &&
+                       matrix2.cooperativeMatrixPerElementOperations;
     *out = (cvk_features){
         .timeline_semaphore = v12.timelineSemaphore,
         .synchronization2 = v13.synchronization2,
@@ -61,7 +66,10 @@ static void describe_features(VkPhysicalDevice device, cvk_features *out) {
         .subgroup_size_control = v13.subgroupSizeControl,
         .bfloat16 = bfloat16.shaderBFloat16Type && bfloat16.shaderBFloat16CooperativeMatrix,
         .cooperative_matrix = has_matrix && matrix.cooperativeMatrix,
-        .cooperative_matrix2 = has(&found, VK_NV_COOPERATIVE_MATRIX_2_EXTENSION_NAME),
+        .cooperative_matrix2 = has_matrix2,
+        .cooperative_matrix_workgroup = has_matrix2 && matrix2.cooperativeMatrixWorkgroupScope &&
+                                        matrix2.cooperativeMatrixFlexibleDimensions &&
+                                        matrix2.cooperativeMatrixTensorAddressing,
         .pipeline_executable_properties = has(&found, VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME),
     };
 }

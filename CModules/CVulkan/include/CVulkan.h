@@ -33,7 +33,9 @@ typedef struct cvk_features {
     bool memory_budget, subgroup_size_control, bfloat16, subgroup_shuffle;
     bool integer_dot;   // dot products of packed bytes
     bool memory_model;  // Vulkan's, device scope included
-    bool cooperative_matrix, cooperative_matrix2, pipeline_executable_properties;
+    bool cooperative_matrix, pipeline_executable_properties;
+    bool cooperative_matrix2;           // reductions, conversions and functions of elements, at subgroup scope
+    bool cooperative_matrix_workgroup;  // matrices of a workgroup, of flexible dimensions, loaded by tensor layouts
 } cvk_features;
 
 typedef struct cvk_device_info {

@@ -89,6 +89,7 @@ package final class VulkanPhysicalDevice: @unchecked Sendable {
             (f.memory_budget, "memory-budget"),
             (f.subgroup_size_control, "subgroup-size-control"), (f.cooperative_matrix, "cooperative-matrix"),
             (f.cooperative_matrix2, "cooperative-matrix2"),
+            (f.cooperative_matrix_workgroup, "cooperative-matrix-workgroup"),
             (f.pipeline_executable_properties, "pipeline-executable-properties"),
         ]
         return all.filter(\.0).map(\.1)
