@@ -10,13 +10,15 @@ public struct CommandEncoder: ~Copyable {
     public private(set) var kernels: [KernelCost] = []
     private var recording: VulkanRecording?
     /// Modelled work in `recording`, and what has been submitted before it to keep submissions short.
-    private var work = 0.0
+    private var work = SubmitPace.Work()
+    /// The share of a submission that `work` should take.
+    private var load = 0.0
     private var noted = 0.0
     private var submitted: [VulkanSubmission] = []
     private let start = ContinuousClock.now
     /// Parts that are complete, of work that is recorded to be replayed.
     private let isReplayed: Bool
-    private var parts: [(recording: VulkanRecording, work: Double)] = []
+    private var parts: [(recording: VulkanRecording, work: SubmitPace.Work)] = []
 
     init(device: Device, isReplayed: Bool) throws(DeviceError) {
         self.device = device
@@ -31,12 +33,19 @@ public struct CommandEncoder: ~Copyable {
     package mutating func note(_ kernel: String, _ cost: Cost, _ arithmetic: Arithmetic = .f32) {
         kernels.append(KernelCost(kernel: kernel, cost: cost, arithmetic: arithmetic))
         // Work that dispatches did not name is known only now.
-        work += max(0, SubmitPace.work(cost) - noted)
+        add(max(0, SubmitPace.work(cost) - noted), by: nil)
         noted = 0
     }
 
-    /// Modelled work that one dispatch should not exceed, so that a submission ends in time.
-    package var workLimit: Double { device.workLimit }
+    /// Modelled work that one dispatch of `shader` should not exceed, so that a submission ends in time.
+    package func workLimit(of shader: Shader) -> Double { device.workLimit(of: shader.name) }
+
+    /// - Parameter shader: what does the work; nil where it is not one alone.
+    private mutating func add(_ added: Double, by shader: String?) {
+        guard added > 0 else { return }
+        work.add(added, by: shader)
+        load += added / device.workLimit(of: shader)
+    }
 
     package static func work(_ cost: Cost) -> Double { SubmitPace.work(cost) }
 
@@ -52,17 +61,17 @@ public struct CommandEncoder: ~Copyable {
             preconditionFailure("dispatch on a CPU encoder")
         }
         let added = SubmitPace.work(cost)
-        if work > 0, work + added > workLimit {
+        if load > 0, load + added / device.workLimit(of: shader.name) > 1 {
             if isReplayed {
                 parts.append((target, work))
             } else {
                 submitted.append(try target.submit(work: work))
             }
             target = try vulkan.beginRecording(isReplayed: isReplayed)
-            (recording, work) = (target, 0)
+            (recording, work, load) = (target, SubmitPace.Work(), 0)
         }
         try target.dispatch(shader, constants: constants, reads: reads, writes: writes, push: push, groups: groups)
-        work += added
+        add(added, by: shader.name)
         noted += added
     }
 
@@ -83,6 +92,6 @@ public struct CommandEncoder: ~Copyable {
             throw DeviceError(.invalid, "recording on \(device.selector): the encoder was not made for replay")
         }
         return RecordedWork(
-            device: device, kernels: kernels, parts: parts + [(recording, work)], workLimit: workLimit)
+            device: device, kernels: kernels, parts: parts + [(recording, work)], workLimit: device.workLimit())
     }
 }

@@ -150,10 +150,10 @@ public final class Device: Sendable {
         try CommandEncoder(device: self, isReplayed: false)
     }
 
-    /// Modelled work that one submission should hold to end within the budget.
-    var workLimit: Double {
+    /// Modelled work of `shader`, or of any, that one submission should hold to end within the budget.
+    func workLimit(of shader: String? = nil) -> Double {
         guard case .vulkan(let vulkan) = backend else { return .infinity }
-        return vulkan.workPerSubmit(submitBudget)
+        return vulkan.workPerSubmit(submitBudget, of: shader)
     }
 
     /// Whether work can be recorded and replayed: on Vulkan. The CPU runs kernels as they are encoded.

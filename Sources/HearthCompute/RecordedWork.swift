@@ -7,13 +7,14 @@ import HearthRoofline
 public final class RecordedWork {
     public let kernels: [KernelCost]
     private let device: Device
-    private let parts: [(recording: VulkanRecording, work: Double)]
+    private let parts: [(recording: VulkanRecording, work: SubmitPace.Work)]
     /// What one submission was to hold at most when the parts were cut.
     private let workLimit: Double
     private var last: Submission?
 
     init(
-        device: Device, kernels: [KernelCost], parts: [(recording: VulkanRecording, work: Double)], workLimit: Double
+        device: Device, kernels: [KernelCost], parts: [(recording: VulkanRecording, work: SubmitPace.Work)],
+        workLimit: Double
     ) {
         (self.device, self.kernels, self.parts, self.workLimit) = (device, kernels, parts, workLimit)
     }
@@ -36,7 +37,7 @@ public final class RecordedWork {
 
     /// Whether the device has turned out so much slower than was known that the parts are too long for its submit budget.
     public var isOutdated: Bool {
-        let limit = device.workLimit
-        return limit < workLimit / 2 && parts.contains { $0.work > limit }
+        let limit = device.workLimit()
+        return limit < workLimit / 2 && parts.contains { $0.work.total > limit }
     }
 }

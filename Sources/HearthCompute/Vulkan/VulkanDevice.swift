@@ -211,10 +211,12 @@ package final class VulkanDevice: @unchecked Sendable {
     // MARK: Pace
 
     /// Modelled work that one submission should hold to end within `budget`.
-    func workPerSubmit(_ budget: Duration) -> Double { state.withLock { $0.pace.work(in: budget) } }
+    func workPerSubmit(_ budget: Duration, of shader: String? = nil) -> Double {
+        state.withLock { $0.pace.work(in: budget, of: shader) }
+    }
 
-    func learnPace(work: Double, took duration: Duration) {
-        state.withLock { $0.pace.learn(work: work, took: duration) }
+    func learnPace(_ work: SubmitPace.Work, took duration: Duration) {
+        state.withLock { $0.pace.learn(work, took: duration) }
     }
 
     private func waitIdle() throws(DeviceError) { try wait(for: state.withLock { $0.submittedValue }) }

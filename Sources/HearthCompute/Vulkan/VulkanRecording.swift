@@ -77,8 +77,8 @@ final class VulkanRecording: @unchecked Sendable {
 
     /// Hands the commands to the device, for the first time or again once the submission before has ended.
     ///
-    /// - Parameter work: what the device is to do, modelled; 0 where that is not known.
-    func submit(work: Double = 0) throws(DeviceError) -> VulkanSubmission {
+    /// - Parameter work: what the device is to do, modelled; none where that is not known.
+    func submit(work: SubmitPace.Work = .init()) throws(DeviceError) -> VulkanSubmission {
         if !hasEnded { try check(cvk_end(device.handle, &raw), "ending a command buffer") }
         hasEnded = true
         let value = try device.submit(raw, keeping: buffers)

@@ -8,10 +8,10 @@ final class VulkanSubmission: Sendable {
     private let device: VulkanDevice
     private let value: UInt64
     private let recording: VulkanRecording
-    private let work: Double
+    private let work: SubmitPace.Work
     private let duration = Mutex<Duration?>(nil)
 
-    init(device: VulkanDevice, value: UInt64, recording: VulkanRecording, work: Double) {
+    init(device: VulkanDevice, value: UInt64, recording: VulkanRecording, work: SubmitPace.Work) {
         self.work = work
         self.device = device
         self.value = value
@@ -30,7 +30,7 @@ final class VulkanSubmission: Sendable {
             duration = measured
             return (measured, true)
         }
-        if isNew { device.learnPace(work: work, took: measured) }
+        if isNew { device.learnPace(work, took: measured) }
         return measured
     }
 

@@ -36,7 +36,7 @@ extension Attention {
         _ p: Problem, _ q: Tensor, _ k: Tensor, _ v: Tensor, _ options: Options, _ o: Tensor, _ lse: Tensor,
         _ variant: ShaderVariant, _ splits: Int, firstSequence: Int = 0, _ encoder: inout CommandEncoder
     ) throws(DeviceError) {
-        let isLong = CommandEncoder.work(cost(p)) > encoder.workLimit
+        let isLong = CommandEncoder.work(cost(p)) > encoder.workLimit(of: variant.shader)
         if isLong, p.b > 1, options.pages == nil, isAligned([q, k, v, o, lse] + [options.mask].compactMap { $0 }) {
             for i in 0..<p.b {
                 let one = i..<i + 1

@@ -20,7 +20,7 @@ extension GEMM {
             try encode(p, operands, options, plan, &encoder)
             return plan.arithmetic
         }
-        let count = perLaunch(p, operands, encoder)
+        let count = perLaunch(p, operands, plan, encoder)
         for first in stride(from: 0, to: operands.batch, by: count) {
             let range = first..<min(operands.batch, first + count)
             if range.count == 1 {
@@ -37,9 +37,12 @@ extension GEMM {
     }
 
     /// Products of a batch that one launch holds.
-    private static func perLaunch(_ p: Problem, _ at: VulkanOperands, _ encoder: borrowing CommandEncoder) -> Int {
+    private static func perLaunch(
+        _ p: Problem, _ at: VulkanOperands, _ plan: VulkanPlan, _ encoder: borrowing CommandEncoder
+    ) -> Int {
         let limit = encoder.device.storageRange ?? .max
-        var count = min(largestBatch, max(1, Int(min(1e6, encoder.workLimit / CommandEncoder.work(cost(p))))))
+        let inTime = encoder.workLimit(of: plan.variant.shader) / CommandEncoder.work(cost(p))
+        var count = min(largestBatch, max(1, Int(min(1e6, inTime))))
         for tensor in [at.a, at.b, at.c] where tensor.strides[0] > 0 {
             let (matrix, step) = (tensor.matrix(0).spannedByteCount, tensor.strides[0] * tensor.dtype.blockByteCount)
             count = min(count, matrix > limit ? 1 : (limit - matrix) / step + 1)
@@ -55,7 +58,7 @@ extension GEMM {
         func isTooLarge(_ tensor: Tensor) -> Bool {
             tensor.spannedByteCount > limit || tensor.elementCount > Int(UInt32.max)
         }
-        let isLong = CommandEncoder.work(cost(p)) > encoder.workLimit
+        let isLong = CommandEncoder.work(cost(p)) > encoder.workLimit(of: plan.variant.shader)
         let rowStep = rowStep(at)
         if isTooLarge(at.a) || isTooLarge(at.c) || isLong && p.m > p.n, p.m > rowStep {
             let half = (p.m / 2 + rowStep - 1) / rowStep * rowStep
