@@ -19,6 +19,8 @@ public final class Device: Sendable {
         package var splits: Int?
         /// The longest that one submission should take.
         package var submitBudget: Duration?
+        /// Transfers pass through staging although the device's memory is mapped, as a software device's always is.
+        package var isStaged = false
 
         package init() {}
     }

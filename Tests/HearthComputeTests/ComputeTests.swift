@@ -46,6 +46,26 @@ import Testing
         #expect(try tensor.read(as: UInt32.self) == values)
     }
 
+    /// Through staging: less than a piece of 8 MiB, exactly some, and a last one that is not whole; several threads at once.
+    @Test(arguments: TestDevices.vulkan)
+    func stagedTransfersMoveEveryByte(selector: String) async throws {
+        let device = try Device.open(DeviceSelector(selector))
+        device.forced.withLock { $0.isStaged = true }
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            for count in [4, 8 << 20, 16 << 20, (8 << 20) + 4, (20 << 20) + 12] {
+                group.addTask {
+                    let buffer = try device.makeBuffer(byteCount: count + 8)
+                    let values = (0..<count / 4).map { UInt32($0) &* 2_654_435_761 &+ UInt32(count) }
+                    try values.withUnsafeBytes { try buffer.write($0, at: 4) }
+                    var back = [UInt32](repeating: 0, count: values.count)
+                    try back.withUnsafeMutableBytes { try buffer.read(into: $0, at: 4) }
+                    return back == values
+                }
+            }
+            for try await isSame in group { #expect(isSame) }
+        }
+    }
+
     @Test(arguments: TestDevices.selectors)
     func absurdAllocationIsAnErrorWithNumbers(selector: String) throws {
         guard selector != "cpu" else { return }

@@ -10,6 +10,8 @@ package final class VulkanDevice: @unchecked Sendable {
     let pipelines: PipelineLibrary
     private let device: UnsafeMutablePointer<cvk_device>
     private let state: Mutex<State>
+    /// Host memory that transfers pass through and that none uses now.
+    let staging = Mutex<[cvk_buffer]>([])
 
     /// The driver calls at which a device may be lost.
     package enum Call: Sendable { case allocate, submit, wait }
@@ -21,7 +23,7 @@ package final class VulkanDevice: @unchecked Sendable {
         var retired: [(value: UInt64, recording: cvk_recording)] = []
         /// Buffers the device may still be using, by timeline value.
         var inFlight: [(value: UInt64, buffers: [DeviceBuffer])] = []
-        /// Bytes of every live allocation, by its memory's handle.
+        /// Bytes of every live tensor, by its memory's handle.
         var allocations: [UInt: Int] = [:]
         /// The call that found the device gone.
         var lost: DeviceError?
@@ -49,6 +51,7 @@ package final class VulkanDevice: @unchecked Sendable {
     deinit {
         _ = device.pointee.vk.vkDeviceWaitIdle(device.pointee.handle)
         pipelines.destroy()
+        staging.withLock { $0.forEach(free) }
         state.withLock { state in
             for recording in state.idle + state.retired.map(\.recording) {
                 withUnsafePointer(to: recording) { cvk_destroy_recording(device, $0) }
@@ -72,7 +75,7 @@ package final class VulkanDevice: @unchecked Sendable {
         let result = outcome(of: .allocate) { cvk_create_buffer(device, UInt64(byteCount), location, &buffer) }
         if result == VK_SUCCESS {
             let key = UInt(bitPattern: buffer.memory)
-            state.withLock { $0.allocations[key] = byteCount }
+            if location == CVK_DEVICE { state.withLock { $0.allocations[key] = byteCount } }
             return buffer
         }
         try note(result, outOfMemory(byteCount, physical.freeByteCount))
@@ -132,46 +135,6 @@ package final class VulkanDevice: @unchecked Sendable {
             vkResult: lost.vkResult)
     }
 
-    /// Staging moves at most this much at a time.
-    private static let stagingByteCount = 64 << 20
-
-    func upload(_ bytes: UnsafeRawBufferPointer, to buffer: cvk_buffer, at offset: Int) throws(DeviceError) {
-        if let mapped = buffer.mapped {
-            (mapped + offset).copyMemory(from: bytes.baseAddress!, byteCount: bytes.count)
-            return
-        }
-        let staging = try allocate(min(bytes.count, Self.stagingByteCount), CVK_READBACK)
-        defer { free(staging) }
-        for start in stride(from: 0, to: bytes.count, by: Self.stagingByteCount) {
-            let count = min(Self.stagingByteCount, bytes.count - start)
-            staging.mapped.copyMemory(from: bytes.baseAddress! + start, byteCount: count)
-            try copy(from: staging, 0, to: buffer, offset + start, count)
-        }
-    }
-
-    func download(_ buffer: cvk_buffer, at offset: Int, into bytes: UnsafeMutableRawBufferPointer) throws(DeviceError) {
-        if let mapped = buffer.mapped {
-            try waitIdle()
-            bytes.baseAddress!.copyMemory(from: mapped + offset, byteCount: bytes.count)
-            return
-        }
-        let staging = try allocate(min(bytes.count, Self.stagingByteCount), CVK_READBACK)
-        defer { free(staging) }
-        for start in stride(from: 0, to: bytes.count, by: Self.stagingByteCount) {
-            let count = min(Self.stagingByteCount, bytes.count - start)
-            try copy(from: buffer, offset + start, to: staging, 0, count)
-            (bytes.baseAddress! + start).copyMemory(from: staging.mapped, byteCount: count)
-        }
-    }
-
-    private func copy(from source: cvk_buffer, _ sourceOffset: Int, to target: cvk_buffer, _ offset: Int, _ count: Int)
-        throws(DeviceError)
-    {
-        let recording = try beginRecording()
-        recording.copy(from: source.handle, sourceOffset, to: target.handle, offset, count)
-        try recording.submit().wait()
-    }
-
     // MARK: Submission
 
     /// - Parameter isReplayed: it may be submitted more than once.
@@ -219,7 +182,7 @@ package final class VulkanDevice: @unchecked Sendable {
         state.withLock { $0.pace.learn(work, took: duration) }
     }
 
-    private func waitIdle() throws(DeviceError) { try wait(for: state.withLock { $0.submittedValue }) }
+    func waitIdle() throws(DeviceError) { try wait(for: state.withLock { $0.submittedValue }) }
 
     /// A recording that was never submitted goes back to the pool.
     func recycle(_ raw: cvk_recording) { state.withLock { $0.idle.append(raw) } }
