@@ -112,17 +112,32 @@ static const _Alignas(4) unsigned char gemm_bf16_bf16_bf16_gemm_rows_rows32_rows
 static const _Alignas(4) unsigned char gemm_f16_f16_f16_gemm_matrix_matrix16[] = {
 #embed "../../Shaders/spv/gemm_f16_f16_f16_gemm_matrix_matrix16.spv"
 };
+static const _Alignas(4) unsigned char gemm_f16_f16_f16_gemm_matrix_matrix16_256[] = {
+#embed "../../Shaders/spv/gemm_f16_f16_f16_gemm_matrix_matrix16_256.spv"
+};
+static const _Alignas(4) unsigned char gemm_f16_f16_f16_gemm_matrix_matrix16_64[] = {
+#embed "../../Shaders/spv/gemm_f16_f16_f16_gemm_matrix_matrix16_64.spv"
+};
 static const _Alignas(4) unsigned char gemm_f16_f16_f16_gemm_matrix_matrix8[] = {
 #embed "../../Shaders/spv/gemm_f16_f16_f16_gemm_matrix_matrix8.spv"
 };
 static const _Alignas(4) unsigned char gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix16[] = {
 #embed "../../Shaders/spv/gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix16.spv"
 };
+static const _Alignas(4) unsigned char gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix16_256[] = {
+#embed "../../Shaders/spv/gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix16_256.spv"
+};
 static const _Alignas(4) unsigned char gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix8[] = {
 #embed "../../Shaders/spv/gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix8.spv"
 };
 static const _Alignas(4) unsigned char gemm_bf16_bf16_bf16_gemm_matrix_matrix16[] = {
 #embed "../../Shaders/spv/gemm_bf16_bf16_bf16_gemm_matrix_matrix16.spv"
+};
+static const _Alignas(4) unsigned char gemm_bf16_bf16_bf16_gemm_matrix_matrix16_256[] = {
+#embed "../../Shaders/spv/gemm_bf16_bf16_bf16_gemm_matrix_matrix16_256.spv"
+};
+static const _Alignas(4) unsigned char gemm_bf16_bf16_bf16_gemm_matrix_matrix16_64[] = {
+#embed "../../Shaders/spv/gemm_bf16_bf16_bf16_gemm_matrix_matrix16_64.spv"
 };
 static const _Alignas(4) unsigned char gemm_rounded_f16_f32_gemm_matrix_matrix16[] = {
 #embed "../../Shaders/spv/gemm_rounded_f16_f32_gemm_matrix_matrix16.spv"
@@ -147,6 +162,54 @@ static const _Alignas(4) unsigned char gemm_rounded_q5_k_f32_gemm_matrix_matrix1
 };
 static const _Alignas(4) unsigned char gemm_rounded_q6_k_f32_gemm_matrix_matrix16[] = {
 #embed "../../Shaders/spv/gemm_rounded_q6_k_f32_gemm_matrix_matrix16.spv"
+};
+static const _Alignas(4) unsigned char gemm_rounded_f16_f32_gemm_matrix_matrix16_256[] = {
+#embed "../../Shaders/spv/gemm_rounded_f16_f32_gemm_matrix_matrix16_256.spv"
+};
+static const _Alignas(4) unsigned char gemm_rounded_q4_0_f32_gemm_matrix_matrix16_256[] = {
+#embed "../../Shaders/spv/gemm_rounded_q4_0_f32_gemm_matrix_matrix16_256.spv"
+};
+static const _Alignas(4) unsigned char gemm_rounded_q4_1_f32_gemm_matrix_matrix16_256[] = {
+#embed "../../Shaders/spv/gemm_rounded_q4_1_f32_gemm_matrix_matrix16_256.spv"
+};
+static const _Alignas(4) unsigned char gemm_rounded_q5_0_f32_gemm_matrix_matrix16_256[] = {
+#embed "../../Shaders/spv/gemm_rounded_q5_0_f32_gemm_matrix_matrix16_256.spv"
+};
+static const _Alignas(4) unsigned char gemm_rounded_q8_0_f32_gemm_matrix_matrix16_256[] = {
+#embed "../../Shaders/spv/gemm_rounded_q8_0_f32_gemm_matrix_matrix16_256.spv"
+};
+static const _Alignas(4) unsigned char gemm_rounded_q4_k_f32_gemm_matrix_matrix16_256[] = {
+#embed "../../Shaders/spv/gemm_rounded_q4_k_f32_gemm_matrix_matrix16_256.spv"
+};
+static const _Alignas(4) unsigned char gemm_rounded_q5_k_f32_gemm_matrix_matrix16_256[] = {
+#embed "../../Shaders/spv/gemm_rounded_q5_k_f32_gemm_matrix_matrix16_256.spv"
+};
+static const _Alignas(4) unsigned char gemm_rounded_q6_k_f32_gemm_matrix_matrix16_256[] = {
+#embed "../../Shaders/spv/gemm_rounded_q6_k_f32_gemm_matrix_matrix16_256.spv"
+};
+static const _Alignas(4) unsigned char gemm_rounded_f16_f32_gemm_matrix_matrix16_64[] = {
+#embed "../../Shaders/spv/gemm_rounded_f16_f32_gemm_matrix_matrix16_64.spv"
+};
+static const _Alignas(4) unsigned char gemm_rounded_q4_0_f32_gemm_matrix_matrix16_64[] = {
+#embed "../../Shaders/spv/gemm_rounded_q4_0_f32_gemm_matrix_matrix16_64.spv"
+};
+static const _Alignas(4) unsigned char gemm_rounded_q4_1_f32_gemm_matrix_matrix16_64[] = {
+#embed "../../Shaders/spv/gemm_rounded_q4_1_f32_gemm_matrix_matrix16_64.spv"
+};
+static const _Alignas(4) unsigned char gemm_rounded_q5_0_f32_gemm_matrix_matrix16_64[] = {
+#embed "../../Shaders/spv/gemm_rounded_q5_0_f32_gemm_matrix_matrix16_64.spv"
+};
+static const _Alignas(4) unsigned char gemm_rounded_q8_0_f32_gemm_matrix_matrix16_64[] = {
+#embed "../../Shaders/spv/gemm_rounded_q8_0_f32_gemm_matrix_matrix16_64.spv"
+};
+static const _Alignas(4) unsigned char gemm_rounded_q4_k_f32_gemm_matrix_matrix16_64[] = {
+#embed "../../Shaders/spv/gemm_rounded_q4_k_f32_gemm_matrix_matrix16_64.spv"
+};
+static const _Alignas(4) unsigned char gemm_rounded_q5_k_f32_gemm_matrix_matrix16_64[] = {
+#embed "../../Shaders/spv/gemm_rounded_q5_k_f32_gemm_matrix_matrix16_64.spv"
+};
+static const _Alignas(4) unsigned char gemm_rounded_q6_k_f32_gemm_matrix_matrix16_64[] = {
+#embed "../../Shaders/spv/gemm_rounded_q6_k_f32_gemm_matrix_matrix16_64.spv"
 };
 static const _Alignas(4) unsigned char gemm_rounded_f16_f32_gemm_matrix_matrix8[] = {
 #embed "../../Shaders/spv/gemm_rounded_f16_f32_gemm_matrix_matrix8.spv"
@@ -507,19 +570,40 @@ const cshaders_entry cshaders_table[] = {
     {"gemm_bf16_bf16_bf16_gemm_rows_rows32_rows16_rows8", "gemm_bf16_bf16_bf16", "rows32", "subgroup8,subgroup-shuffle,storage16,i16", gemm_bf16_bf16_bf16_gemm_rows_rows32_rows16_rows8, sizeof gemm_bf16_bf16_bf16_gemm_rows_rows32_rows16_rows8, 4, 64, 2, {32, 16}, 2, {32, 2}},
     {"gemm_bf16_bf16_bf16_gemm_rows_rows32_rows16_rows8", "gemm_bf16_bf16_bf16", "rows16", "subgroup8,subgroup-shuffle,storage16,i16", gemm_bf16_bf16_bf16_gemm_rows_rows32_rows16_rows8, sizeof gemm_bf16_bf16_bf16_gemm_rows_rows32_rows16_rows8, 4, 64, 2, {16, 16}, 2, {16, 2}},
     {"gemm_bf16_bf16_bf16_gemm_rows_rows32_rows16_rows8", "gemm_bf16_bf16_bf16", "rows8", "subgroup8,subgroup-shuffle,storage16,i16", gemm_bf16_bf16_bf16_gemm_rows_rows32_rows16_rows8, sizeof gemm_bf16_bf16_bf16_gemm_rows_rows32_rows16_rows8, 4, 64, 2, {8, 16}, 2, {8, 2}},
-    {"gemm_f16_f16_f16_gemm_matrix_matrix16", "gemm_f16_f16_f16", "matrix16", "shared48k,f16,storage16,i16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_f16_f16_f16_gemm_matrix_matrix16, sizeof gemm_f16_f16_f16_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
+    {"gemm_f16_f16_f16_gemm_matrix_matrix16", "gemm_f16_f16_f16", "matrix16", "f16,storage16,i16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_f16_f16_f16_gemm_matrix_matrix16, sizeof gemm_f16_f16_f16_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
+    {"gemm_f16_f16_f16_gemm_matrix_matrix16_256", "gemm_f16_f16_f16", "matrix16_256", "f16,storage16,i16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_f16_f16_f16_gemm_matrix_matrix16_256, sizeof gemm_f16_f16_f16_gemm_matrix_matrix16_256, 4, 64, 1, {256, 128}, 0, {0}},
+    {"gemm_f16_f16_f16_gemm_matrix_matrix16_64", "gemm_f16_f16_f16", "matrix16_64", "f16,storage16,i16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_f16_f16_f16_gemm_matrix_matrix16_64, sizeof gemm_f16_f16_f16_gemm_matrix_matrix16_64, 4, 64, 1, {64, 64}, 0, {0}},
     {"gemm_f16_f16_f16_gemm_matrix_matrix8", "gemm_f16_f16_f16", "matrix8", "f16,storage16,i16,memory-model,cooperative-matrix,matrix-f16-8x8x8,subgroup=8", gemm_f16_f16_f16_gemm_matrix_matrix8, sizeof gemm_f16_f16_f16_gemm_matrix_matrix8, 4, 64, 2, {32, 32}, 0, {0}},
-    {"gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix16", "gemm_f16_f16_f16_summed_f16", "matrix16", "shared48k,f16,storage16,i16,memory-model,cooperative-matrix,matrix-f16-summed-f16-16x16x16,subgroup=32", gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix16, sizeof gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
+    {"gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix16", "gemm_f16_f16_f16_summed_f16", "matrix16", "f16,storage16,i16,memory-model,cooperative-matrix,matrix-f16-summed-f16-16x16x16,subgroup=32", gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix16, sizeof gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
+    {"gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix16_256", "gemm_f16_f16_f16_summed_f16", "matrix16_256", "f16,storage16,i16,memory-model,cooperative-matrix,matrix-f16-summed-f16-16x16x16,subgroup=32", gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix16_256, sizeof gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix16_256, 4, 64, 1, {256, 128}, 0, {0}},
     {"gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix8", "gemm_f16_f16_f16_summed_f16", "matrix8", "f16,storage16,i16,memory-model,cooperative-matrix,matrix-f16-summed-f16-8x8x8,subgroup=8", gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix8, sizeof gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix8, 4, 64, 2, {32, 32}, 0, {0}},
-    {"gemm_bf16_bf16_bf16_gemm_matrix_matrix16", "gemm_bf16_bf16_bf16", "matrix16", "shared48k,bf16,storage16,i16,memory-model,cooperative-matrix,matrix-bf16-16x16x16,subgroup=32", gemm_bf16_bf16_bf16_gemm_matrix_matrix16, sizeof gemm_bf16_bf16_bf16_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
-    {"gemm_rounded_f16_f32_gemm_matrix_matrix16", "gemm_rounded_f16_f32", "matrix16", "shared48k,f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_f16_f32_gemm_matrix_matrix16, sizeof gemm_rounded_f16_f32_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
-    {"gemm_rounded_q4_0_f32_gemm_matrix_matrix16", "gemm_rounded_q4_0_f32", "matrix16", "shared48k,f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q4_0_f32_gemm_matrix_matrix16, sizeof gemm_rounded_q4_0_f32_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
-    {"gemm_rounded_q4_1_f32_gemm_matrix_matrix16", "gemm_rounded_q4_1_f32", "matrix16", "shared48k,f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q4_1_f32_gemm_matrix_matrix16, sizeof gemm_rounded_q4_1_f32_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
-    {"gemm_rounded_q5_0_f32_gemm_matrix_matrix16", "gemm_rounded_q5_0_f32", "matrix16", "shared48k,f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q5_0_f32_gemm_matrix_matrix16, sizeof gemm_rounded_q5_0_f32_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
-    {"gemm_rounded_q8_0_f32_gemm_matrix_matrix16", "gemm_rounded_q8_0_f32", "matrix16", "shared48k,f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q8_0_f32_gemm_matrix_matrix16, sizeof gemm_rounded_q8_0_f32_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
-    {"gemm_rounded_q4_k_f32_gemm_matrix_matrix16", "gemm_rounded_q4_k_f32", "matrix16", "shared48k,f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q4_k_f32_gemm_matrix_matrix16, sizeof gemm_rounded_q4_k_f32_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
-    {"gemm_rounded_q5_k_f32_gemm_matrix_matrix16", "gemm_rounded_q5_k_f32", "matrix16", "shared48k,f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q5_k_f32_gemm_matrix_matrix16, sizeof gemm_rounded_q5_k_f32_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
-    {"gemm_rounded_q6_k_f32_gemm_matrix_matrix16", "gemm_rounded_q6_k_f32", "matrix16", "shared48k,f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q6_k_f32_gemm_matrix_matrix16, sizeof gemm_rounded_q6_k_f32_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
+    {"gemm_bf16_bf16_bf16_gemm_matrix_matrix16", "gemm_bf16_bf16_bf16", "matrix16", "bf16,storage16,i16,memory-model,cooperative-matrix,matrix-bf16-16x16x16,subgroup=32", gemm_bf16_bf16_bf16_gemm_matrix_matrix16, sizeof gemm_bf16_bf16_bf16_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
+    {"gemm_bf16_bf16_bf16_gemm_matrix_matrix16_256", "gemm_bf16_bf16_bf16", "matrix16_256", "bf16,storage16,i16,memory-model,cooperative-matrix,matrix-bf16-16x16x16,subgroup=32", gemm_bf16_bf16_bf16_gemm_matrix_matrix16_256, sizeof gemm_bf16_bf16_bf16_gemm_matrix_matrix16_256, 4, 64, 1, {256, 128}, 0, {0}},
+    {"gemm_bf16_bf16_bf16_gemm_matrix_matrix16_64", "gemm_bf16_bf16_bf16", "matrix16_64", "bf16,storage16,i16,memory-model,cooperative-matrix,matrix-bf16-16x16x16,subgroup=32", gemm_bf16_bf16_bf16_gemm_matrix_matrix16_64, sizeof gemm_bf16_bf16_bf16_gemm_matrix_matrix16_64, 4, 64, 1, {64, 64}, 0, {0}},
+    {"gemm_rounded_f16_f32_gemm_matrix_matrix16", "gemm_rounded_f16_f32", "matrix16", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_f16_f32_gemm_matrix_matrix16, sizeof gemm_rounded_f16_f32_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
+    {"gemm_rounded_q4_0_f32_gemm_matrix_matrix16", "gemm_rounded_q4_0_f32", "matrix16", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q4_0_f32_gemm_matrix_matrix16, sizeof gemm_rounded_q4_0_f32_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
+    {"gemm_rounded_q4_1_f32_gemm_matrix_matrix16", "gemm_rounded_q4_1_f32", "matrix16", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q4_1_f32_gemm_matrix_matrix16, sizeof gemm_rounded_q4_1_f32_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
+    {"gemm_rounded_q5_0_f32_gemm_matrix_matrix16", "gemm_rounded_q5_0_f32", "matrix16", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q5_0_f32_gemm_matrix_matrix16, sizeof gemm_rounded_q5_0_f32_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
+    {"gemm_rounded_q8_0_f32_gemm_matrix_matrix16", "gemm_rounded_q8_0_f32", "matrix16", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q8_0_f32_gemm_matrix_matrix16, sizeof gemm_rounded_q8_0_f32_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
+    {"gemm_rounded_q4_k_f32_gemm_matrix_matrix16", "gemm_rounded_q4_k_f32", "matrix16", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q4_k_f32_gemm_matrix_matrix16, sizeof gemm_rounded_q4_k_f32_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
+    {"gemm_rounded_q5_k_f32_gemm_matrix_matrix16", "gemm_rounded_q5_k_f32", "matrix16", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q5_k_f32_gemm_matrix_matrix16, sizeof gemm_rounded_q5_k_f32_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
+    {"gemm_rounded_q6_k_f32_gemm_matrix_matrix16", "gemm_rounded_q6_k_f32", "matrix16", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q6_k_f32_gemm_matrix_matrix16, sizeof gemm_rounded_q6_k_f32_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
+    {"gemm_rounded_f16_f32_gemm_matrix_matrix16_256", "gemm_rounded_f16_f32", "matrix16_256", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_f16_f32_gemm_matrix_matrix16_256, sizeof gemm_rounded_f16_f32_gemm_matrix_matrix16_256, 4, 64, 1, {256, 128}, 0, {0}},
+    {"gemm_rounded_q4_0_f32_gemm_matrix_matrix16_256", "gemm_rounded_q4_0_f32", "matrix16_256", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q4_0_f32_gemm_matrix_matrix16_256, sizeof gemm_rounded_q4_0_f32_gemm_matrix_matrix16_256, 4, 64, 1, {256, 128}, 0, {0}},
+    {"gemm_rounded_q4_1_f32_gemm_matrix_matrix16_256", "gemm_rounded_q4_1_f32", "matrix16_256", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q4_1_f32_gemm_matrix_matrix16_256, sizeof gemm_rounded_q4_1_f32_gemm_matrix_matrix16_256, 4, 64, 1, {256, 128}, 0, {0}},
+    {"gemm_rounded_q5_0_f32_gemm_matrix_matrix16_256", "gemm_rounded_q5_0_f32", "matrix16_256", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q5_0_f32_gemm_matrix_matrix16_256, sizeof gemm_rounded_q5_0_f32_gemm_matrix_matrix16_256, 4, 64, 1, {256, 128}, 0, {0}},
+    {"gemm_rounded_q8_0_f32_gemm_matrix_matrix16_256", "gemm_rounded_q8_0_f32", "matrix16_256", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q8_0_f32_gemm_matrix_matrix16_256, sizeof gemm_rounded_q8_0_f32_gemm_matrix_matrix16_256, 4, 64, 1, {256, 128}, 0, {0}},
+    {"gemm_rounded_q4_k_f32_gemm_matrix_matrix16_256", "gemm_rounded_q4_k_f32", "matrix16_256", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q4_k_f32_gemm_matrix_matrix16_256, sizeof gemm_rounded_q4_k_f32_gemm_matrix_matrix16_256, 4, 64, 1, {256, 128}, 0, {0}},
+    {"gemm_rounded_q5_k_f32_gemm_matrix_matrix16_256", "gemm_rounded_q5_k_f32", "matrix16_256", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q5_k_f32_gemm_matrix_matrix16_256, sizeof gemm_rounded_q5_k_f32_gemm_matrix_matrix16_256, 4, 64, 1, {256, 128}, 0, {0}},
+    {"gemm_rounded_q6_k_f32_gemm_matrix_matrix16_256", "gemm_rounded_q6_k_f32", "matrix16_256", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q6_k_f32_gemm_matrix_matrix16_256, sizeof gemm_rounded_q6_k_f32_gemm_matrix_matrix16_256, 4, 64, 1, {256, 128}, 0, {0}},
+    {"gemm_rounded_f16_f32_gemm_matrix_matrix16_64", "gemm_rounded_f16_f32", "matrix16_64", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_f16_f32_gemm_matrix_matrix16_64, sizeof gemm_rounded_f16_f32_gemm_matrix_matrix16_64, 4, 64, 1, {64, 64}, 0, {0}},
+    {"gemm_rounded_q4_0_f32_gemm_matrix_matrix16_64", "gemm_rounded_q4_0_f32", "matrix16_64", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q4_0_f32_gemm_matrix_matrix16_64, sizeof gemm_rounded_q4_0_f32_gemm_matrix_matrix16_64, 4, 64, 1, {64, 64}, 0, {0}},
+    {"gemm_rounded_q4_1_f32_gemm_matrix_matrix16_64", "gemm_rounded_q4_1_f32", "matrix16_64", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q4_1_f32_gemm_matrix_matrix16_64, sizeof gemm_rounded_q4_1_f32_gemm_matrix_matrix16_64, 4, 64, 1, {64, 64}, 0, {0}},
+    {"gemm_rounded_q5_0_f32_gemm_matrix_matrix16_64", "gemm_rounded_q5_0_f32", "matrix16_64", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q5_0_f32_gemm_matrix_matrix16_64, sizeof gemm_rounded_q5_0_f32_gemm_matrix_matrix16_64, 4, 64, 1, {64, 64}, 0, {0}},
+    {"gemm_rounded_q8_0_f32_gemm_matrix_matrix16_64", "gemm_rounded_q8_0_f32", "matrix16_64", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q8_0_f32_gemm_matrix_matrix16_64, sizeof gemm_rounded_q8_0_f32_gemm_matrix_matrix16_64, 4, 64, 1, {64, 64}, 0, {0}},
+    {"gemm_rounded_q4_k_f32_gemm_matrix_matrix16_64", "gemm_rounded_q4_k_f32", "matrix16_64", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q4_k_f32_gemm_matrix_matrix16_64, sizeof gemm_rounded_q4_k_f32_gemm_matrix_matrix16_64, 4, 64, 1, {64, 64}, 0, {0}},
+    {"gemm_rounded_q5_k_f32_gemm_matrix_matrix16_64", "gemm_rounded_q5_k_f32", "matrix16_64", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q5_k_f32_gemm_matrix_matrix16_64, sizeof gemm_rounded_q5_k_f32_gemm_matrix_matrix16_64, 4, 64, 1, {64, 64}, 0, {0}},
+    {"gemm_rounded_q6_k_f32_gemm_matrix_matrix16_64", "gemm_rounded_q6_k_f32", "matrix16_64", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_rounded_q6_k_f32_gemm_matrix_matrix16_64, sizeof gemm_rounded_q6_k_f32_gemm_matrix_matrix16_64, 4, 64, 1, {64, 64}, 0, {0}},
     {"gemm_rounded_f16_f32_gemm_matrix_matrix8", "gemm_rounded_f16_f32", "matrix8", "f16,memory-model,cooperative-matrix,matrix-f16-8x8x8,subgroup=8", gemm_rounded_f16_f32_gemm_matrix_matrix8, sizeof gemm_rounded_f16_f32_gemm_matrix_matrix8, 4, 64, 2, {32, 32}, 0, {0}},
     {"gemm_rounded_q4_0_f32_gemm_matrix_matrix8", "gemm_rounded_q4_0_f32", "matrix8", "f16,memory-model,cooperative-matrix,matrix-f16-8x8x8,subgroup=8", gemm_rounded_q4_0_f32_gemm_matrix_matrix8, sizeof gemm_rounded_q4_0_f32_gemm_matrix_matrix8, 4, 64, 2, {32, 32}, 0, {0}},
     {"gemm_rounded_q4_1_f32_gemm_matrix_matrix8", "gemm_rounded_q4_1_f32", "matrix8", "f16,memory-model,cooperative-matrix,matrix-f16-8x8x8,subgroup=8", gemm_rounded_q4_1_f32_gemm_matrix_matrix8, sizeof gemm_rounded_q4_1_f32_gemm_matrix_matrix8, 4, 64, 2, {32, 32}, 0, {0}},
@@ -621,7 +705,7 @@ const cshaders_entry cshaders_table[] = {
     {"probe_read_stream_only", "probe_read", "only", "", probe_read_stream_only, sizeof probe_read_stream_only, 3, 4, 0, {0, 0}, 0, {0}},
 };
 const int cshaders_count = sizeof cshaders_table / sizeof *cshaders_table;
-const char *const cshaders_hash = "827dfcd997657f12697596181e260ece12d522922815b2c4775786836e5bd292";
+const char *const cshaders_hash = "99db9d2ed61c86c7f53cae8f9b41abe8900dd85bd030cea1e659d1b20c661464";
 
 static const unsigned char tuning[] = {
 #embed "../../Shaders/tuning.json"
