@@ -43,7 +43,12 @@ def filled(text, values, lower):
 def profile(features):
     """Of slangc: what it lets a shader use without saying so."""
     if "cooperative-matrix" in features:
-        return "spirv_1_6+spvCooperativeMatrixKHR" + ("+spvBFloat16KHR" if "bf16" in features else "")
+        wanted = ["spvCooperativeMatrixKHR"] + (["spvBFloat16KHR"] if "bf16" in features else [])
+        if "cooperative-matrix2" in features:
+            wanted += ["spvCooperativeMatrix%sNV" % name for name in ("Reductions", "Conversions", "PerElementOperations")]
+        if "cooperative-matrix-workgroup" in features:
+            wanted += ["spvCooperativeMatrixTensorAddressingNV", "spvTensorAddressingNV"]
+        return "+".join(["spirv_1_6"] + wanted)
     return "sm_6_4+spirv_1_5" if "integer-dot" in features else "spirv_1_5"
 
 

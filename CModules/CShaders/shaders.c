@@ -331,6 +331,24 @@ static const _Alignas(4) unsigned char attention_f32_bf16_attention_narrow[] = {
 static const _Alignas(4) unsigned char attention_f32_q8_0_attention_narrow[] = {
 #embed "../../Shaders/spv/attention_f32_q8_0_attention_narrow.spv"
 };
+static const _Alignas(4) unsigned char attention_f16_f16_attention_flash_flash16_64[] = {
+#embed "../../Shaders/spv/attention_f16_f16_attention_flash_flash16_64.spv"
+};
+static const _Alignas(4) unsigned char attention_bf16_bf16_attention_flash_flash16_64[] = {
+#embed "../../Shaders/spv/attention_bf16_bf16_attention_flash_flash16_64.spv"
+};
+static const _Alignas(4) unsigned char attention_f16_f16_attention_flash_flash8_64[] = {
+#embed "../../Shaders/spv/attention_f16_f16_attention_flash_flash8_64.spv"
+};
+static const _Alignas(4) unsigned char attention_f16_f16_attention_flash_flash16_128[] = {
+#embed "../../Shaders/spv/attention_f16_f16_attention_flash_flash16_128.spv"
+};
+static const _Alignas(4) unsigned char attention_bf16_bf16_attention_flash_flash16_128[] = {
+#embed "../../Shaders/spv/attention_bf16_bf16_attention_flash_flash16_128.spv"
+};
+static const _Alignas(4) unsigned char attention_f16_f16_attention_flash_flash8_128[] = {
+#embed "../../Shaders/spv/attention_f16_f16_attention_flash_flash8_128.spv"
+};
 static const _Alignas(4) unsigned char attention_f16_f16_attention_matrix_matrix16[] = {
 #embed "../../Shaders/spv/attention_f16_f16_attention_matrix_matrix16.spv"
 };
@@ -644,6 +662,12 @@ const cshaders_entry cshaders_table[] = {
     {"attention_f32_f16_attention_narrow", "attention_f32_f16", "narrow", "subgroup8,subgroup-shuffle", attention_f32_f16_attention_narrow, sizeof attention_f32_f16_attention_narrow, 8, 72, 2, {0, 0}, 0, {0}},
     {"attention_f32_bf16_attention_narrow", "attention_f32_bf16", "narrow", "subgroup8,subgroup-shuffle", attention_f32_bf16_attention_narrow, sizeof attention_f32_bf16_attention_narrow, 8, 72, 2, {0, 0}, 0, {0}},
     {"attention_f32_q8_0_attention_narrow", "attention_f32_q8_0", "narrow", "subgroup8,subgroup-shuffle", attention_f32_q8_0_attention_narrow, sizeof attention_f32_q8_0_attention_narrow, 8, 72, 2, {0, 0}, 0, {0}},
+    {"attention_f16_f16_attention_flash_flash16_64", "attention_f16_f16", "flash16_64", "f16,memory-model,cooperative-matrix,cooperative-matrix2,matrix-f16-16x16x16,subgroup=32", attention_f16_f16_attention_flash_flash16_64, sizeof attention_f16_f16_attention_flash_flash16_64, 8, 72, 1, {128, 64}, 0, {0}},
+    {"attention_bf16_bf16_attention_flash_flash16_64", "attention_bf16_bf16", "flash16_64", "bf16,memory-model,cooperative-matrix,cooperative-matrix2,matrix-bf16-16x16x16,subgroup=32", attention_bf16_bf16_attention_flash_flash16_64, sizeof attention_bf16_bf16_attention_flash_flash16_64, 8, 72, 1, {128, 64}, 0, {0}},
+    {"attention_f16_f16_attention_flash_flash8_64", "attention_f16_f16", "flash8_64", "f16,memory-model,cooperative-matrix,cooperative-matrix2,matrix-f16-8x8x8,subgroup=8", attention_f16_f16_attention_flash_flash8_64, sizeof attention_f16_f16_attention_flash_flash8_64, 8, 72, 2, {32, 64}, 0, {0}},
+    {"attention_f16_f16_attention_flash_flash16_128", "attention_f16_f16", "flash16_128", "shared48k,f16,memory-model,cooperative-matrix,cooperative-matrix2,matrix-f16-16x16x16,subgroup=32", attention_f16_f16_attention_flash_flash16_128, sizeof attention_f16_f16_attention_flash_flash16_128, 8, 72, 1, {128, 128}, 0, {0}},
+    {"attention_bf16_bf16_attention_flash_flash16_128", "attention_bf16_bf16", "flash16_128", "shared48k,bf16,memory-model,cooperative-matrix,cooperative-matrix2,matrix-bf16-16x16x16,subgroup=32", attention_bf16_bf16_attention_flash_flash16_128, sizeof attention_bf16_bf16_attention_flash_flash16_128, 8, 72, 1, {128, 128}, 0, {0}},
+    {"attention_f16_f16_attention_flash_flash8_128", "attention_f16_f16", "flash8_128", "f16,memory-model,cooperative-matrix,cooperative-matrix2,matrix-f16-8x8x8,subgroup=8", attention_f16_f16_attention_flash_flash8_128, sizeof attention_f16_f16_attention_flash_flash8_128, 8, 72, 2, {32, 128}, 0, {0}},
     {"attention_f16_f16_attention_matrix_matrix16", "attention_f16_f16", "matrix16", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", attention_f16_f16_attention_matrix_matrix16, sizeof attention_f16_f16_attention_matrix_matrix16, 8, 72, 1, {32, 64}, 0, {0}},
     {"attention_f16_f16_attention_matrix_matrix16_128", "attention_f16_f16", "matrix16_128", "shared48k,f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", attention_f16_f16_attention_matrix_matrix16_128, sizeof attention_f16_f16_attention_matrix_matrix16_128, 8, 72, 1, {32, 128}, 0, {0}},
     {"attention_f16_f16_attention_matrix_matrix8", "attention_f16_f16", "matrix8", "f16,memory-model,cooperative-matrix,matrix-f16-8x8x8,subgroup=8", attention_f16_f16_attention_matrix_matrix8, sizeof attention_f16_f16_attention_matrix_matrix8, 8, 72, 2, {32, 64}, 0, {0}},
@@ -705,7 +729,7 @@ const cshaders_entry cshaders_table[] = {
     {"probe_read_stream_only", "probe_read", "only", "", probe_read_stream_only, sizeof probe_read_stream_only, 3, 4, 0, {0, 0}, 0, {0}},
 };
 const int cshaders_count = sizeof cshaders_table / sizeof *cshaders_table;
-const char *const cshaders_hash = "99db9d2ed61c86c7f53cae8f9b41abe8900dd85bd030cea1e659d1b20c661464";
+const char *const cshaders_hash = "f8e7dd3692e9b16aadfc57c19699143148b5146547a2835dcb9c8adcf5d7cb8b";
 
 static const unsigned char tuning[] = {
 #embed "../../Shaders/tuning.json"
