@@ -247,6 +247,27 @@ static const _Alignas(4) unsigned char gemm_reduce_f16_gemm_reduce_only[] = {
 static const _Alignas(4) unsigned char gemm_reduce_bf16_gemm_reduce_only[] = {
 #embed "../../Shaders/spv/gemm_reduce_bf16_gemm_reduce_only.spv"
 };
+static const _Alignas(4) unsigned char gemv_q4_0_gemv_runs_wide[] = {
+#embed "../../Shaders/spv/gemv_q4_0_gemv_runs_wide.spv"
+};
+static const _Alignas(4) unsigned char gemv_q4_1_gemv_runs_wide[] = {
+#embed "../../Shaders/spv/gemv_q4_1_gemv_runs_wide.spv"
+};
+static const _Alignas(4) unsigned char gemv_q5_0_gemv_runs_wide[] = {
+#embed "../../Shaders/spv/gemv_q5_0_gemv_runs_wide.spv"
+};
+static const _Alignas(4) unsigned char gemv_q8_0_gemv_runs_wide[] = {
+#embed "../../Shaders/spv/gemv_q8_0_gemv_runs_wide.spv"
+};
+static const _Alignas(4) unsigned char gemv_q4_k_gemv_runs_wide[] = {
+#embed "../../Shaders/spv/gemv_q4_k_gemv_runs_wide.spv"
+};
+static const _Alignas(4) unsigned char gemv_q5_k_gemv_runs_wide[] = {
+#embed "../../Shaders/spv/gemv_q5_k_gemv_runs_wide.spv"
+};
+static const _Alignas(4) unsigned char gemv_q6_k_gemv_runs_wide[] = {
+#embed "../../Shaders/spv/gemv_q6_k_gemv_runs_wide.spv"
+};
 static const _Alignas(4) unsigned char gemv_f32_gemv_wide[] = {
 #embed "../../Shaders/spv/gemv_f32_gemv_wide.spv"
 };
@@ -255,27 +276,6 @@ static const _Alignas(4) unsigned char gemv_f16_gemv_wide[] = {
 };
 static const _Alignas(4) unsigned char gemv_bf16_gemv_wide[] = {
 #embed "../../Shaders/spv/gemv_bf16_gemv_wide.spv"
-};
-static const _Alignas(4) unsigned char gemv_q4_0_gemv_wide[] = {
-#embed "../../Shaders/spv/gemv_q4_0_gemv_wide.spv"
-};
-static const _Alignas(4) unsigned char gemv_q4_1_gemv_wide[] = {
-#embed "../../Shaders/spv/gemv_q4_1_gemv_wide.spv"
-};
-static const _Alignas(4) unsigned char gemv_q5_0_gemv_wide[] = {
-#embed "../../Shaders/spv/gemv_q5_0_gemv_wide.spv"
-};
-static const _Alignas(4) unsigned char gemv_q8_0_gemv_wide[] = {
-#embed "../../Shaders/spv/gemv_q8_0_gemv_wide.spv"
-};
-static const _Alignas(4) unsigned char gemv_q4_k_gemv_wide[] = {
-#embed "../../Shaders/spv/gemv_q4_k_gemv_wide.spv"
-};
-static const _Alignas(4) unsigned char gemv_q5_k_gemv_wide[] = {
-#embed "../../Shaders/spv/gemv_q5_k_gemv_wide.spv"
-};
-static const _Alignas(4) unsigned char gemv_q6_k_gemv_wide[] = {
-#embed "../../Shaders/spv/gemv_q6_k_gemv_wide.spv"
 };
 static const _Alignas(4) unsigned char gemv_f32_gemv_narrow[] = {
 #embed "../../Shaders/spv/gemv_f32_gemv_narrow.spv"
@@ -634,16 +634,16 @@ const cshaders_entry cshaders_table[] = {
     {"gemm_reduce_f32_gemm_reduce_only", "gemm_reduce_f32", "only", "", gemm_reduce_f32_gemm_reduce_only, sizeof gemm_reduce_f32_gemm_reduce_only, 3, 64, 0, {0, 0}, 0, {0}},
     {"gemm_reduce_f16_gemm_reduce_only", "gemm_reduce_f16", "only", "storage16,i16", gemm_reduce_f16_gemm_reduce_only, sizeof gemm_reduce_f16_gemm_reduce_only, 3, 64, 0, {0, 0}, 0, {0}},
     {"gemm_reduce_bf16_gemm_reduce_only", "gemm_reduce_bf16", "only", "storage16,i16", gemm_reduce_bf16_gemm_reduce_only, sizeof gemm_reduce_bf16_gemm_reduce_only, 3, 64, 0, {0, 0}, 0, {0}},
+    {"gemv_q4_0_gemv_runs_wide", "gemv_q4_0", "wide", "", gemv_q4_0_gemv_runs_wide, sizeof gemv_q4_0_gemv_runs_wide, 4, 64, 1, {1, 4}, 0, {0}},
+    {"gemv_q4_1_gemv_runs_wide", "gemv_q4_1", "wide", "", gemv_q4_1_gemv_runs_wide, sizeof gemv_q4_1_gemv_runs_wide, 4, 64, 1, {1, 4}, 0, {0}},
+    {"gemv_q5_0_gemv_runs_wide", "gemv_q5_0", "wide", "", gemv_q5_0_gemv_runs_wide, sizeof gemv_q5_0_gemv_runs_wide, 4, 64, 1, {1, 4}, 0, {0}},
+    {"gemv_q8_0_gemv_runs_wide", "gemv_q8_0", "wide", "", gemv_q8_0_gemv_runs_wide, sizeof gemv_q8_0_gemv_runs_wide, 4, 64, 1, {1, 4}, 0, {0}},
+    {"gemv_q4_k_gemv_runs_wide", "gemv_q4_k", "wide", "", gemv_q4_k_gemv_runs_wide, sizeof gemv_q4_k_gemv_runs_wide, 4, 64, 1, {1, 4}, 0, {0}},
+    {"gemv_q5_k_gemv_runs_wide", "gemv_q5_k", "wide", "", gemv_q5_k_gemv_runs_wide, sizeof gemv_q5_k_gemv_runs_wide, 4, 64, 1, {1, 4}, 0, {0}},
+    {"gemv_q6_k_gemv_runs_wide", "gemv_q6_k", "wide", "", gemv_q6_k_gemv_runs_wide, sizeof gemv_q6_k_gemv_runs_wide, 4, 64, 1, {1, 4}, 0, {0}},
     {"gemv_f32_gemv_wide", "gemv_f32", "wide", "", gemv_f32_gemv_wide, sizeof gemv_f32_gemv_wide, 4, 64, 1, {1, 4}, 0, {0}},
     {"gemv_f16_gemv_wide", "gemv_f16", "wide", "", gemv_f16_gemv_wide, sizeof gemv_f16_gemv_wide, 4, 64, 1, {1, 4}, 0, {0}},
     {"gemv_bf16_gemv_wide", "gemv_bf16", "wide", "", gemv_bf16_gemv_wide, sizeof gemv_bf16_gemv_wide, 4, 64, 1, {1, 4}, 0, {0}},
-    {"gemv_q4_0_gemv_wide", "gemv_q4_0", "wide", "", gemv_q4_0_gemv_wide, sizeof gemv_q4_0_gemv_wide, 4, 64, 1, {1, 4}, 0, {0}},
-    {"gemv_q4_1_gemv_wide", "gemv_q4_1", "wide", "", gemv_q4_1_gemv_wide, sizeof gemv_q4_1_gemv_wide, 4, 64, 1, {1, 4}, 0, {0}},
-    {"gemv_q5_0_gemv_wide", "gemv_q5_0", "wide", "", gemv_q5_0_gemv_wide, sizeof gemv_q5_0_gemv_wide, 4, 64, 1, {1, 4}, 0, {0}},
-    {"gemv_q8_0_gemv_wide", "gemv_q8_0", "wide", "", gemv_q8_0_gemv_wide, sizeof gemv_q8_0_gemv_wide, 4, 64, 1, {1, 4}, 0, {0}},
-    {"gemv_q4_k_gemv_wide", "gemv_q4_k", "wide", "", gemv_q4_k_gemv_wide, sizeof gemv_q4_k_gemv_wide, 4, 64, 1, {1, 4}, 0, {0}},
-    {"gemv_q5_k_gemv_wide", "gemv_q5_k", "wide", "", gemv_q5_k_gemv_wide, sizeof gemv_q5_k_gemv_wide, 4, 64, 1, {1, 4}, 0, {0}},
-    {"gemv_q6_k_gemv_wide", "gemv_q6_k", "wide", "", gemv_q6_k_gemv_wide, sizeof gemv_q6_k_gemv_wide, 4, 64, 1, {1, 4}, 0, {0}},
     {"gemv_f32_gemv_narrow", "gemv_f32", "narrow", "", gemv_f32_gemv_narrow, sizeof gemv_f32_gemv_narrow, 4, 64, 2, {1, 4}, 0, {0}},
     {"gemv_f16_gemv_narrow", "gemv_f16", "narrow", "", gemv_f16_gemv_narrow, sizeof gemv_f16_gemv_narrow, 4, 64, 2, {1, 4}, 0, {0}},
     {"gemv_bf16_gemv_narrow", "gemv_bf16", "narrow", "", gemv_bf16_gemv_narrow, sizeof gemv_bf16_gemv_narrow, 4, 64, 2, {1, 4}, 0, {0}},
@@ -729,7 +729,7 @@ const cshaders_entry cshaders_table[] = {
     {"probe_read_stream_only", "probe_read", "only", "", probe_read_stream_only, sizeof probe_read_stream_only, 3, 4, 0, {0, 0}, 0, {0}},
 };
 const int cshaders_count = sizeof cshaders_table / sizeof *cshaders_table;
-const char *const cshaders_hash = "f8e7dd3692e9b16aadfc57c19699143148b5146547a2835dcb9c8adcf5d7cb8b";
+const char *const cshaders_hash = "60b86f9251c29cbb21002f30353e64e08f35ea9950e7ef5427ac327abf2cdf14";
 
 static const unsigned char tuning[] = {
 #embed "../../Shaders/tuning.json"

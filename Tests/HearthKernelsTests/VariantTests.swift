@@ -26,6 +26,7 @@ struct VariantTests {
 
     static let products = ways("gemm_f32_f32_f32")
     static let halves = ways("gemm_f16_f16_f16") + ways("gemm_bf16_bf16_bf16").filter { $0.variant.hasPrefix("matrix") }
+    static let vectors = ways("gemv_f32")
     static let attention = ways("attention_f32_f32")
     static let halfAttention = ways("attention_f16_f16")
     static let formats = DType.allCases.filter(\.isReal)
@@ -64,6 +65,32 @@ struct VariantTests {
                 #expect(
                     largestError(try c.read(as: Float.self), expected) < 4e-7 * scale * 8,
                     "\(variant) \(dtype) \(m)x\(n)x\(k)")
+            }
+        }
+    }
+
+    /// One row of activations: every format, rows that are no multiple of what a workgroup takes, more and fewer runs than it has
+    /// invocations.
+    @Test(arguments: vectors)
+    func vectorsMatchReference(way: Way) throws {
+        let (selector, variant) = (way.selector, way.variant)
+        let device = try TestDevices.device(selector)
+        for dtype in Self.formats {
+            for (n, k) in [(1, 256), (37, 768), (6, 2048)] {
+                var random = TestRandom(UInt64(n + k))
+                let (a, weights) = (random.floats(k), Quantiser.make(dtype, count: n * k, &random))
+                let (b, left) = (try device.makeTensor(dtype, [n, k]), try device.makeTensor(a, [1, k]))
+                try b.write(weights.bytes)
+                let c = try device.makeTensor([Float](repeating: .nan, count: n), [1, n])
+                try with(device, forced([variant])) {
+                    try device.run { (e) throws(DeviceError) in try GEMM.encode(left, b, into: c, &e) }
+                }
+                let expected = GEMM.reference(a, weights.values, m: 1, n: n, k: k)
+                let scale = Double(weights.values.map(abs).max()!) * Double(k).squareRoot()
+                #expect(
+                    largestError(try c.read(as: Float.self), expected) < 4e-7 * scale * 8,
+                    "\(variant) \(dtype) \(n)x\(k)"
+                )
             }
         }
     }
