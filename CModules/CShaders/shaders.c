@@ -121,6 +121,12 @@ static const _Alignas(4) unsigned char gemm_f16_f16_f16_gemm_matrix_matrix16_64[
 static const _Alignas(4) unsigned char gemm_f16_f16_f16_gemm_matrix_matrix8[] = {
 #embed "../../Shaders/spv/gemm_f16_f16_f16_gemm_matrix_matrix8.spv"
 };
+static const _Alignas(4) unsigned char gemm_f16_f16_f16_gemm_workgroup_matrix_workgroup[] = {
+#embed "../../Shaders/spv/gemm_f16_f16_f16_gemm_workgroup_matrix_workgroup.spv"
+};
+static const _Alignas(4) unsigned char gemm_bf16_bf16_bf16_gemm_workgroup_matrix_workgroup[] = {
+#embed "../../Shaders/spv/gemm_bf16_bf16_bf16_gemm_workgroup_matrix_workgroup.spv"
+};
 static const _Alignas(4) unsigned char gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix16[] = {
 #embed "../../Shaders/spv/gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix16.spv"
 };
@@ -514,6 +520,9 @@ static const _Alignas(4) unsigned char probe_fma_fma_only[] = {
 static const _Alignas(4) unsigned char probe_matrix_matrix_matrix16[] = {
 #embed "../../Shaders/spv/probe_matrix_matrix_matrix16.spv"
 };
+static const _Alignas(4) unsigned char probe_matrix_matrix_workgroup_matrix_workgroup[] = {
+#embed "../../Shaders/spv/probe_matrix_matrix_workgroup_matrix_workgroup.spv"
+};
 static const _Alignas(4) unsigned char probe_matrix_matrix_matrix8[] = {
 #embed "../../Shaders/spv/probe_matrix_matrix_matrix8.spv"
 };
@@ -592,6 +601,8 @@ const cshaders_entry cshaders_table[] = {
     {"gemm_f16_f16_f16_gemm_matrix_matrix16_256", "gemm_f16_f16_f16", "matrix16_256", "f16,storage16,i16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_f16_f16_f16_gemm_matrix_matrix16_256, sizeof gemm_f16_f16_f16_gemm_matrix_matrix16_256, 4, 64, 1, {256, 128}, 0, {0}},
     {"gemm_f16_f16_f16_gemm_matrix_matrix16_64", "gemm_f16_f16_f16", "matrix16_64", "f16,storage16,i16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", gemm_f16_f16_f16_gemm_matrix_matrix16_64, sizeof gemm_f16_f16_f16_gemm_matrix_matrix16_64, 4, 64, 1, {64, 64}, 0, {0}},
     {"gemm_f16_f16_f16_gemm_matrix_matrix8", "gemm_f16_f16_f16", "matrix8", "f16,storage16,i16,memory-model,cooperative-matrix,matrix-f16-8x8x8,subgroup=8", gemm_f16_f16_f16_gemm_matrix_matrix8, sizeof gemm_f16_f16_f16_gemm_matrix_matrix8, 4, 64, 2, {32, 32}, 0, {0}},
+    {"gemm_f16_f16_f16_gemm_workgroup_matrix_workgroup", "gemm_f16_f16_f16", "matrix_workgroup", "f16,storage16,i16,memory-model,cooperative-matrix,cooperative-matrix2,cooperative-matrix-workgroup", gemm_f16_f16_f16_gemm_workgroup_matrix_workgroup, sizeof gemm_f16_f16_f16_gemm_workgroup_matrix_workgroup, 4, 64, 1, {128, 128}, 0, {0}},
+    {"gemm_bf16_bf16_bf16_gemm_workgroup_matrix_workgroup", "gemm_bf16_bf16_bf16", "matrix_workgroup", "bf16,storage16,i16,memory-model,cooperative-matrix,cooperative-matrix2,cooperative-matrix-workgroup", gemm_bf16_bf16_bf16_gemm_workgroup_matrix_workgroup, sizeof gemm_bf16_bf16_bf16_gemm_workgroup_matrix_workgroup, 4, 64, 1, {128, 128}, 0, {0}},
     {"gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix16", "gemm_f16_f16_f16_summed_f16", "matrix16", "f16,storage16,i16,memory-model,cooperative-matrix,matrix-f16-summed-f16-16x16x16,subgroup=32", gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix16, sizeof gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
     {"gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix16_256", "gemm_f16_f16_f16_summed_f16", "matrix16_256", "f16,storage16,i16,memory-model,cooperative-matrix,matrix-f16-summed-f16-16x16x16,subgroup=32", gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix16_256, sizeof gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix16_256, 4, 64, 1, {256, 128}, 0, {0}},
     {"gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix8", "gemm_f16_f16_f16_summed_f16", "matrix8", "f16,storage16,i16,memory-model,cooperative-matrix,matrix-f16-summed-f16-8x8x8,subgroup=8", gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix8, sizeof gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix8, 4, 64, 2, {32, 32}, 0, {0}},
@@ -723,13 +734,14 @@ const cshaders_entry cshaders_table[] = {
     {"top_k_top_k_only", "top_k", "only", "", top_k_top_k_only, sizeof top_k_top_k_only, 3, 12, 0, {0, 0}, 0, {0}},
     {"probe_fma_fma_only", "probe_fma", "only", "", probe_fma_fma_only, sizeof probe_fma_fma_only, 1, 4, 0, {0, 0}, 0, {0}},
     {"probe_matrix_matrix_matrix16", "probe_matrix", "matrix16", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", probe_matrix_matrix_matrix16, sizeof probe_matrix_matrix_matrix16, 1, 4, 1, {16, 16}, 0, {0}},
+    {"probe_matrix_matrix_workgroup_matrix_workgroup", "probe_matrix", "matrix_workgroup", "f16,memory-model,cooperative-matrix,cooperative-matrix2,cooperative-matrix-workgroup", probe_matrix_matrix_workgroup_matrix_workgroup, sizeof probe_matrix_matrix_workgroup_matrix_workgroup, 1, 4, 1, {16, 16}, 0, {0}},
     {"probe_matrix_matrix_matrix8", "probe_matrix", "matrix8", "f16,memory-model,cooperative-matrix,matrix-f16-8x8x8,subgroup=8", probe_matrix_matrix_matrix8, sizeof probe_matrix_matrix_matrix8, 1, 4, 2, {8, 8}, 0, {0}},
     {"probe_copy_stream_only", "probe_copy", "only", "", probe_copy_stream_only, sizeof probe_copy_stream_only, 3, 4, 0, {0, 0}, 0, {0}},
     {"probe_triad_stream_only", "probe_triad", "only", "", probe_triad_stream_only, sizeof probe_triad_stream_only, 3, 4, 0, {0, 0}, 0, {0}},
     {"probe_read_stream_only", "probe_read", "only", "", probe_read_stream_only, sizeof probe_read_stream_only, 3, 4, 0, {0, 0}, 0, {0}},
 };
 const int cshaders_count = sizeof cshaders_table / sizeof *cshaders_table;
-const char *const cshaders_hash = "60b86f9251c29cbb21002f30353e64e08f35ea9950e7ef5427ac327abf2cdf14";
+const char *const cshaders_hash = "c42cf1e4f16c10017b9c5b93de47b07d1542e6aff259004adcf86ec64e718f59";
 
 static const unsigned char tuning[] = {
 #embed "../../Shaders/tuning.json"

@@ -18,9 +18,9 @@ public struct CeilingProbe {
     public func run() throws -> Ceilings {
         progress("f32 multiply-add")
         guard let flops = try measureFlops(.f32) else { throw DeviceError(.invalid, "no f32 multiply-add") }
-        progress("bf16 and int8 dot products, matrix units")
+        progress("bf16 and int8 dot products")
         let (bf16, int8) = (try measureFlops(.bf16), try measureFlops(.int8))
-        let matrix = try measureFlops(.f16Matrix)
+        let matrix = try measureMatrixUnits()
         // 128 MiB: four times a server's share of last-level cache, and inside every driver's storage range.
         let count = 32 << 20
         let a = try device.makeTensor(repeating: 1, [count])
@@ -57,6 +57,21 @@ public struct CeilingProbe {
             let result = try once()
             return result.cost.flops / result.seconds
         }
+    }
+
+    /// The fastest way to the matrix units: of a subgroup, or of a workgroup where the device has such; nil without matrix units.
+    private func measureMatrixUnits() throws -> MeasuredValue? {
+        let before = device.forced.withLock { $0 }
+        defer { device.forced.withLock { $0 = before } }
+        var best: MeasuredValue?
+        for variant in ShaderCatalog.variants(of: "probe_matrix") where variant.runs(on: device) {
+            progress("matrix units, \(variant.name)")
+            device.forced.withLock { $0.variants = [variant.name] }
+            guard let measured = try measureFlops(.f16Matrix) else { continue }
+            progress("matrix units, \(variant.name): \(Int(measured.median / 1e9)) GFLOP/s")
+            if measured.median > best?.median ?? 0 { best = measured }
+        }
+        return best
     }
 
     /// Multiplications in registers that take long enough, 30 ms or more, for the clock and the clock rate to settle; nil where the

@@ -30,8 +30,11 @@ extension GEMM {
         let rounded = "gemm_rounded_\(p.weights)_f32"
         let isRounded = p.mayRound && p.activations == .f32 && ShaderCatalog.has(rounded, on: device)
         let operation = isRounded ? rounded : "gemm_\(p.activations)_\(p.weights)_\(p.outputs)"
+        // Tensor layouts load 16 bytes at once: rows are whole, or another variant takes them.
+        let areWhole = constants(p, at).allSatisfy { $0 == 1 }
         var variant = try ShaderCatalog.variant(
             operation, for: device, tuned: Tuning.variant(operation, rows: p.m, on: device),
+            where: { areWhole || !$0.features.contains("cooperative-matrix-workgroup") },
             isBetter: { time(p, $0) < time(p, $1) })
         if p.mayAccumulateInF16, p.activations == .f16 {
             let summed = ShaderCatalog.variants(of: "gemm_f16_f16_f16_summed_f16")
