@@ -24,8 +24,17 @@ public struct Tuner {
     /// Where the choices are kept.
     public var file: URL? { Tuning.file(for: device) }
 
+    /// f32 activations beside weights of every format, and 16-bit ones beside their like.
+    private static let all: [(operation: String, weights: DType, activations: DType)] =
+        DType.allCases.filter(\.isReal).flatMap { weights in
+            ([.f32] + ([.f16, .bf16].contains(weights) ? [weights] : [])).map { activations in
+                ("gemm_\(activations)_\(weights)_\(activations)", weights, activations)
+            }
+        }
+    public static var operations: [String] { all.map(\.operation) }
+
     /// Rows that decisions are made for.
-    static let rows = [2, 8, 16, 64, 512]
+    static let rows = [2, 8, 16, 64, 512, 4096]
 
     private var isSoftware: Bool { device.description.kind == .software }
     /// Columns and depth: large enough that a GPU is busy, small enough for a software driver.
@@ -33,7 +42,8 @@ public struct Tuner {
     private var k: Int { isSoftware ? 512 : 4096 }
 
     /// - Parameter isFresh: measure what is in the file already once more.
-    public func run(isFresh: Bool = false) throws -> Tuning {
+    /// - Parameter operations: only those whose names begin so; all when empty.
+    public func run(isFresh: Bool = false, operations: [String] = []) throws -> Tuning {
         let description = device.description
         guard device.cpuThreadCount == nil else {
             throw DeviceError(.invalid, "the CPU has no variants to tune; hearth probe measures its choice of paths")
@@ -44,19 +54,16 @@ public struct Tuner {
         // Candidates are timed whole, whatever the one before was like.
         device.forced.withLock { $0.submitBudget = .seconds(3600) }
         defer { device.forced.withLock { $0 = before } }
-        for weights in DType.allCases where weights.isReal {
-            let halves: Set<DType> = [.f16, .bf16]
-            for activations in [.f32] + halves.intersection([weights]) {
-                let operation = "gemm_\(activations)_\(weights)_\(activations)"
-                for m in Self.rows {
-                    let isKnown = tuning.entries.contains {
-                        $0.operation == operation && $0.rowsLog2 == Tuning.rowsLog2(m)
-                    }
-                    if isKnown { continue }
-                    guard let entry = try tune(operation, m, weights, activations) else { continue }
-                    tuning.entries.append(entry)
-                    try tuning.save(for: device)
+        for (operation, weights, activations) in Self.all
+        where operations.isEmpty || operations.contains(where: operation.hasPrefix) {
+            for m in Self.rows {
+                let isKnown = tuning.entries.contains {
+                    $0.operation == operation && $0.rowsLog2 == Tuning.rowsLog2(m)
                 }
+                if isKnown { continue }
+                guard let entry = try tune(operation, m, weights, activations) else { continue }
+                tuning.entries.append(entry)
+                try tuning.save(for: device)
             }
         }
         return tuning

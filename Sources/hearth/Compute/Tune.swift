@@ -15,6 +15,8 @@ struct Tune: ParsableCommand {
     @OptionGroup var options: DeviceOptions
     @Option(help: "Seconds that a candidate is repeated for.") var seconds = 0.2
     @Flag(help: "Measure anew what has been measured.") var fresh = false
+    @Option(help: "Beginnings of operations' names with commas between, such as gemm_f16,gemm_bf16: only these.")
+    var operations: String?
 
     func validate() throws {
         if !(seconds > 0 && seconds <= 60) { throw ValidationError("--seconds \(seconds) is not in (0, 60]") }
@@ -24,7 +26,11 @@ struct Tune: ParsableCommand {
         let device = try options.open()
         let tuner = Tuner(device, minimumSeconds: seconds) { Terminal.progress($0) }
         Terminal.error("\(device.selector): \(tuner.origin)")
-        let tuning = try tuner.run(isFresh: fresh)
+        let wanted = operations?.split(separator: ",").map(String.init) ?? []
+        if let unknown = wanted.first(where: { name in !Tuner.operations.contains { $0.hasPrefix(name) } }) {
+            throw ValidationError("--operations \(unknown): \(Tuner.operations.joined(separator: ", "))")
+        }
+        let tuning = try tuner.run(isFresh: fresh, operations: wanted)
         Terminal.endProgress()
         var table = TextTable("OPERATION", "ROWS", "VARIANT", "TIME", "NEXT BEST", "REJECTED")
         for entry in tuning.entries {
