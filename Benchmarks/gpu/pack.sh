@@ -7,7 +7,7 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 folder=$1
 binary=$root/.build/release/hearth
 mkdir -p "$folder/lib"
-cp -L "$binary" "$folder/lib/hearth"
+strip -o "$folder/lib/hearth" "$binary"
 libraries=$(ldd "$binary" | awk '$3 ~ /^\// {print $3}')
 bundle=$root/.build/release/hearthPackageTests.xctest
 if [ -f "$bundle" ]; then
