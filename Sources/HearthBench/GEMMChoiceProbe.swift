@@ -50,5 +50,32 @@ public struct GEMMChoiceProbe {
         }
         try GEMMChoice.save(
             .init(measuredAt: Date().timeIntervalSince1970, measurements: measurements), threads: threads)
+        try measureBF16()
+    }
+
+    /// bf16 by bf16 both ways, on one thread: the choice holds for any number of them.
+    private func measureBF16() throws {
+        guard GEMMChoice.hasBF16Dots else { return }
+        progress("products of bf16")
+        let (one, size) = (try Device.open(.cpu, threadCount: 1), 512)
+        let a = try one.makeTensor(.bf16, [size, size])
+        let b = try one.makeTensor(.bf16, [size, size])
+        for operand in [a, b] { try operand.fill(0x3f00_3f00) }
+        let (weights, c) = (try PackedWeights(b), try one.makeTensor(.bf16, [size, size]))
+        defer { GEMMChoice.forcedDots.withLock { $0 = nil } }
+        var seconds: [Bool: [Double]] = [:]
+        for round in 0..<8 {
+            for isDotted in [true, false] {
+                GEMMChoice.forcedDots.withLock { $0 = isDotted }
+                var encoder = try one.makeEncoder()
+                let start = ContinuousClock.now
+                try GEMM.encode(a, weights, into: c, &encoder)
+                if round > 0 { seconds[isDotted, default: []].append((ContinuousClock.now - start).seconds) }
+            }
+        }
+        try GEMMChoice.save(
+            GEMMChoice.BF16Measurement(
+                measuredAt: Date().timeIntervalSince1970, dotSeconds: seconds[true]!.min()!,
+                widenedSeconds: seconds[false]!.min()!))
     }
 }

@@ -87,8 +87,11 @@ import Testing
         #expect(largestError(got, expected) < 1e-6 * (expected.map(abs).max() ?? 1))
     }
 
-    /// bf16 by bf16 goes through the machine's own dot product where it has one.
-    @Test func bfloat16RowsDoNotDependOnBatchOrThreads() throws {
+    /// bf16 by bf16 through the machine's own dot product where it has one, and widened.
+    @Test(arguments: [true, false])
+    func bfloat16RowsDoNotDependOnBatchOrThreads(isDotted: Bool) throws {
+        GEMMChoice.forcedDots.withLock { $0 = isDotted }
+        defer { GEMMChoice.forcedDots.withLock { $0 = nil } }
         let (n, k) = (70, 2048 + 5)
         var random = TestRandom(4)
         let (a, w) = (Quantiser.make(.bf16, count: 33 * k, &random), Quantiser.make(.bf16, count: n * k, &random))
@@ -113,6 +116,14 @@ import Testing
         }
         let values = expected!.map { Float(bitPattern: $0) }
         #expect(largestError(values, GEMM.reference(a.values, w.values, m: 33, n: n, k: k)) < 2e-4)
+    }
+
+    /// Dot products stay unless widening was faster by more than a measurement is off.
+    @Test func dotProductsOfBFloat16StayUnlessTheyAreSlower() {
+        func isDotted(_ dot: Double, _ widened: Double) -> Bool {
+            GEMMChoice.BF16Measurement(measuredAt: 0, dotSeconds: dot, widenedSeconds: widened).isDotted
+        }
+        #expect(isDotted(1, 2) && isDotted(1, 0.96) && !isDotted(1, 0.94))
     }
 
     @Test func rejectsOptionsThatDoNotFit() throws {

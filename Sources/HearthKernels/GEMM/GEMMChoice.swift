@@ -56,18 +56,20 @@ public enum GEMMChoice {
     }
 
     /// Of our time: what another way must stay below.
-    fileprivate static let margin = 0.95
+    static let margin = 0.95
 
     /// Shapes farther than this from every measured one are not decided by them.
     private static let reach = 4.0
 
-    private static func file(threads: Int) -> URL {
+    /// - Parameter kind: with a number counted up when other ways or shapes are measured: a table of fewer says nothing of the new ones.
+    static func file(_ kind: String, _ suffix: String = "") -> URL {
         // Not Device.list(), which starts every Vulkan driver. The processor's name, for home folders that machines share.
         let cpu = CPUDevice.describe()
-        let name = "\(cpu.name) \(cpu.driver) t\(threads)".map { $0.isLetter || $0.isNumber ? $0 : "-" }
-        // Counted up when other ways or shapes are measured: a table of fewer says nothing of the new ones.
-        return CacheFolder.url.appending(path: "choices/gemm-v2-\(String(name)).json")
+        let name = "\(cpu.name) \(cpu.driver)\(suffix)".map { $0.isLetter || $0.isNumber ? $0 : "-" }
+        return CacheFolder.url.appending(path: "choices/\(kind)-\(String(name)).json")
     }
+
+    private static func file(threads: Int) -> URL { file("gemm-v2", " t\(threads)") }
 
     /// nil when this machine was never measured with so many threads, or the file cannot be read.
     public static func load(threads: Int) -> Table? {
@@ -75,10 +77,13 @@ public enum GEMMChoice {
     }
 
     package static func save(_ table: Table, threads: Int) throws {
-        let file = file(threads: threads)
+        try save(table, file(threads: threads))
+    }
+
+    static func save(_ measured: some Encodable, _ file: URL) throws {
         try FileManager.default.createDirectory(
             at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
-        try JSONEncoder().encode(table).write(to: file, options: .atomic)
+        try JSONEncoder().encode(measured).write(to: file, options: .atomic)
     }
 
     /// Looked up once a process and number of threads.

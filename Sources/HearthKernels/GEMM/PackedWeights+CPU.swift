@@ -109,7 +109,7 @@ extension GEMM {
     /// What packed weights are multiplied with on this machine.
     static func arithmetic(_ p: Problem) -> Arithmetic {
         if p.weights.isQuantised || p.weights == .i8 { return .int8 }
-        return p.weights == .bf16 && p.activations == .bf16 && ck_bf16_dot_available() ? .bf16 : .f32
+        return p.weights == .bf16 && p.activations == .bf16 && GEMMChoice.dotsBF16 ? .bf16 : .f32
     }
 
     static func runPacked(
