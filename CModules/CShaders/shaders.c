@@ -741,7 +741,7 @@ const cshaders_entry cshaders_table[] = {
     {"probe_read_stream_only", "probe_read", "only", "", probe_read_stream_only, sizeof probe_read_stream_only, 3, 4, 0, {0, 0}, 0, {0}},
 };
 const int cshaders_count = sizeof cshaders_table / sizeof *cshaders_table;
-const char *const cshaders_hash = "c42cf1e4f16c10017b9c5b93de47b07d1542e6aff259004adcf86ec64e718f59";
+const char *const cshaders_hash = "c2bc9e1f2cda261463f29290b1815ee2872d3c29ee9ef3c0ed9e689e53e8f8fb";
 
 static const unsigned char tuning[] = {
 #embed "../../Shaders/tuning.json"

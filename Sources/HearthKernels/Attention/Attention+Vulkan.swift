@@ -20,9 +20,13 @@ extension Attention {
         try require(
             p.queries == .f32 || p.queries == p.keys, "Attention",
             "on \(encoder.device.selector) \(p.queries) queries take no \(p.keys) keys")
-        // Matrix units want rows enough, and a tile that holds the head; software devices take them when forced.
+        // Matrix units want rows enough, and a tile that holds the head; software devices take them when forced. Scores that stay
+        // in registers are faster than those in memory.
         let isSoftware = encoder.device.description.kind == .software
-        func rank(_ v: ShaderVariant) -> Int { v.tile.rows == 0 ? (isSoftware ? 0 : 1000) : 100 + v.tile.columns }
+        func rank(_ v: ShaderVariant) -> Int {
+            if v.tile.rows == 0 { return isSoftware ? 0 : 10_000 }
+            return 2 * v.tile.columns + (v.features.contains("cooperative-matrix2") ? 1 : 2)
+        }
         let variant = try ShaderCatalog.variant(
             "attention_\(p.queries)_\(p.keys)", for: encoder.device,
             where: { $0.tile.rows == 0 || p.tq > 1 && p.d <= $0.tile.columns },
