@@ -92,6 +92,6 @@ public struct CommandEncoder: ~Copyable {
             throw DeviceError(.invalid, "recording on \(device.selector): the encoder was not made for replay")
         }
         return RecordedWork(
-            device: device, kernels: kernels, parts: parts + [(recording, work)], workLimit: device.workLimit())
+            device: device, kernels: kernels, parts: parts + [(recording, work)])
     }
 }

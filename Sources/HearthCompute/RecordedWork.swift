@@ -8,15 +8,19 @@ public final class RecordedWork {
     public let kernels: [KernelCost]
     private let device: Device
     private let parts: [(recording: VulkanRecording, work: SubmitPace.Work)]
-    /// What one submission was to hold at most when the parts were cut.
-    private let workLimit: Double
+    /// Of each part, the share of a submission that it was to take when it was cut.
+    private let loads: [Double]
     private var last: Submission?
 
     init(
-        device: Device, kernels: [KernelCost], parts: [(recording: VulkanRecording, work: SubmitPace.Work)],
-        workLimit: Double
+        device: Device, kernels: [KernelCost], parts: [(recording: VulkanRecording, work: SubmitPace.Work)]
     ) {
-        (self.device, self.kernels, self.parts, self.workLimit) = (device, kernels, parts, workLimit)
+        (self.device, self.kernels, self.parts) = (device, kernels, parts)
+        loads = parts.map { Self.load($0.work, device) }
+    }
+
+    private static func load(_ work: SubmitPace.Work, _ device: Device) -> Double {
+        work.total / device.workLimit(of: work.shader)
     }
 
     /// Hands the work to the device once more, waiting first for the submission before it.
@@ -37,7 +41,9 @@ public final class RecordedWork {
 
     /// Whether the device has turned out so much slower than was known that the parts are too long for its submit budget.
     public var isOutdated: Bool {
-        let limit = device.workLimit()
-        return limit < workLimit / 2 && parts.contains { $0.work.total > limit }
+        zip(parts, loads).contains { part, load in
+            let now = Self.load(part.work, device)
+            return now > 1 && now > 2 * load
+        }
     }
 }

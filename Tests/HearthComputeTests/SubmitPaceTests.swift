@@ -32,6 +32,24 @@ import Testing
         #expect(abs(pace.work(in: .seconds(1), of: "matrix") / 1.9e12 - 1) < 1e-9)
     }
 
+    /// Of a shader that was never alone for long enough, the device's pace stays what is known, also when that falls.
+    @Test func aShortAndSlowRunTeachesNothing() {
+        var pace = SubmitPace(isSoftware: false)
+        pace.learn(work(1e12, by: "matrix", "vector"), took: .milliseconds(10))
+        pace.learn(work(1e8, by: "vector"), took: .microseconds(100))
+        pace.learn(work(1e9, by: "other"), took: .milliseconds(10))
+        #expect(pace.work(in: .seconds(1), of: "vector") == 1e11)
+    }
+
+    /// A fast shader alone does not lengthen what others may take; a slow one shortens it.
+    @Test func oneShaderMayOnlyWarnTheOthers() {
+        var pace = SubmitPace(isSoftware: false)
+        pace.learn(work(1e13, by: "matrix"), took: .milliseconds(100))
+        #expect(pace.work(in: .seconds(1), of: "vector") == 2e11)
+        pace.learn(work(1e9, by: "slow"), took: .milliseconds(100))
+        #expect(pace.work(in: .seconds(1), of: "vector") == 1e10)
+    }
+
     /// What several shaders did together says nothing of either, but of the device.
     @Test func sharedWorkIsOfNoShader() {
         var pace = SubmitPace(isSoftware: false)

@@ -3,8 +3,8 @@ import HearthRoofline
 /// How fast a device has been working, for cutting submissions to a length in time: a driver resets a device whose one
 /// submission takes seconds.
 ///
-/// Shaders differ: one on matrix units does the same work a hundred times as fast as one without. Each has a pace of its own once
-/// a submission was its alone.
+/// Shaders differ: one on matrix units does the same work a hundred times as fast as one without. Each has a pace of its own,
+/// whatever its constants, once a submission was its alone.
 package struct SubmitPace: Sendable {
     /// Work that was submitted at once, and the shader that did it all; nil where there were several.
     package struct Work: Sendable {
@@ -41,13 +41,16 @@ package struct SubmitPace: Sendable {
         // Small ones tell of latency, not of pace.
         guard work.total > 1e6, duration.seconds > 2e-5 else { return }
         let measured = work.total / duration.seconds
-        if let shader = work.shader {
-            // A short one, latency included, tells how fast the shader is at the least.
-            let known = pace(of: shader)
-            ofShader[shader] =
-                duration.seconds > Self.longEnough ? Self.learned(measured, ofShader[shader]) : max(known, measured)
+        guard duration.seconds > Self.longEnough else {
+            // Latency included, it tells how fast its shader is at the least.
+            if let shader = work.shader, measured > pace(of: shader) { ofShader[shader] = measured }
+            return
         }
-        if duration.seconds > Self.longEnough { workPerSecond = Self.learned(measured, workPerSecond) }
+        if let shader = work.shader { ofShader[shader] = Self.learned(measured, ofShader[shader]) }
+        // One fast shader says nothing of the others; a slow one warns.
+        if work.shader == nil || measured < workPerSecond ?? assumed {
+            workPerSecond = Self.learned(measured, workPerSecond)
+        }
     }
 
     private static let longEnough = 2e-3
