@@ -25,6 +25,17 @@ VkResult cvk_enumerate(VkInstance instance, VkPhysicalDevice *devices, uint32_t 
     return vkEnumeratePhysicalDevices(instance, count, devices);
 }
 
+// Whether matrices of a workgroup of 256 invocations may have 128 rows and columns, as those of Hearth's shaders do.
+static bool holds_workgroup_matrices(VkPhysicalDevice device) {
+    VkPhysicalDeviceCooperativeMatrix2PropertiesNV limits = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_2_PROPERTIES_NV};
+    VkPhysicalDeviceProperties2 properties = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2,
+                                              .pNext = &limits};
+    vkGetPhysicalDeviceProperties2(device, &properties);
+    return limits.cooperativeMatrixWorkgroupScopeMaxWorkgroupSize >= 256 &&
+           limits.cooperativeMatrixFlexibleDimensionsMaxDimension >= 128;
+}
+
 static void describe_features(VkPhysicalDevice device, cvk_features *out) {
     extensions found;
     read_extensions(device, &found);
@@ -48,8 +59,8 @@ static void describe_features(VkPhysicalDevice device, cvk_features *out) {
         v13.pNext = &bfloat16;
     }
     vkGetPhysicalDeviceFeatures2(device, &features);
-    bool has_matrix2 = matrix2.cooperativeMatrixReductions && matrix2.cooperativeMatrixConversions &&
-                       matrix2.cooperativeMatrixPerElementOperations;
+    bool has_matrix2 = matrix.cooperativeMatrix && matrix2.cooperativeMatrixReductions &&
+                       matrix2.cooperativeMatrixConversions && matrix2.cooperativeMatrixPerElementOperations;
     *out = (cvk_features){
         .timeline_semaphore = v12.timelineSemaphore,
         .synchronization2 = v13.synchronization2,
@@ -69,7 +80,7 @@ static void describe_features(VkPhysicalDevice device, cvk_features *out) {
         .cooperative_matrix2 = has_matrix2,
         .cooperative_matrix_workgroup = has_matrix2 && matrix2.cooperativeMatrixWorkgroupScope &&
                                         matrix2.cooperativeMatrixFlexibleDimensions &&
-                                        matrix2.cooperativeMatrixTensorAddressing,
+                                        matrix2.cooperativeMatrixTensorAddressing && holds_workgroup_matrices(device),
         .pipeline_executable_properties = has(&found, VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME),
     };
 }

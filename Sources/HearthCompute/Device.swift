@@ -19,7 +19,7 @@ public final class Device: Sendable {
         package var splits: Int?
         /// The longest that one submission should take.
         package var submitBudget: Duration?
-        /// Transfers pass through staging although the device's memory is mapped, as a software device's always is.
+        /// Buffers made from now on take transfers through staging, mapped or not, as a software device's memory always is.
         package var isStaged = false
 
         package init() {}

@@ -28,7 +28,9 @@ public final class DeviceBuffer: @unchecked Sendable {
         self.device = device
         self.byteCount = byteCount
         // Whole words: shaders read 32 bits at a time, and the last element may be a half.
-        storage = .vulkan(vulkan, try vulkan.allocate((byteCount + 15) & ~15, CVK_DEVICE))
+        var buffer = try vulkan.allocate((byteCount + 15) & ~15, CVK_DEVICE)
+        if device.forced.withLock({ $0.isStaged }) { buffer.mapped = nil }
+        storage = .vulkan(vulkan, buffer)
     }
 
     /// Views memory that `owner` keeps alive and nobody writes. CPU devices only.
@@ -53,14 +55,8 @@ public final class DeviceBuffer: @unchecked Sendable {
         guard let source = bytes.baseAddress, bytes.count > 0 else { return }
         switch storage {
         case .host(let pointer, _): (pointer + offset).copyMemory(from: source, byteCount: bytes.count)
-        case .vulkan(let vulkan, let buffer): try vulkan.upload(bytes, to: reached(buffer), at: offset)
+        case .vulkan(let vulkan, let buffer): try vulkan.upload(bytes, to: buffer, at: offset)
         }
-    }
-
-    private func reached(_ buffer: cvk_buffer) -> cvk_buffer {
-        var buffer = buffer
-        if device.forced.withLock({ $0.isStaged }) { buffer.mapped = nil }
-        return buffer
     }
 
     /// Copies out to the host, after everything submitted before has completed.
@@ -69,7 +65,7 @@ public final class DeviceBuffer: @unchecked Sendable {
         guard let target = bytes.baseAddress, bytes.count > 0 else { return }
         switch storage {
         case .host(let pointer, _): target.copyMemory(from: pointer + offset, byteCount: bytes.count)
-        case .vulkan(let vulkan, let buffer): try vulkan.download(reached(buffer), at: offset, into: bytes)
+        case .vulkan(let vulkan, let buffer): try vulkan.download(buffer, at: offset, into: bytes)
         }
     }
 }

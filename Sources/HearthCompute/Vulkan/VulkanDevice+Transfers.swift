@@ -38,11 +38,11 @@ extension VulkanDevice {
     ) throws(DeviceError) {
         let size = Self.pieceByteCount
         let pieces = try takePieces(byteCount > size ? 2 : 1)
-        defer { giveBack(pieces) }
         var begun: [(submission: VulkanSubmission, piece: cvk_buffer, range: Range<Int>)] = []
         func finishFirst() throws(DeviceError) {
-            let (submission, piece, range) = begun.removeFirst()
+            let (submission, piece, range) = begun[0]
             try submission.wait()
+            begun.removeFirst()
             finish(piece, range)
         }
         do throws(DeviceError) {
@@ -53,10 +53,12 @@ extension VulkanDevice {
             }
             while !begun.isEmpty { try finishFirst() }
         } catch {
-            // Nothing runs on over what the next transfer fills.
-            for (submission, _, _) in begun { _ = try? submission.wait() }
+            // Nothing runs on over what the next transfer fills; pieces that a copy may still touch are kept from it to the end.
+            let ended = begun.allSatisfy { (try? $0.submission.wait()) != nil }
+            if ended { giveBack(pieces) } else { abandoned.withLock { $0 += pieces } }
             throw error
         }
+        giveBack(pieces)
     }
 
     private func copy(from source: cvk_buffer, _ sourceOffset: Int, to target: cvk_buffer, _ offset: Int, _ count: Int)

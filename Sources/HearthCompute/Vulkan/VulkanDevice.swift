@@ -12,6 +12,8 @@ package final class VulkanDevice: @unchecked Sendable {
     private let state: Mutex<State>
     /// Host memory that transfers pass through and that none uses now.
     let staging = Mutex<[cvk_buffer]>([])
+    /// The same that copies may still touch whose end could not be waited for.
+    let abandoned = Mutex<[cvk_buffer]>([])
 
     /// The driver calls at which a device may be lost.
     package enum Call: Sendable { case allocate, submit, wait }
@@ -51,7 +53,7 @@ package final class VulkanDevice: @unchecked Sendable {
     deinit {
         _ = device.pointee.vk.vkDeviceWaitIdle(device.pointee.handle)
         pipelines.destroy()
-        staging.withLock { $0.forEach(free) }
+        for kept in [staging.withLock { $0 }, abandoned.withLock { $0 }].joined() { free(kept) }
         state.withLock { state in
             for recording in state.idle + state.retired.map(\.recording) {
                 withUnsafePointer(to: recording) { cvk_destroy_recording(device, $0) }
