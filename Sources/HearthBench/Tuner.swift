@@ -31,9 +31,10 @@ public struct Tuner {
                 ("gemm_\(activations)_\(weights)_\(activations)", weights, activations)
             }
         }
+    /// What can be tuned.
     public static var operations: [String] { all.map(\.operation) }
 
-    /// Rows that decisions are made for.
+    /// Rows that decisions are made for; the last is too much for a software driver.
     static let rows = [2, 8, 16, 64, 512, 4096]
 
     private var isSoftware: Bool { device.description.kind == .software }
@@ -49,14 +50,17 @@ public struct Tuner {
             throw DeviceError(.invalid, "the CPU has no variants to tune; hearth probe measures its choice of paths")
         }
         var tuning = Tuning(device: description.name, driver: description.driver)
-        if !isFresh, let known = Tuning.load(for: device) { tuning = known }
+        if let known = Tuning.load(for: device) { tuning = known }
+        func isWanted(_ operation: String) -> Bool {
+            operations.isEmpty || operations.contains(where: operation.hasPrefix)
+        }
+        if isFresh { tuning.entries.removeAll { isWanted($0.operation) } }
         let before = device.forced.withLock { $0 }
         // Candidates are timed whole, whatever the one before was like.
         device.forced.withLock { $0.submitBudget = .seconds(3600) }
         defer { device.forced.withLock { $0 = before } }
-        for (operation, weights, activations) in Self.all
-        where operations.isEmpty || operations.contains(where: operation.hasPrefix) {
-            for m in Self.rows {
+        for (operation, weights, activations) in Self.all where isWanted(operation) {
+            for m in isSoftware ? Self.rows.dropLast() : Self.rows[...] {
                 let isKnown = tuning.entries.contains {
                     $0.operation == operation && $0.rowsLog2 == Tuning.rowsLog2(m)
                 }

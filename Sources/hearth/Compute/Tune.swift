@@ -18,7 +18,12 @@ struct Tune: ParsableCommand {
     @Option(help: "Beginnings of operations' names with commas between, such as gemm_f16,gemm_bf16: only these.")
     var operations: String?
 
+    private var wanted: [String] { operations?.split(separator: ",").map(String.init) ?? [] }
+
     func validate() throws {
+        if let unknown = wanted.first(where: { name in !Tuner.operations.contains { $0.hasPrefix(name) } }) {
+            throw ValidationError("--operations \(unknown): \(Tuner.operations.joined(separator: ", "))")
+        }
         if !(seconds > 0 && seconds <= 60) { throw ValidationError("--seconds \(seconds) is not in (0, 60]") }
     }
 
@@ -26,10 +31,6 @@ struct Tune: ParsableCommand {
         let device = try options.open()
         let tuner = Tuner(device, minimumSeconds: seconds) { Terminal.progress($0) }
         Terminal.error("\(device.selector): \(tuner.origin)")
-        let wanted = operations?.split(separator: ",").map(String.init) ?? []
-        if let unknown = wanted.first(where: { name in !Tuner.operations.contains { $0.hasPrefix(name) } }) {
-            throw ValidationError("--operations \(unknown): \(Tuner.operations.joined(separator: ", "))")
-        }
         let tuning = try tuner.run(isFresh: fresh, operations: wanted)
         Terminal.endProgress()
         var table = TextTable("OPERATION", "ROWS", "VARIANT", "TIME", "NEXT BEST", "REJECTED")
