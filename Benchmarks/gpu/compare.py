@@ -42,12 +42,20 @@ except ImportError:
     torch, HAS_CUDA = None, False
 
 
+def run(command, timeout=600):
+    """What it printed, or the last line of what went wrong: one failure must not cost the other rows."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
+    except subprocess.TimeoutExpired:
+        return None, "no end after %d s" % timeout
+    if done.returncode == 0:
+        return done.stdout, None
+    return None, (done.stderr.strip().splitlines() or ["exit %d" % done.returncode])[-1]
+
+
 def hearth(workload, dtype, shape):
-    command = [a.hearth, "bench", workload, "--device", a.device, "--dtypes", dtype, "--shapes", shape, "--seconds", str(a.seconds), "--format", "jsonl"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
-    if done.returncode != 0:
-        return {"error": done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "exit %d" % done.returncode}
-    return json.loads(done.stdout.strip().splitlines()[-1])
+    out, error = run([a.hearth, "bench", workload, "--device", a.device, "--dtypes", dtype, "--shapes", shape, "--seconds", str(a.seconds), "--format", "jsonl"])
+    return {"error": error} if error else json.loads(out.strip().splitlines()[-1])
 
 
 def cuda(workload, dtype, shape, flash=False):
@@ -68,6 +76,10 @@ def cuda(workload, dtype, shape, flash=False):
 
         if flash:
             call = with_flash
+            try:
+                call()
+            except RuntimeError:  # no such kernel for this GPU
+                return None
     else:
         m, n, k = sizes if workload == "gemm" else [1] + sizes
         x, w = torch.randn(m, k, device="cuda", dtype=t), torch.randn(n, k, device="cuda", dtype=t)
@@ -86,10 +98,21 @@ def cuda(workload, dtype, shape, flash=False):
     return statistics.median(samples)
 
 
+version = "PyTorch %s on %s" % (torch.__version__, torch.cuda.get_device_name()) if HAS_CUDA else "no PyTorch with CUDA"
+
+
+def save(rows, **others):
+    """As far as it got: the machine may be lent for minutes."""
+    json.dump({"commit": a.commit, "date": str(datetime.date.today()), "peer": version, "rows": rows, **others},
+              open(os.path.join(a.results, "gpu.json"), "w"), indent=1)
+
+
+os.makedirs(a.results, exist_ok=True)
 rows = []
 for case in GEMM + GEMV + ATTENTION:
     ours, theirs, flash = hearth(*case), cuda(*case), cuda(*case, flash=True)
     rows.append({"workload": case[0], "dtype": case[1], "shape": case[2], "hearth": ours, "torch_seconds": theirs, "flash_seconds": flash})
+    save(rows)
     print("%-10s %-5s %-22s %s" % (*case, ours.get("error") or "%.3f ms%s" % (
         ours["seconds"]["median"] * 1e3, "" if theirs is None else ", PyTorch %.3f ms" % (theirs * 1e3))), flush=True)
 
@@ -99,13 +122,12 @@ def decode():
     """Of a llama of random weights in Q8_0; the second of two runs: pipelines are cached."""
     path = os.path.join(tempfile.gettempdir(), "hearth-random-%d.gguf" % os.getpid())
     try:
-        subprocess.run([sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), "model.py"), path] + ["tiny"] * TINY, check=True)
-        command = [a.hearth, "generate", "--model", path, "--prompt", "a b c d", "--max-tokens", "8" if TINY else "128", "--device", a.device, "--json"]
+        _, error = run([sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), "model.py"), path] + ["tiny"] * TINY)
         for _ in range(2):
-            done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-        if done.returncode != 0:
-            return {"error": done.stderr.strip().splitlines()[-1]}
-        return json.loads(done.stdout)["decode"]
+            if not error:
+                out, error = run([a.hearth, "generate", "--model", path, "--prompt", "a b c d", "--max-tokens", "8" if TINY else "128",
+                                  "--device", a.device, "--json"])
+        return {"error": error} if error else json.loads(out)["decode"]
     finally:
         if os.path.exists(path):
             os.remove(path)
@@ -114,21 +136,27 @@ def decode():
 def warm_start():
     """Seconds from nothing to a process that has made one product and printed its figures; pipelines are cached, median of 5."""
     shape = "64x64x64" if TINY else "1024x1024x1024"
-    command = [a.hearth, "bench", "gemm", "--device", a.device, "--dtypes", "f16", "--shapes", shape, "--seconds", "0.001", "--format", "jsonl"]
     seconds = []
     for _ in range(6):
         start = time.time()
-        subprocess.run(command, capture_output=True, check=True, timeout=300)
+        _, error = run([a.hearth, "bench", "gemm", "--device", a.device, "--dtypes", "f16", "--shapes", shape, "--seconds", "0.001", "--format", "jsonl"])
+        if error:
+            return {"error": error}
         seconds.append(time.time() - start)
-    return statistics.median(seconds[1:])
+    return {"seconds": statistics.median(seconds[1:])}
+
+
+def share(reached):
+    return "-" if reached.get("shareOfBandwidth") is None else "%.0f %%" % (100 * reached["shareOfBandwidth"])
 
 
 decoding, starting = decode(), warm_start()
-print("decode %s, warm start %.3f s" % (decoding.get("error") or "%.1f tokens/s, %.0f%% of the ceiling" % (
-    decoding["tokensPerSecond"], 100 * (decoding["achieved"].get("shareOfBandwidth") or 0)), starting), flush=True)
-version = "PyTorch %s on %s" % (torch.__version__, torch.cuda.get_device_name()) if HAS_CUDA else "no PyTorch with CUDA"
-json.dump({"commit": a.commit, "date": str(datetime.date.today()), "peer": version, "rows": rows, "decode": decoding, "warm_start_seconds": starting},
-          open(os.path.join(a.results, "gpu.json"), "w"), indent=1)
+told = "Decoding a llama of %s: %s. Warm start of a process to its first product and figures: %s." % (
+    "two small layers" if TINY else "3.0 billion random weights in Q8_0, batch 1",
+    decoding.get("error") or "%.1f tokens/s, %s of what the device's measured bandwidth allows" % (decoding["tokensPerSecond"], share(decoding["achieved"])),
+    starting.get("error") or "%.2f s" % starting["seconds"])
+print(told, flush=True)
+save(rows, decode=decoding, warm_start=starting)
 name = json.load(open(os.path.join(a.results, "ceilings.json")))["deviceName"]
 lines = ["# Hearth's Vulkan kernels on a GPU", "", "%s; commit %s; %s; %s. Ratio: above 1 means that Hearth is faster." % (
     datetime.date.today(), a.commit, name, version), "",
@@ -144,11 +172,8 @@ for row in rows:
         (cost["bytesRead"] + cost["bytesWritten"]) / seconds / 1e9,
         "%.0f / %.0f" % (100 * (reached.get("shareOfFlops") or 0), 100 * (reached.get("shareOfBandwidth") or 0)),
         *("-" if x is None else form(x) for x in (peer, flash) for form in (lambda x: "%.3f ms" % (x * 1e3), lambda x: "%.2f" % (x / seconds)))))
-lines += ["", "Decoding a llama of %s: %s. Warm start of a process to its first product and figures: %.2f s." % (
-    "two small layers" if TINY else "3.2 billion random weights in Q8_0, batch 1",
-    decoding.get("error") or "%.1f tokens/s, %.0f %% of what the device's measured bandwidth allows" % (
-        decoding["tokensPerSecond"], 100 * (decoding["achieved"].get("shareOfBandwidth") or 0)), starting)]
+lines += ["", told]
 open(os.path.join(a.results, "gpu.md"), "w").write("\n".join(lines) + "\n")
-refused = [row for row in rows if "error" in row["hearth"]]
+refused = [x for x in [row["hearth"] for row in rows] + [decoding, starting] if "error" in x]
 if refused:
-    sys.exit("compare.py: %d of %d cases were refused" % (len(refused), len(rows)))
+    sys.exit("compare.py: %d of %d cases were refused" % (len(refused), len(rows) + 2))

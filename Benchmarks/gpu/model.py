@@ -1,4 +1,4 @@
-"""Writes a llama of random weights as GGUF, Q8_0 but for the norms: model.py FILE [tiny]. About 3.2 billion weights, 3.4 GB: no
+"""Writes a llama of random weights as GGUF, Q8_0 but for the norms: model.py FILE [tiny]. About 3.0 billion weights, 3.2 GB: no
 cache of a GPU holds them, so that a decode step reads them all from memory."""
 import struct
 import sys

@@ -5,6 +5,7 @@
 #     Benchmarks/gpu/run.sh                      here, on the first Vulkan GPU
 #     Benchmarks/gpu/run.sh --pack OUT           only pack hearth and this folder into OUT, for a machine without Swift
 #     OUT/run.sh --results FOLDER                there
+#     OPERATIONS=gemm_f32                        tune these, not the 16-bit products (beginnings of names, commas between)
 #     Benchmarks/gpu/run.sh --device vulkan:0 --tiny    small shapes: the same way on a software driver, so that it cannot rot
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -54,7 +55,7 @@ if [ -x "$here/tests" ]; then
 fi
 if [ $size = full ]; then
     say "tuning"
-    "$hearth" tune --device "$device" --seconds 0.05 2>&1 | tee "$results/tuning.txt"
+    "$hearth" tune --device "$device" --seconds 0.05 --operations "${OPERATIONS:-gemm_f16,gemm_bf16}" 2>&1 | tee "$results/tuning.txt"
     seconds=0.5
 else
     "$hearth" tune --device "$device" --seconds 0.001 >"$results/tuning.txt"
