@@ -133,6 +133,9 @@ static const _Alignas(4) unsigned char gemm_f16_f16_f16_summed_f16_gemm_matrix_m
 static const _Alignas(4) unsigned char gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix16_256[] = {
 #embed "../../Shaders/spv/gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix16_256.spv"
 };
+static const _Alignas(4) unsigned char gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix16_64[] = {
+#embed "../../Shaders/spv/gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix16_64.spv"
+};
 static const _Alignas(4) unsigned char gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix8[] = {
 #embed "../../Shaders/spv/gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix8.spv"
 };
@@ -605,6 +608,7 @@ const cshaders_entry cshaders_table[] = {
     {"gemm_bf16_bf16_bf16_gemm_workgroup_matrix_workgroup", "gemm_bf16_bf16_bf16", "matrix_workgroup", "bf16,storage16,i16,memory-model,cooperative-matrix,cooperative-matrix2,cooperative-matrix-workgroup", gemm_bf16_bf16_bf16_gemm_workgroup_matrix_workgroup, sizeof gemm_bf16_bf16_bf16_gemm_workgroup_matrix_workgroup, 4, 64, 1, {128, 128}, 0, {0}},
     {"gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix16", "gemm_f16_f16_f16_summed_f16", "matrix16", "f16,storage16,i16,memory-model,cooperative-matrix,matrix-f16-summed-f16-16x16x16,subgroup=32", gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix16, sizeof gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
     {"gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix16_256", "gemm_f16_f16_f16_summed_f16", "matrix16_256", "f16,storage16,i16,memory-model,cooperative-matrix,matrix-f16-summed-f16-16x16x16,subgroup=32", gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix16_256, sizeof gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix16_256, 4, 64, 1, {256, 128}, 0, {0}},
+    {"gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix16_64", "gemm_f16_f16_f16_summed_f16", "matrix16_64", "f16,storage16,i16,memory-model,cooperative-matrix,matrix-f16-summed-f16-16x16x16,subgroup=32", gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix16_64, sizeof gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix16_64, 4, 64, 1, {64, 64}, 0, {0}},
     {"gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix8", "gemm_f16_f16_f16_summed_f16", "matrix8", "f16,storage16,i16,memory-model,cooperative-matrix,matrix-f16-summed-f16-8x8x8,subgroup=8", gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix8, sizeof gemm_f16_f16_f16_summed_f16_gemm_matrix_matrix8, 4, 64, 2, {32, 32}, 0, {0}},
     {"gemm_bf16_bf16_bf16_gemm_matrix_matrix16", "gemm_bf16_bf16_bf16", "matrix16", "bf16,storage16,i16,memory-model,cooperative-matrix,matrix-bf16-16x16x16,subgroup=32", gemm_bf16_bf16_bf16_gemm_matrix_matrix16, sizeof gemm_bf16_bf16_bf16_gemm_matrix_matrix16, 4, 64, 1, {128, 128}, 0, {0}},
     {"gemm_bf16_bf16_bf16_gemm_matrix_matrix16_256", "gemm_bf16_bf16_bf16", "matrix16_256", "bf16,storage16,i16,memory-model,cooperative-matrix,matrix-bf16-16x16x16,subgroup=32", gemm_bf16_bf16_bf16_gemm_matrix_matrix16_256, sizeof gemm_bf16_bf16_bf16_gemm_matrix_matrix16_256, 4, 64, 1, {256, 128}, 0, {0}},
@@ -741,7 +745,7 @@ const cshaders_entry cshaders_table[] = {
     {"probe_read_stream_only", "probe_read", "only", "", probe_read_stream_only, sizeof probe_read_stream_only, 3, 4, 0, {0, 0}, 0, {0}},
 };
 const int cshaders_count = sizeof cshaders_table / sizeof *cshaders_table;
-const char *const cshaders_hash = "c2bc9e1f2cda261463f29290b1815ee2872d3c29ee9ef3c0ed9e689e53e8f8fb";
+const char *const cshaders_hash = "600735c9d6d1374db70ad57b3682e3753f76099f546f441da0972ee5841aaa66";
 
 static const unsigned char tuning[] = {
 #embed "../../Shaders/tuning.json"
