@@ -745,7 +745,7 @@ const cshaders_entry cshaders_table[] = {
     {"probe_read_stream_only", "probe_read", "only", "", probe_read_stream_only, sizeof probe_read_stream_only, 3, 4, 0, {0, 0}, 0, {0}},
 };
 const int cshaders_count = sizeof cshaders_table / sizeof *cshaders_table;
-const char *const cshaders_hash = "600735c9d6d1374db70ad57b3682e3753f76099f546f441da0972ee5841aaa66";
+const char *const cshaders_hash = "bd6c2e2b59137f7405b17145443970fa7c6ee5d59723f733af4f7ceaacd9c1e8";
 
 static const unsigned char tuning[] = {
 #embed "../../Shaders/tuning.json"
