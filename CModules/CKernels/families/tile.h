@@ -8,9 +8,9 @@
 #define CK_NR (2 * CK_LANES)
 // Panels side by side: enough independent chains to hide the latency of two multiply-add units.
 #define CK_PANELS(rows) ((rows) == 1 ? 4 : (rows) == 2 ? 3 : (rows) <= (CK_LANES == 16 ? 6 : 2) ? 2 : 1)
-// Rows of a panel that two strips share while they are in the first-level cache.
-#define CK_SHARED_DEPTH 128
-#define CK_WIDE_DEPTH 512
+// What several strips read in turn stays in the second-level cache: so many rows of so many panels.
+#define CK_DEPTH 512
+#define CK_GROUP 4
 
 // Elements of A and how many of its columns one step takes: pairs of bf16 where the machine multiplies them.
 #if defined(CK_IS_DOT)
@@ -28,10 +28,6 @@ typedef struct {
     float *c;
     int64_t ldc, columns;
     bool accumulate;
-    const char *ahead;  // what comes next of B: one line of each row, so many bytes apart, is asked for
-    int64_t ahead_row;
-    const CK_A *near;  // the rows of A that come next
-    float *next_c;     // and those of C that they go to
 } CK_FN(tile_t);
 
 // Row l of `panels` panels as f32. bf16 lies in pairs of rows: the odd one in the upper halves of 32-bit words.
@@ -81,9 +77,8 @@ CK_INLINE void CK_FN(dot_step)(const int rows, const int panels, const bool sing
 }
 #endif
 
-// A tile that streams alone over its panels asks for their lines sixteen rows ahead.
-CK_INLINE void CK_FN(tile)(const int rows, const int panels, const ck_format_t format, const bool streams,
-                           CK_FN(tile_t) t) {
+// Lines of the panels are asked for sixteen rows ahead.
+CK_INLINE void CK_FN(tile)(const int rows, const int panels, const ck_format_t format, CK_FN(tile_t) t) {
     // Of constant size, so that they live in registers.
     CK_FN(vf) acc[CK_MR][8];
     const CK_A *bases[(CK_MR + 2) / 3];
@@ -106,27 +101,14 @@ CK_INLINE void CK_FN(tile)(const int rows, const int panels, const ck_format_t f
         for (int j = 0; j < 2 * panels; j++)
             acc[i][j] = t.accumulate ? CK_FN(load)(out + i * ld + j * CK_LANES) : (CK_FN(vf)){0};
     const int each = format == CK_BF16 ? 2 : 1;  // rows of one load
-    int64_t at = 0, l = 0, near_column = 0;
+    int64_t at = 0, l = 0;
 #if !defined(CK_IS_DOT)
     CK_FN(vf) w[8];
 #endif
     // Unrolled, the compiler gathers neighbours in a row and shuffles them.
 #pragma clang loop unroll(disable)
     for (; l + each <= t.k; l += each, at += each * t.b_row) {
-        if (!streams) {
-            __builtin_prefetch(t.ahead, 0, 2);
-            t.ahead += t.ahead_row;
-            // Line after line of the next strip of A: sixteen rows by the end.
-            __builtin_prefetch(t.near + near_column);
-            near_column += 64 / (int64_t)sizeof(CK_A);
-            if (near_column >= t.k) {
-                near_column = 0;
-                t.near += t.a_row;
-                __builtin_prefetch(t.next_c, 1);
-                __builtin_prefetch(t.next_c + CK_LANES, 1);
-                t.next_c += t.ldc;
-            }
-        } else if (rows > 2) {  // one or two rows leave the processor's own prefetcher time enough
+        if (rows > 2) {  // one or two rows leave the processor's own prefetcher time enough
 #pragma clang loop unroll(full)
             for (int j = 0; j < panels; j++) {
                 const char *line = (const char *)t.b + (at + j * t.b_panel + 16 * t.b_row) * (format == CK_F32 ? 4 : 2);
@@ -171,13 +153,13 @@ CK_INLINE void CK_FN(stream)(const int rows, const ck_format_t format, CK_FN(til
     int64_t j = 0;
     for (; j + panels * CK_NR <= n; j += panels * CK_NR) {
         t.columns = panels * CK_NR;
-        CK_FN(tile)(rows, panels, format, true, t);
+        CK_FN(tile)(rows, panels, format, t);
         t.b = (const char *)t.b + panels * t.b_panel * CK_BYTES(format);
         t.c += t.columns;
     }
     for (; j < n; j += CK_NR) {
         t.columns = n - j;
-        CK_FN(tile)(rows, 1, format, true, t);
+        CK_FN(tile)(rows, 1, format, t);
         t.b = (const char *)t.b + t.b_panel * CK_BYTES(format);
         t.c += CK_NR;
     }
@@ -198,21 +180,15 @@ CK_INLINE void CK_FN(stream)(const int rows, const ck_format_t format, CK_FN(til
         CK_FN(stream)(rows, CK_F32, t)
 #define CK_TILE_FORMAT CK_F32  // others are widened before several strips meet them
 #endif
-#define CK_ROWS(rows)                                                                                     \
-    static void CK_FN(stream_##rows)(ck_format_t format, CK_FN(tile_t) t) { CK_STREAM(rows, format, t); } \
-    static void CK_FN(tile_##rows)(CK_FN(tile_t) t) { CK_FN(tile)(rows, 1, CK_TILE_FORMAT, false, t); }
-#define CK_TABLE(name)                                                                                              \
-    {                                                                                                               \
-        NULL, CK_FN(name##_1), CK_FN(name##_2), CK_FN(name##_3), CK_FN(name##_4), CK_FN(name##_5), CK_FN(name##_6), \
-            CK_MORE(name)                                                                                           \
-    }
+#define CK_ROWS(rows) \
+    static void CK_FN(stream_##rows)(ck_format_t format, CK_FN(tile_t) t) { CK_STREAM(rows, format, t); }
 CK_ROWS(1)
 CK_ROWS(2)
 CK_ROWS(3)
 CK_ROWS(4)
 CK_ROWS(5)
 CK_ROWS(6)
-#define CK_MORE(name)
+#define CK_MORE
 #if CK_MR > 6
 CK_ROWS(7)
 CK_ROWS(8)
@@ -221,119 +197,99 @@ CK_ROWS(10)
 CK_ROWS(11)
 CK_ROWS(12)
 #undef CK_MORE
-#define CK_MORE(name) \
-    CK_FN(name##_7), CK_FN(name##_8), CK_FN(name##_9), CK_FN(name##_10), CK_FN(name##_11), CK_FN(name##_12)
+#define CK_MORE \
+    , CK_FN(stream_7), CK_FN(stream_8), CK_FN(stream_9), CK_FN(stream_10), CK_FN(stream_11), CK_FN(stream_12)
 #endif
 #if CK_MR > 12
 CK_ROWS(13)
 CK_ROWS(14)
 #undef CK_MORE
-#define CK_MORE(name)                                                                                        \
-    CK_FN(name##_7), CK_FN(name##_8), CK_FN(name##_9), CK_FN(name##_10), CK_FN(name##_11), CK_FN(name##_12), \
-        CK_FN(name##_13), CK_FN(name##_14)
+#define CK_MORE                                                                                                \
+    , CK_FN(stream_7), CK_FN(stream_8), CK_FN(stream_9), CK_FN(stream_10), CK_FN(stream_11), CK_FN(stream_12), \
+        CK_FN(stream_13), CK_FN(stream_14)
 #endif
-static void (*const CK_FN(streams)[])(ck_format_t, CK_FN(tile_t)) = CK_TABLE(stream);
-static void (*const CK_FN(tiles)[])(CK_FN(tile_t)) = CK_TABLE(tile);
+static void (*const CK_FN(streams)[])(ck_format_t, CK_FN(tile_t)) = {
+    NULL, CK_FN(stream_1), CK_FN(stream_2), CK_FN(stream_3), CK_FN(stream_4), CK_FN(stream_5), CK_FN(stream_6) CK_MORE};
 
-// Rows [*first, *next) of strip s: dealt evenly, so that no strip is left with a row or two.
-CK_INLINE void CK_FN(strip_rows_of)(int64_t m, int64_t s, int64_t strips, int64_t *first, int64_t *next) {
-    *first = m * s / strips;
-    *next = m * (s + 1) / strips;
-}
-
-// Part `index` of `parts` of what is read after the block.
-CK_INLINE void CK_FN(fetch_next)(const ck_gemm_block_t *g, int64_t index, int64_t parts) {
+// Parts [index, index + count) of `parts` of what is read after the block.
+CK_INLINE void CK_FN(fetch_next)(const ck_gemm_block_t *g, int64_t index, int64_t parts, int64_t count) {
     for (int i = 0; i < 2; i++) {
         const char *p = g->next[i];
         int64_t bytes = g->next_bytes[i];
-        for (int64_t at = bytes * index / parts / 64 * 64; at < bytes * (index + 1) / parts; at += 64)
+        for (int64_t at = bytes * index / parts / 64 * 64; at < bytes * (index + count) / parts; at += 64)
             __builtin_prefetch(p + at, 0, 2);
     }
 }
 
-// Every strip of rows over one panel, a piece of k after the other. Meanwhile the next piece comes into the
-// second-level cache, or of the next panel, `step` bytes on, the first.
-CK_INLINE void CK_FN(panel)(const ck_gemm_block_t *g, const char *b, int64_t column, int64_t columns, int64_t strips,
-                            int64_t step) {
-    const int64_t row_bytes = g->b_row * CK_BYTES(g->format);
-    const bool widens = g->format != CK_TILE_FORMAT;
-    const int64_t most = strips == 2 ? CK_SHARED_DEPTH : widens ? CK_WIDE_DEPTH : g->k > 0 ? g->k : 1;
-    _Alignas(64) float wide[widens ? CK_WIDE_DEPTH * CK_NR : 1];
-    for (int64_t k0 = 0; k0 == 0 || k0 < g->k; k0 += most) {
-        const char *here = b + k0 * row_bytes;
-        CK_FN(tile_t)
-        t = {.a = (const CK_A *)g->a + k0,
-             .a_row = g->a_row,
-             .b = here,
-             .b_row = g->b_row,
-             .k = g->k - k0 < most ? g->k - k0 : most,
-             .ldc = g->ldc,
-             .columns = columns - column,
-             .accumulate = k0 > 0 || g->accumulate,
-             .ahead_row = row_bytes};
-        const char *ahead = k0 + most < g->k ? here + most * row_bytes : b + step;
+// Part of the block: `columns` from column j on, rows [k0, k0 + k) of B.
+CK_INLINE CK_FN(tile_t) CK_FN(part)(const ck_gemm_block_t *g, int64_t j, int64_t columns, int64_t k0, int64_t k) {
+    return (CK_FN(tile_t)){.a = (const CK_A *)g->a + k0,
+                           .a_row = g->a_row,
+                           .b = (const char *)g->b + (j / CK_NR * g->b_panel + k0 * g->b_row) * CK_BYTES(g->format),
+                           .b_row = g->b_row,
+                           .b_panel = g->b_panel,
+                           .k = k,
+                           .c = g->c + j,
+                           .ldc = g->ldc,
+                           .columns = columns,
+                           .accumulate = k0 > 0 || g->accumulate};
+}
+
+// The part's panel as f32.
+static void CK_FN(widen_panel)(ck_format_t format, const CK_FN(tile_t) * t, float *out) {
+    for (int64_t l = 0; l < t->k; l++, out += CK_NR) {
+        CK_FN(vf) w[2];
+        const bool odd = format == CK_BF16 && l % 2;
+        CK_FN(panel_row)(1, format, t->b, (l - odd) * t->b_row, 0, odd, w);
+        for (int j = 0; j < 2; j++) CK_FN(store)(out + j * CK_LANES, w[j]);
+    }
+}
+
+// Every strip of rows over a group of panels, a piece of k after the other. The first strip is the tallest: B comes
+// from memory while it computes, and from the cache for the others.
+static void CK_FN(group)(const ck_gemm_block_t *g, int64_t j, int64_t columns, int64_t strips) {
+    // Two strips widen B as they load it.
+    const bool widens = g->format != CK_TILE_FORMAT && strips > 2;
+    _Alignas(64) float wide[widens ? CK_DEPTH * CK_NR : 1];
+    for (int64_t k0 = 0; k0 == 0 || k0 < g->k; k0 += CK_DEPTH) {
+        CK_FN(tile_t) t = CK_FN(part)(g, j, columns, k0, g->k - k0 < CK_DEPTH ? g->k - k0 : CK_DEPTH);
         if (widens) {
-            for (int64_t l = 0; l < t.k; l++) {
-                CK_FN(vf) w[2];
-                const bool odd = g->format == CK_BF16 && l % 2;
-                CK_FN(panel_row)(1, g->format, here, (l - odd) * g->b_row, 0, odd, w);
-                for (int j = 0; j < 2; j++) CK_FN(store)(wide + l * CK_NR + j * CK_LANES, w[j]);
-            }
+            CK_FN(widen_panel)(g->format, &t, wide);
             t.b = wide;
             t.b_row = CK_NR;
         }
         for (int64_t s = 0; s < strips; s++) {
-            int64_t first, end;
-            CK_FN(strip_rows_of)(g->m, s, strips, &first, &end);
-            CK_FN(tile_t) strip = t;
-            strip.a += first * g->a_row;
-            strip.c = g->c + first * g->ldc;
-            strip.ahead = ahead + s % 2 * 4 * CK_LANES;
-            strip.near = t.a + (s + 1 < strips ? end : 0) * g->a_row;
-            strip.next_c = s + 1 < strips ? g->c + end * g->ldc : g->c + CK_NR;
-            if (g->next_bytes[0])
-                CK_FN(fetch_next)(g, column / CK_NR * strips + s, (columns + CK_NR - 1) / CK_NR * strips);
-            CK_FN(tiles)[end - first](strip);
+            const int64_t dealt = g->m - CK_MR, after = strips - 1;
+            const int64_t rows = s == 0 ? CK_MR : dealt * s / after - dealt * (s - 1) / after;
+            if (g->next_bytes[0] && k0 == 0) CK_FN(fetch_next)(g, j * strips + s * columns, g->n * strips, columns);
+            CK_FN(streams)[rows](widens ? CK_TILE_FORMAT : g->format, t);
+            t.a += rows * g->a_row;
+            t.c += rows * g->ldc;
         }
     }
+    ck_epilogue_t epilogue = g->epilogue;
+    if (epilogue.bias) epilogue.bias += j;
+    CK_FN(epilogue)(&epilogue, g->m, columns, g->c + j, g->ldc);
 }
 
 static void CK_FN(gemm_block)(const ck_gemm_block_t *g) {
-    const int64_t strips = (g->m + CK_MR - 1) / CK_MR, step = CK_BYTES(g->format) * g->b_panel;
+    const int64_t strips = (g->m + CK_MR - 1) / CK_MR;
     if (strips == 1) {
-        CK_FN(streams)
-        [g->m](g->format, (CK_FN(tile_t)){.a = g->a,
-                                          .a_row = g->a_row,
-                                          .b = g->b,
-                                          .b_row = g->b_row,
-                                          .b_panel = g->b_panel,
-                                          .k = g->k,
-                                          .c = g->c,
-                                          .ldc = g->ldc,
-                                          .columns = g->n,
-                                          .accumulate = g->accumulate});
+        CK_FN(streams)[g->m](g->format, CK_FN(part)(g, 0, g->n, 0, g->k));
         CK_FN(epilogue)(&g->epilogue, g->m, g->n, g->c, g->ldc);
         return;
     }
-    ck_gemm_block_t panel = *g;
-    for (int64_t j = 0; j < g->n; j += CK_NR) {
-        const char *b = (const char *)g->b + j / CK_NR * step;
-        CK_FN(panel)(&panel, b, j, g->n, strips, step);
-        ck_epilogue_t epilogue = g->epilogue;
-        if (epilogue.bias) epilogue.bias += j;
-        CK_FN(epilogue)(&epilogue, g->m, g->n - j < CK_NR ? g->n - j : CK_NR, panel.c, g->ldc);
-        panel.c += CK_NR;
-    }
+    const int64_t most = (g->format == CK_TILE_FORMAT || strips == 2 ? CK_GROUP : 1) * CK_NR;
+    for (int64_t j = 0; j < g->n; j += most) CK_FN(group)(g, j, g->n - j < most ? g->n - j : most, strips);
 }
 
 #undef CK_A
 #undef CK_STREAM
 #undef CK_TILE_FORMAT
 #undef CK_ROWS
-#undef CK_TABLE
 #undef CK_MORE
 #undef CK_BYTES
 #undef CK_PANELS
-#undef CK_SHARED_DEPTH
-#undef CK_WIDE_DEPTH
+#undef CK_DEPTH
+#undef CK_GROUP
 #undef CK_NR
