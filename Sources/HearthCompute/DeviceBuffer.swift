@@ -105,6 +105,6 @@ extension Tensor {
 
     /// The first element in host memory. CPU backend only.
     package func hostPointer<Element>(as type: Element.Type) -> UnsafeMutablePointer<Element> {
-        (buffer.hostPointer(as: UInt8.self) + byteOffset).withMemoryRebound(to: type, capacity: 1) { $0 }
+        UnsafeMutableRawPointer(buffer.hostPointer(as: UInt8.self) + byteOffset).assumingMemoryBound(to: type)
     }
 }

@@ -28,6 +28,8 @@ typedef struct {
     float *c;
     int64_t ldc, columns;
     bool accumulate;
+    const char *ahead;  // memory that is read later: every step asks for a line of it, and goes on by so many bytes
+    int64_t ahead_step;
 } CK_FN(tile_t);
 
 // Row l of `panels` panels as f32. bf16 lies in pairs of rows: the odd one in the upper halves of 32-bit words.
@@ -109,6 +111,8 @@ CK_INLINE void CK_FN(tile)(const int rows, const int panels, const ck_format_t f
 #pragma clang loop unroll(disable)
     for (; l + each <= t.k; l += each, at += each * t.b_row) {
         if (rows > 2) {  // one or two rows leave the processor's own prefetcher time enough
+            __builtin_prefetch(t.ahead, 0, 2);
+            t.ahead += t.ahead_step;
 #pragma clang loop unroll(full)
             for (int j = 0; j < panels; j++) {
                 const char *line = (const char *)t.b + (at + j * t.b_panel + 16 * t.b_row) * (format == CK_F32 ? 4 : 2);
@@ -154,12 +158,14 @@ CK_INLINE void CK_FN(stream)(const int rows, const ck_format_t format, CK_FN(til
     for (; j + panels * CK_NR <= n; j += panels * CK_NR) {
         t.columns = panels * CK_NR;
         CK_FN(tile)(rows, panels, format, t);
+        t.ahead += t.k * t.ahead_step;
         t.b = (const char *)t.b + panels * t.b_panel * CK_BYTES(format);
         t.c += t.columns;
     }
     for (; j < n; j += CK_NR) {
         t.columns = n - j;
         CK_FN(tile)(rows, 1, format, t);
+        t.ahead += t.k * t.ahead_step;
         t.b = (const char *)t.b + t.b_panel * CK_BYTES(format);
         t.c += CK_NR;
     }
@@ -211,16 +217,6 @@ CK_ROWS(14)
 static void (*const CK_FN(streams)[])(ck_format_t, CK_FN(tile_t)) = {
     NULL, CK_FN(stream_1), CK_FN(stream_2), CK_FN(stream_3), CK_FN(stream_4), CK_FN(stream_5), CK_FN(stream_6) CK_MORE};
 
-// Parts [index, index + count) of `parts` of what is read after the block.
-CK_INLINE void CK_FN(fetch_next)(const ck_gemm_block_t *g, int64_t index, int64_t parts, int64_t count) {
-    for (int i = 0; i < 2; i++) {
-        const char *p = g->next[i];
-        int64_t bytes = g->next_bytes[i];
-        for (int64_t at = bytes * index / parts / 64 * 64; at < bytes * (index + count) / parts; at += 64)
-            __builtin_prefetch(p + at, 0, 2);
-    }
-}
-
 // Part of the block: `columns` from column j on, rows [k0, k0 + k) of B.
 CK_INLINE CK_FN(tile_t) CK_FN(part)(const ck_gemm_block_t *g, int64_t j, int64_t columns, int64_t k0, int64_t k) {
     return (CK_FN(tile_t)){.a = (const CK_A *)g->a + k0,
@@ -232,7 +228,8 @@ CK_INLINE CK_FN(tile_t) CK_FN(part)(const ck_gemm_block_t *g, int64_t j, int64_t
                            .c = g->c + j,
                            .ldc = g->ldc,
                            .columns = columns,
-                           .accumulate = k0 > 0 || g->accumulate};
+                           .accumulate = k0 > 0 || g->accumulate,
+                           .ahead = g->a};
 }
 
 // The part's panel as f32.
@@ -243,6 +240,14 @@ static void CK_FN(widen_panel)(ck_format_t format, const CK_FN(tile_t) * t, floa
         CK_FN(panel_row)(1, format, t->b, (l - odd) * t->b_row, 0, odd, w);
         for (int j = 0; j < 2; j++) CK_FN(store)(out + j * CK_LANES, w[j]);
     }
+}
+
+// Strip s asks for its share of what is read after the block, of which the second, B, is needed first.
+CK_INLINE void CK_FN(fetch_next)(const ck_gemm_block_t *g, int64_t s, int64_t strips, CK_FN(tile_t) * t) {
+    const int64_t at = (g->next_bytes[0] + g->next_bytes[1]) * s / strips / 64 * 64;
+    const bool is_second = at < g->next_bytes[1];
+    t->ahead = is_second ? (const char *)g->next[1] + at : (const char *)g->next[0] + (at - g->next_bytes[1]);
+    t->ahead_step = 64;
 }
 
 // Every strip of rows over a group of panels, a piece of k after the other. The first strip is the tallest: B comes
@@ -261,7 +266,7 @@ static void CK_FN(group)(const ck_gemm_block_t *g, int64_t j, int64_t columns, i
         for (int64_t s = 0; s < strips; s++) {
             const int64_t dealt = g->m - CK_MR, after = strips - 1;
             const int64_t rows = s == 0 ? CK_MR : dealt * s / after - dealt * (s - 1) / after;
-            if (g->next_bytes[0] && k0 == 0) CK_FN(fetch_next)(g, j * strips + s * columns, g->n * strips, columns);
+            if (g->next_bytes[0]) CK_FN(fetch_next)(g, s, strips, &t);
             CK_FN(streams)[rows](widens ? CK_TILE_FORMAT : g->format, t);
             t.a += rows * g->a_row;
             t.c += rows * g->ldc;

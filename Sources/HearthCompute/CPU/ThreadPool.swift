@@ -25,6 +25,7 @@ final class ThreadPool: @unchecked Sendable {
     }
 
     func run(_ count: Int, _ body: @Sendable (Int) -> Void) {
+        if count == 1 { return body(0) }
         guard count > 1, let pool else { return (0..<count).forEach(body) }
         withoutActuallyEscaping(body) { body in
             withUnsafePointer(to: body) { context in

@@ -1,6 +1,5 @@
 import CKernels
 import HearthCompute
-import Synchronization
 
 extension GEMM {
     /// Tile sizes of this machine's level and the blocking that fits its caches.
@@ -14,7 +13,7 @@ extension GEMM {
         /// Panels of a task: its part of C stays near.
         let width: Int
 
-        /// Whether so few rows meet a panel that they share pieces of it in the first-level cache.
+        /// Whether so few rows meet a panel that reading it is most of the work.
         func isThin(_ rows: Int) -> Bool { rows <= 2 * self.rows }
 
         private init() {
@@ -23,14 +22,15 @@ extension GEMM {
             height = (l2 / 2 / (4 * depth) + rows - 1) / rows * rows
             width = 1024 / columns
         }
-        /// One a level: tests change it.
-        private static let levels = Mutex<[Int32: Blocking]>([:])
+        // Each made while its level is the current one: tests change it.
+        private static let portable = Blocking()
+        private static let avx2 = Blocking()
+        private static let avx512 = Blocking()
         static var machine: Blocking {
-            levels.withLock { known in
-                let level = ck_level_index()
-                if let blocking = known[level] { return blocking }
-                known[level] = Blocking()
-                return known[level]!
+            switch ck_level_index() {
+            case 0: portable
+            case 1: avx2
+            default: avx512
             }
         }
     }
@@ -43,8 +43,8 @@ struct Tiling: Sendable {
     let rowTasks, panelTasks: Int
 
     /// Multiply-adds below which a second thread costs more than it brings, and those of a task that is worth handing out:
-    /// of a few rows, whose weights must be read once, and of many.
-    private static let (alone, thinTask, thickTask) = (1 << 17, 1 << 20, 1 << 26)
+    /// of a few rows, whose weights must be read once, and of many. More tasks than threads: processors are shared with others.
+    private static let (alone, thinTask, thickTask) = (3 << 17, 1 << 20, 1 << 22)
     private static let (fewStrips, fewPanels) = (4, 8)
 
     init(m: Int, panels: Int, k: Int, threads: Int, _ blocking: GEMM.Blocking) {
@@ -67,7 +67,8 @@ struct Tiling: Sendable {
             let rows = max(heights, min(strips, (wanted + panelTasks - 1) / panelTasks))
             // The same number for every thread.
             let even = (rows + threads - 1) / threads * threads
-            rowTasks = rows * panelTasks % threads != 0 && even <= strips && rows < 4 * threads ? even : rows
+            rowTasks =
+                wanted > 1 && rows * panelTasks % threads != 0 && even <= strips && rows < 4 * threads ? even : rows
         }
     }
 
