@@ -132,10 +132,10 @@ static void CK_FN(pack_keys)(const ck_attention_block_t *g, int64_t first, int64
     }
 }
 
-// Whether a block of V is read where it lies: its rows are so near each other that a block stays in the second-level
-// cache.
-CK_INLINE bool CK_FN(reads_values)(const ck_attention_block_t *g) {
-    return !g->pages && g->kv_format == CK_F32 && g->d % CK_NR == 0 && g->v_row <= 1024;
+// Whether a block of V is read where it lies: once, or again and again from the second-level cache, which rows that lie
+// pages apart would share few sets of.
+CK_INLINE bool CK_FN(reads_values)(const ck_attention_block_t *g, int64_t strips) {
+    return !g->pages && g->kv_format == CK_F32 && g->d % CK_NR == 0 && (strips == 1 || g->v_row < 1024);
 }
 
 // Line `index`, and then in turn, of the rows of K and of V that begin with key `first`.
@@ -188,7 +188,7 @@ static void CK_FN(attention_block)(const ck_attention_block_t *g, int64_t first_
     __builtin_memset(sums, 0, (size_t)((rows + rows % 2) * CK_LANES) * 4);
     __builtin_memset(o, 0, (size_t)((rows + rows % 2) * padded) * 4);
 
-    const bool reads_v = CK_FN(reads_values)(g);
+    const bool reads_v = CK_FN(reads_values)(g, strips);
     const int64_t v_row = reads_v ? g->v_row : CK_NR, v_panel = reads_v ? CK_NR : CK_KEYS * CK_NR;
     int64_t low, high, unused;
     CK_FN(visible)(g, first_query, &low, &unused);
