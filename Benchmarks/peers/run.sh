@@ -24,6 +24,8 @@ else
     table=peers turn="$hearth bench peer"
     arguments=(--workloads "${PEERS_WORKLOADS:-gemm,lowp,attn,attn_mem,cold}")
     note=()
+    # As on every node: what this machine does best is measured once.
+    "$hearth" probe --device cpu --threads 2 >&2
 fi
 rounds=${1:-3}
 # Before the table, which is a file of the tree, is begun.
