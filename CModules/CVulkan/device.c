@@ -2,7 +2,10 @@
 #include "newer_extensions.h"
 
 VkResult cvk_create_device(VkPhysicalDevice physical, uint32_t family, const cvk_features *enable, cvk_device *device) {
-    *device = (cvk_device){.physical = physical, .family = family, .push_descriptor = enable->push_descriptor};
+    *device = (cvk_device){.physical = physical,
+                           .family = family,
+                           .push_descriptor = enable->push_descriptor,
+                           .has_statistics = enable->pipeline_executable_properties};
     const char *names[8];
     uint32_t count = 0;
     if (enable->push_descriptor) names[count++] = VK_KHR_PUSH_DESCRIPTOR_EXTENSION_NAME;
@@ -36,6 +39,15 @@ VkResult cvk_create_device(VkPhysicalDevice physical, uint32_t family, const cvk
     if (enable->bfloat16) {
         names[count++] = VK_KHR_SHADER_BFLOAT16_EXTENSION_NAME;
         newer = &bfloat16;
+    }
+
+    VkPhysicalDevicePipelineExecutablePropertiesFeaturesKHR statistics = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PIPELINE_EXECUTABLE_PROPERTIES_FEATURES_KHR,
+        .pNext = newer,
+        .pipelineExecutableInfo = VK_TRUE};
+    if (enable->pipeline_executable_properties) {
+        names[count++] = VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME;
+        newer = &statistics;
     }
 
     VkPhysicalDeviceVulkan13Features v13 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES,

@@ -1,5 +1,7 @@
 #include "CVulkan.h"
 
+#include <string.h>
+
 static VkResult create_layouts(const cvk_device *device, uint32_t binding_count, uint32_t push_byte_count,
                                cvk_pipeline *pipeline) {
     VkDescriptorSetLayoutBinding bindings[CVK_MAX_BINDINGS];
@@ -26,7 +28,7 @@ static VkResult create_layouts(const cvk_device *device, uint32_t binding_count,
 
 VkResult cvk_create_pipeline(const cvk_device *device, VkPipelineCache cache, const uint32_t *spirv, size_t byte_count,
                              uint32_t binding_count, uint32_t push_byte_count, const uint32_t *constants,
-                             uint32_t constant_count, cvk_pipeline *pipeline) {
+                             uint32_t constant_count, bool keeps_statistics, cvk_pipeline *pipeline) {
     enum { MAX_CONSTANTS = 16 };
     *pipeline = (cvk_pipeline){0};
     if (binding_count > CVK_MAX_BINDINGS || constant_count > MAX_CONSTANTS) return VK_ERROR_TOO_MANY_OBJECTS;
@@ -40,7 +42,9 @@ VkResult cvk_create_pipeline(const cvk_device *device, VkPipelineCache cache, co
         entries[i] = (VkSpecializationMapEntry){.constantID = i, .offset = 4 * i, .size = 4};
     VkSpecializationInfo specialization = {
         .mapEntryCount = constant_count, .pMapEntries = entries, .dataSize = 4 * constant_count, .pData = constants};
+    const bool captures = keeps_statistics && device->has_statistics;
     VkComputePipelineCreateInfo info = {.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
+                                        .flags = captures ? VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR : 0,
                                         .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
                                                   .stage = VK_SHADER_STAGE_COMPUTE_BIT,
                                                   .module = pipeline->module,
@@ -58,6 +62,38 @@ void cvk_destroy_pipeline(const cvk_device *device, const cvk_pipeline *pipeline
     device->vk.vkDestroyPipelineLayout(device->handle, pipeline->layout, NULL);
     device->vk.vkDestroyDescriptorSetLayout(device->handle, pipeline->set_layout, NULL);
     device->vk.vkDestroyShaderModule(device->handle, pipeline->module, NULL);
+}
+
+uint32_t cvk_pipeline_statistics(const cvk_device *device, const cvk_pipeline *pipeline, cvk_statistic *statistics,
+                                 uint32_t capacity) {
+    if (!device->has_statistics) return 0;
+    enum { MAX_EXECUTABLES = 8, MAX_STATISTICS = 64 };
+    VkPipelineInfoKHR info = {.sType = VK_STRUCTURE_TYPE_PIPELINE_INFO_KHR, .pipeline = pipeline->handle};
+    VkPipelineExecutablePropertiesKHR executables[MAX_EXECUTABLES];
+    for (uint32_t i = 0; i < MAX_EXECUTABLES; i++)
+        executables[i] =
+            (VkPipelineExecutablePropertiesKHR){.sType = VK_STRUCTURE_TYPE_PIPELINE_EXECUTABLE_PROPERTIES_KHR};
+    uint32_t executable_count = MAX_EXECUTABLES, written = 0;
+    if (device->vk.vkGetPipelineExecutablePropertiesKHR(device->handle, &info, &executable_count, executables) < 0)
+        return 0;
+    for (uint32_t e = 0; e < executable_count; e++) {
+        VkPipelineExecutableInfoKHR which = {.sType = VK_STRUCTURE_TYPE_PIPELINE_EXECUTABLE_INFO_KHR,
+                                             .pipeline = pipeline->handle,
+                                             .executableIndex = e};
+        VkPipelineExecutableStatisticKHR found[MAX_STATISTICS];
+        for (uint32_t i = 0; i < MAX_STATISTICS; i++)
+            found[i] = (VkPipelineExecutableStatisticKHR){.sType = VK_STRUCTURE_TYPE_PIPELINE_EXECUTABLE_STATISTIC_KHR};
+        uint32_t count = MAX_STATISTICS;
+        if (device->vk.vkGetPipelineExecutableStatisticsKHR(device->handle, &which, &count, found) < 0) continue;
+        for (uint32_t i = 0; i < count && written < capacity; i++) {
+            if (found[i].format != VK_PIPELINE_EXECUTABLE_STATISTIC_FORMAT_UINT64_KHR &&
+                found[i].format != VK_PIPELINE_EXECUTABLE_STATISTIC_FORMAT_INT64_KHR)
+                continue;
+            statistics[written].value = found[i].value.u64;
+            memcpy(statistics[written++].name, found[i].name, VK_MAX_DESCRIPTION_SIZE);
+        }
+    }
+    return written;
 }
 
 VkResult cvk_create_pipeline_cache(const cvk_device *device, const void *bytes, size_t byte_count,

@@ -55,6 +55,7 @@ public struct Tuner {
             operations.isEmpty || operations.contains(where: operation.hasPrefix)
         }
         if isFresh { tuning.entries.removeAll { isWanted($0.operation) } }
+        device.keepShaderStatistics()
         let before = device.forced.withLock { $0 }
         // Candidates are timed whole, whatever the one before was like.
         device.forced.withLock { $0.submitBudget = .seconds(3600) }
@@ -74,14 +75,15 @@ public struct Tuner {
     }
 
     private func tune(_ operation: String, _ m: Int, _ weights: DType, _ activations: DType) throws -> Tuning.Entry? {
-        let candidates = ShaderCatalog.variants(of: operation).filter { $0.runs(on: device) }.map(\.name)
+        let candidates = ShaderCatalog.variants(of: operation).filter { $0.runs(on: device) }
         if candidates.count < 2 { return nil }
         let (a, b) = try operands(m, weights, activations, on: device)
         let packed = try PackedWeights(b, activations: .f32)
         let expected = try reference(m, weights, activations)
         let c = try device.makeTensor(activations, [m, n])
-        var (seconds, rejected): ([String: Double], [String: String]) = ([:], [:])
-        for name in candidates {
+        var (seconds, spills, rejected): ([String: Double], [String: Int], [String: String]) = ([:], [:], [:])
+        for candidate in candidates {
+            let name = candidate.name
             progress("\(operation) \(m)x\(n)x\(k): \(name)")
             device.forced.withLock { $0.variants = [name] }
             do throws(DeviceError) {
@@ -94,6 +96,7 @@ public struct Tuner {
                     rejected[name] = problem
                 } else {
                     seconds[name] = try time { () throws(DeviceError) in try submit(a, packed, c) }
+                    spills[name] = device.spills(candidate.shader)
                 }
             } catch {
                 // A device that was lost is of no use to the next candidate.
@@ -101,11 +104,24 @@ public struct Tuner {
                 rejected[name] = error.description
             }
         }
-        guard let best = seconds.min(by: { $0.value < $1.value })?.key else {
+        guard let best = Self.best(seconds, spills: spills, &rejected) else {
             throw DeviceError(.driver, "\(operation): no variant is right on \(device.selector): \(rejected)")
         }
         return Tuning.Entry(
             operation: operation, rowsLog2: Tuning.rowsLog2(m), variant: best, seconds: seconds, rejected: rejected)
+    }
+
+    /// The fastest of those that spill no registers, or of all where all do; the others that spill are rejected.
+    package static func best(_ seconds: [String: Double], spills: [String: Int], _ rejected: inout [String: String])
+        -> String?
+    {
+        let whole = seconds.filter { spills[$0.key, default: 0] == 0 }
+        if !whole.isEmpty {
+            for name in seconds.keys where whole[name] == nil {
+                rejected[name] = "spills registers (\(spills[name, default: 0]) by the driver's count)"
+            }
+        }
+        return (whole.isEmpty ? seconds : whole).min { $0.value < $1.value }?.key
     }
 
     private func submit(_ a: Tensor, _ weights: PackedWeights, _ c: Tensor) throws(DeviceError) -> Duration {

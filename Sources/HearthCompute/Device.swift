@@ -121,6 +121,16 @@ public final class Device: Sendable {
         if case .vulkan(let vulkan) = backend { vulkan.inject(result, at: call) }
     }
 
+    /// Shaders compiled from now on say what they spill, where the driver can.
+    package func keepShaderStatistics() {
+        if case .vulkan(let vulkan) = backend { vulkan.pipelines.keepStatistics() }
+    }
+
+    /// What a shader spills, at most, as compiled since `keepShaderStatistics`: `PipelineStatistics.spills`.
+    package func spills(_ shader: Shader) -> Int {
+        if case .vulkan(let vulkan) = backend { vulkan.pipelines.spills(shader) } else { 0 }
+    }
+
     /// Threads that kernels are shared out to; nil on other devices than the CPU.
     public var cpuThreadCount: Int? {
         if case .cpu(let cpu) = backend { cpu.threadCount } else { nil }

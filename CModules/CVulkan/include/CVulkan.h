@@ -76,6 +76,7 @@ typedef struct cvk_device {
     VkSemaphore timeline;
     uint32_t family;
     bool push_descriptor;  // else each dispatch takes a descriptor set from its recording's pools
+    bool has_statistics;   // of pipelines, on request
     struct VolkDeviceTable vk;
 } cvk_device;
 
@@ -110,11 +111,22 @@ typedef struct cvk_pipeline {
 } cvk_pipeline;
 
 // One compute pipeline: `binding_count` storage buffers pushed per dispatch, one push-constant block,
-// `constants[i]` is the value of specialization constant i.
+// `constants[i]` is the value of specialization constant i. `keeps_statistics`: for cvk_pipeline_statistics, where the
+// device has them.
 VkResult cvk_create_pipeline(const cvk_device *device, VkPipelineCache cache, const uint32_t *spirv, size_t byte_count,
                              uint32_t binding_count, uint32_t push_byte_count, const uint32_t *constants,
-                             uint32_t constant_count, cvk_pipeline *pipeline);
+                             uint32_t constant_count, bool keeps_statistics, cvk_pipeline *pipeline);
 void cvk_destroy_pipeline(const cvk_device *device, const cvk_pipeline *pipeline);
+
+typedef struct cvk_statistic {
+    char name[VK_MAX_DESCRIPTION_SIZE];
+    uint64_t value;
+} cvk_statistic;
+
+// What the driver's compiler says of a pipeline that keeps its statistics, whole numbers only; returns how many of at
+// most `capacity` were written.
+uint32_t cvk_pipeline_statistics(const cvk_device *device, const cvk_pipeline *pipeline, cvk_statistic *statistics,
+                                 uint32_t capacity);
 
 VkResult cvk_create_pipeline_cache(const cvk_device *device, const void *bytes, size_t byte_count,
                                    VkPipelineCache *cache);

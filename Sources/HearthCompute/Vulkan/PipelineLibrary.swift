@@ -16,6 +16,7 @@ package final class PipelineLibrary: @unchecked Sendable {
     private struct State {
         var pipelines: [Key: cvk_pipeline] = [:]
         var isDirty = false
+        var keepsStatistics = false
     }
     private static let magic = Array("HEARTHPC".utf8)
 
@@ -45,11 +46,32 @@ package final class PipelineLibrary: @unchecked Sendable {
             try check(
                 cvk_create_pipeline(
                     device, cache, words.baseAddress, shader.spirv.count, UInt32(shader.bindingCount),
-                    UInt32(shader.pushByteCount), constants, UInt32(constants.count), &pipeline),
+                    UInt32(shader.pushByteCount), constants, UInt32(constants.count), state.keepsStatistics, &pipeline),
                 "compiling shader \(shader.name)")
             state.pipelines[key] = pipeline
             state.isDirty = true
             return pipeline
+        }
+    }
+
+    /// Pipelines compiled from now on say what they spill, where the driver can.
+    func keepStatistics() { state.withLock { $0.keepsStatistics = true } }
+
+    /// What the pipelines of a shader spill that say so, at most: `PipelineStatistics.spills`.
+    func spills(_ shader: Shader) -> Int {
+        state.withLock { state in
+            state.pipelines.filter { $0.key.shader == shader.name }.values.map { pipeline in
+                var found = [cvk_statistic](repeating: cvk_statistic(), count: 64)
+                let count = withUnsafePointer(to: pipeline) { cvk_pipeline_statistics(device, $0, &found, 64) }
+                return PipelineStatistics.spills(
+                    found.prefix(Int(count)).map { statistic in
+                        (
+                            withUnsafeBytes(of: statistic.name) {
+                                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+                            }, statistic.value
+                        )
+                    })
+            }.max() ?? 0
         }
     }
 
