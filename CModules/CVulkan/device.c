@@ -5,7 +5,7 @@ VkResult cvk_create_device(VkPhysicalDevice physical, uint32_t family, const cvk
     *device = (cvk_device){.physical = physical,
                            .family = family,
                            .push_descriptor = enable->push_descriptor,
-                           .has_statistics = enable->pipeline_executable_properties};
+                           .pipeline_executable_properties = enable->pipeline_executable_properties};
     const char *names[8];
     uint32_t count = 0;
     if (enable->push_descriptor) names[count++] = VK_KHR_PUSH_DESCRIPTOR_EXTENSION_NAME;

@@ -42,15 +42,16 @@ VkResult cvk_create_pipeline(const cvk_device *device, VkPipelineCache cache, co
         entries[i] = (VkSpecializationMapEntry){.constantID = i, .offset = 4 * i, .size = 4};
     VkSpecializationInfo specialization = {
         .mapEntryCount = constant_count, .pMapEntries = entries, .dataSize = 4 * constant_count, .pData = constants};
-    const bool captures = keeps_statistics && device->has_statistics;
-    VkComputePipelineCreateInfo info = {.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
-                                        .flags = captures ? VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR : 0,
-                                        .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
-                                                  .stage = VK_SHADER_STAGE_COMPUTE_BIT,
-                                                  .module = pipeline->module,
-                                                  .pName = "main",
-                                                  .pSpecializationInfo = &specialization},
-                                        .layout = pipeline->layout};
+    pipeline->has_statistics = keeps_statistics && device->pipeline_executable_properties;
+    VkComputePipelineCreateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
+        .flags = pipeline->has_statistics ? VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR : 0,
+        .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
+                  .stage = VK_SHADER_STAGE_COMPUTE_BIT,
+                  .module = pipeline->module,
+                  .pName = "main",
+                  .pSpecializationInfo = &specialization},
+        .layout = pipeline->layout};
     if (result == VK_SUCCESS)
         result = device->vk.vkCreateComputePipelines(device->handle, cache, 1, &info, NULL, &pipeline->handle);
     if (result != VK_SUCCESS) cvk_destroy_pipeline(device, pipeline);
@@ -64,36 +65,33 @@ void cvk_destroy_pipeline(const cvk_device *device, const cvk_pipeline *pipeline
     device->vk.vkDestroyShaderModule(device->handle, pipeline->module, NULL);
 }
 
-uint32_t cvk_pipeline_statistics(const cvk_device *device, const cvk_pipeline *pipeline, cvk_statistic *statistics,
-                                 uint32_t capacity) {
-    if (!device->has_statistics) return 0;
-    enum { MAX_EXECUTABLES = 8, MAX_STATISTICS = 64 };
+VkResult cvk_pipeline_statistics(const cvk_device *device, const cvk_pipeline *pipeline, cvk_statistic *statistics,
+                                 uint32_t *count) {
+    enum { MAX_STATISTICS = 64 };
+    const uint32_t room = *count;
+    *count = 0;
+    if (!pipeline->has_statistics) return VK_SUCCESS;
     VkPipelineInfoKHR info = {.sType = VK_STRUCTURE_TYPE_PIPELINE_INFO_KHR, .pipeline = pipeline->handle};
-    VkPipelineExecutablePropertiesKHR executables[MAX_EXECUTABLES];
-    for (uint32_t i = 0; i < MAX_EXECUTABLES; i++)
-        executables[i] =
-            (VkPipelineExecutablePropertiesKHR){.sType = VK_STRUCTURE_TYPE_PIPELINE_EXECUTABLE_PROPERTIES_KHR};
-    uint32_t executable_count = MAX_EXECUTABLES, written = 0;
-    if (device->vk.vkGetPipelineExecutablePropertiesKHR(device->handle, &info, &executable_count, executables) < 0)
-        return 0;
-    for (uint32_t e = 0; e < executable_count; e++) {
+    uint32_t executables = 0;
+    VkResult result = device->vk.vkGetPipelineExecutablePropertiesKHR(device->handle, &info, &executables, NULL);
+    for (uint32_t e = 0; result == VK_SUCCESS && e < executables; e++) {
         VkPipelineExecutableInfoKHR which = {.sType = VK_STRUCTURE_TYPE_PIPELINE_EXECUTABLE_INFO_KHR,
                                              .pipeline = pipeline->handle,
                                              .executableIndex = e};
         VkPipelineExecutableStatisticKHR found[MAX_STATISTICS];
         for (uint32_t i = 0; i < MAX_STATISTICS; i++)
             found[i] = (VkPipelineExecutableStatisticKHR){.sType = VK_STRUCTURE_TYPE_PIPELINE_EXECUTABLE_STATISTIC_KHR};
-        uint32_t count = MAX_STATISTICS;
-        if (device->vk.vkGetPipelineExecutableStatisticsKHR(device->handle, &which, &count, found) < 0) continue;
-        for (uint32_t i = 0; i < count && written < capacity; i++) {
-            if (found[i].format != VK_PIPELINE_EXECUTABLE_STATISTIC_FORMAT_UINT64_KHR &&
-                found[i].format != VK_PIPELINE_EXECUTABLE_STATISTIC_FORMAT_INT64_KHR)
-                continue;
-            statistics[written].value = found[i].value.u64;
-            memcpy(statistics[written++].name, found[i].name, VK_MAX_DESCRIPTION_SIZE);
+        uint32_t written = MAX_STATISTICS;
+        result = device->vk.vkGetPipelineExecutableStatisticsKHR(device->handle, &which, &written, found);
+        for (uint32_t i = 0; result == VK_SUCCESS && i < written; i++) {
+            const bool is_signed = found[i].format == VK_PIPELINE_EXECUTABLE_STATISTIC_FORMAT_INT64_KHR;
+            if (!is_signed && found[i].format != VK_PIPELINE_EXECUTABLE_STATISTIC_FORMAT_UINT64_KHR) continue;
+            if (*count == room) return VK_INCOMPLETE;
+            statistics[*count].value = is_signed && found[i].value.i64 < 0 ? 0 : found[i].value.u64;
+            memcpy(statistics[(*count)++].name, found[i].name, VK_MAX_DESCRIPTION_SIZE);
         }
     }
-    return written;
+    return result;
 }
 
 VkResult cvk_create_pipeline_cache(const cvk_device *device, const void *bytes, size_t byte_count,

@@ -2,7 +2,8 @@ import Foundation
 import HearthCompute
 import HearthKernels
 
-/// Times every variant of the Vulkan products on one device and keeps the fastest that is right: `hearth tune`.
+/// Times every variant of the Vulkan products on one device and keeps the fastest that is right and spills no registers:
+/// `hearth tune`.
 ///
 /// Stops anywhere and goes on where it stopped: the file is written after each entry.
 public struct Tuner {
@@ -96,7 +97,7 @@ public struct Tuner {
                     rejected[name] = problem
                 } else {
                     seconds[name] = try time { () throws(DeviceError) in try submit(a, packed, c) }
-                    spills[name] = device.spills(candidate.shader)
+                    spills[name] = try device.spills(candidate.shader)
                 }
             } catch {
                 // A device that was lost is of no use to the next candidate.
@@ -108,7 +109,8 @@ public struct Tuner {
             throw DeviceError(.driver, "\(operation): no variant is right on \(device.selector): \(rejected)")
         }
         return Tuning.Entry(
-            operation: operation, rowsLog2: Tuning.rowsLog2(m), variant: best, seconds: seconds, rejected: rejected)
+            operation: operation, rowsLog2: Tuning.rowsLog2(m), variant: best,
+            seconds: seconds.filter { rejected[$0.key] == nil }, rejected: rejected)
     }
 
     /// The fastest of those that spill no registers, or of all where all do; the others that spill are rejected.

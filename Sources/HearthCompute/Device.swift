@@ -126,9 +126,10 @@ public final class Device: Sendable {
         if case .vulkan(let vulkan) = backend { vulkan.pipelines.keepStatistics() }
     }
 
-    /// What a shader spills, at most, as compiled since `keepShaderStatistics`: `PipelineStatistics.spills`.
-    package func spills(_ shader: Shader) -> Int {
-        if case .vulkan(let vulkan) = backend { vulkan.pipelines.spills(shader) } else { 0 }
+    /// What a shader spills, at most, where it was first compiled after `keepShaderStatistics`: `PipelineStatistics.spills`.
+    package func spills(_ shader: Shader) throws(DeviceError) -> Int {
+        guard case .vulkan(let vulkan) = backend else { return 0 }
+        return try vulkan.pipelines.spills(shader)
     }
 
     /// Threads that kernels are shared out to; nil on other devices than the CPU.

@@ -11,7 +11,7 @@ public struct Tuning: Sendable, Codable {
         public let operation: String
         public let rowsLog2: Int
         public let variant: String
-        /// Median seconds of each candidate that is right.
+        /// Median seconds of each candidate that was not rejected.
         public let seconds: [String: Double]
         /// Why the others were rejected.
         public let rejected: [String: String]

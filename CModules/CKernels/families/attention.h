@@ -132,8 +132,8 @@ static void CK_FN(pack_keys)(const ck_attention_block_t *g, int64_t first, int64
     }
 }
 
-// Whether a block of V is read where it lies: once, or again and again from the second-level cache, which rows that lie
-// pages apart would share few sets of.
+// Whether a block of V is read where it lies: once, or by several strips of queries in turn, unless its rows are 4 KiB
+// or more apart and so share few sets of the caches.
 CK_INLINE bool CK_FN(reads_values)(const ck_attention_block_t *g, int64_t strips) {
     return !g->pages && g->kv_format == CK_F32 && g->d % CK_NR == 0 && (strips == 1 || g->v_row < 1024);
 }

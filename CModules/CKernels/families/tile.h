@@ -19,6 +19,14 @@
 #define CK_A float
 #endif
 
+// Memory that is read after the block: every step of a tile asks for a line and goes on by `step` bytes. `left`: how
+// many of the block's two pieces of it are still to come.
+typedef struct {
+    const char *line, *end;
+    int64_t step;
+    int left;
+} CK_FN(ahead_t);
+
 typedef struct {
     const CK_A *a;
     int64_t a_row;
@@ -28,8 +36,7 @@ typedef struct {
     float *c;
     int64_t ldc, columns;
     bool accumulate;
-    const char *ahead;  // memory that is read later: every step asks for a line of it, and goes on by so many bytes
-    int64_t ahead_step;
+    CK_FN(ahead_t) * ahead;
 } CK_FN(tile_t);
 
 // Row l of `panels` panels as f32. bf16 lies in pairs of rows: the odd one in the upper halves of 32-bit words.
@@ -104,6 +111,7 @@ CK_INLINE void CK_FN(tile)(const int rows, const int panels, const ck_format_t f
             acc[i][j] = t.accumulate ? CK_FN(load)(out + i * ld + j * CK_LANES) : (CK_FN(vf)){0};
     const int each = format == CK_BF16 ? 2 : 1;  // rows of one load
     int64_t at = 0, l = 0;
+    CK_FN(ahead_t) ahead = *t.ahead;
 #if !defined(CK_IS_DOT)
     CK_FN(vf) w[8];
 #endif
@@ -111,8 +119,8 @@ CK_INLINE void CK_FN(tile)(const int rows, const int panels, const ck_format_t f
 #pragma clang loop unroll(disable)
     for (; l + each <= t.k; l += each, at += each * t.b_row) {
         if (rows > 2) {  // one or two rows leave the processor's own prefetcher time enough
-            __builtin_prefetch(t.ahead, 0, 2);
-            t.ahead += t.ahead_step;
+            __builtin_prefetch(ahead.line, 0, 2);
+            ahead.line += ahead.step;
 #pragma clang loop unroll(full)
             for (int j = 0; j < panels; j++) {
                 const char *line = (const char *)t.b + (at + j * t.b_panel + 16 * t.b_row) * (format == CK_F32 ? 4 : 2);
@@ -131,6 +139,7 @@ CK_INLINE void CK_FN(tile)(const int rows, const int panels, const ck_format_t f
         }
 #endif
     }
+    *t.ahead = ahead;
     if (l < t.k) {
 #if defined(CK_IS_DOT)
         CK_FN(dot_step)(rows, panels, true, acc, bases, t.a_row, l, t.b, at, t.b_panel);
@@ -158,14 +167,12 @@ CK_INLINE void CK_FN(stream)(const int rows, const ck_format_t format, CK_FN(til
     for (; j + panels * CK_NR <= n; j += panels * CK_NR) {
         t.columns = panels * CK_NR;
         CK_FN(tile)(rows, panels, format, t);
-        t.ahead += t.k * t.ahead_step;
         t.b = (const char *)t.b + panels * t.b_panel * CK_BYTES(format);
         t.c += t.columns;
     }
     for (; j < n; j += CK_NR) {
         t.columns = n - j;
         CK_FN(tile)(rows, 1, format, t);
-        t.ahead += t.k * t.ahead_step;
         t.b = (const char *)t.b + t.b_panel * CK_BYTES(format);
         t.c += CK_NR;
     }
@@ -184,7 +191,7 @@ CK_INLINE void CK_FN(stream)(const int rows, const ck_format_t format, CK_FN(til
         CK_FN(stream)(rows, CK_BF16, t); \
     else                                 \
         CK_FN(stream)(rows, CK_F32, t)
-#define CK_TILE_FORMAT CK_F32  // others are widened before several strips meet them
+#define CK_TILE_FORMAT CK_F32  // others are widened before more than two strips meet them
 #endif
 #define CK_ROWS(rows) \
     static void CK_FN(stream_##rows)(ck_format_t format, CK_FN(tile_t) t) { CK_STREAM(rows, format, t); }
@@ -218,7 +225,8 @@ static void (*const CK_FN(streams)[])(ck_format_t, CK_FN(tile_t)) = {
     NULL, CK_FN(stream_1), CK_FN(stream_2), CK_FN(stream_3), CK_FN(stream_4), CK_FN(stream_5), CK_FN(stream_6) CK_MORE};
 
 // Part of the block: `columns` from column j on, rows [k0, k0 + k) of B.
-CK_INLINE CK_FN(tile_t) CK_FN(part)(const ck_gemm_block_t *g, int64_t j, int64_t columns, int64_t k0, int64_t k) {
+CK_INLINE CK_FN(tile_t)
+    CK_FN(part)(const ck_gemm_block_t *g, int64_t j, int64_t columns, int64_t k0, int64_t k, CK_FN(ahead_t) * ahead) {
     return (CK_FN(tile_t)){.a = (const CK_A *)g->a + k0,
                            .a_row = g->a_row,
                            .b = (const char *)g->b + (j / CK_NR * g->b_panel + k0 * g->b_row) * CK_BYTES(g->format),
@@ -229,7 +237,7 @@ CK_INLINE CK_FN(tile_t) CK_FN(part)(const ck_gemm_block_t *g, int64_t j, int64_t
                            .ldc = g->ldc,
                            .columns = columns,
                            .accumulate = k0 > 0 || g->accumulate,
-                           .ahead = g->a};
+                           .ahead = ahead};
 }
 
 // The part's panel as f32.
@@ -242,22 +250,25 @@ static void CK_FN(widen_panel)(ck_format_t format, const CK_FN(tile_t) * t, floa
     }
 }
 
-// Strip s asks for its share of what is read after the block, of which the second, B, is needed first.
-CK_INLINE void CK_FN(fetch_next)(const ck_gemm_block_t *g, int64_t s, int64_t strips, CK_FN(tile_t) * t) {
-    const int64_t at = (g->next_bytes[0] + g->next_bytes[1]) * s / strips / 64 * 64;
-    const bool is_second = at < g->next_bytes[1];
-    t->ahead = is_second ? (const char *)g->next[1] + at : (const char *)g->next[0] + (at - g->next_bytes[1]);
-    t->ahead_step = 64;
+// Goes on to the next piece where one is done: B, of which everything is needed first, then A, then a line that is
+// there.
+CK_INLINE void CK_FN(go_on)(const ck_gemm_block_t *g, CK_FN(ahead_t) * ahead) {
+    if (ahead->line < ahead->end) return;
+    const int i = ahead->left - 1;
+    const bool is_more = i >= 0 && g->next_bytes[i] > 0;
+    const char *line = is_more ? g->next[i] : g->a;
+    *ahead = (CK_FN(ahead_t)){
+        .line = line, .end = line + (is_more ? g->next_bytes[i] : 1), .step = is_more ? 64 : 0, .left = i};
 }
 
 // Every strip of rows over a group of panels, a piece of k after the other. The first strip is the tallest: B comes
 // from memory while it computes, and from the cache for the others.
-static void CK_FN(group)(const ck_gemm_block_t *g, int64_t j, int64_t columns, int64_t strips) {
+static void CK_FN(group)(const ck_gemm_block_t *g, int64_t j, int64_t columns, int64_t strips, CK_FN(ahead_t) * ahead) {
     // Two strips widen B as they load it.
     const bool widens = g->format != CK_TILE_FORMAT && strips > 2;
     _Alignas(64) float wide[widens ? CK_DEPTH * CK_NR : 1];
     for (int64_t k0 = 0; k0 == 0 || k0 < g->k; k0 += CK_DEPTH) {
-        CK_FN(tile_t) t = CK_FN(part)(g, j, columns, k0, g->k - k0 < CK_DEPTH ? g->k - k0 : CK_DEPTH);
+        CK_FN(tile_t) t = CK_FN(part)(g, j, columns, k0, g->k - k0 < CK_DEPTH ? g->k - k0 : CK_DEPTH, ahead);
         if (widens) {
             CK_FN(widen_panel)(g->format, &t, wide);
             t.b = wide;
@@ -266,7 +277,7 @@ static void CK_FN(group)(const ck_gemm_block_t *g, int64_t j, int64_t columns, i
         for (int64_t s = 0; s < strips; s++) {
             const int64_t dealt = g->m - CK_MR, after = strips - 1;
             const int64_t rows = s == 0 ? CK_MR : dealt * s / after - dealt * (s - 1) / after;
-            if (g->next_bytes[0]) CK_FN(fetch_next)(g, s, strips, &t);
+            CK_FN(go_on)(g, ahead);
             CK_FN(streams)[rows](widens ? CK_TILE_FORMAT : g->format, t);
             t.a += rows * g->a_row;
             t.c += rows * g->ldc;
@@ -279,13 +290,15 @@ static void CK_FN(group)(const ck_gemm_block_t *g, int64_t j, int64_t columns, i
 
 static void CK_FN(gemm_block)(const ck_gemm_block_t *g) {
     const int64_t strips = (g->m + CK_MR - 1) / CK_MR;
+    CK_FN(ahead_t) ahead = {.left = 2};
+    CK_FN(go_on)(g, &ahead);
     if (strips == 1) {
-        CK_FN(streams)[g->m](g->format, CK_FN(part)(g, 0, g->n, 0, g->k));
+        CK_FN(streams)[g->m](g->format, CK_FN(part)(g, 0, g->n, 0, g->k, &ahead));
         CK_FN(epilogue)(&g->epilogue, g->m, g->n, g->c, g->ldc);
         return;
     }
     const int64_t most = (g->format == CK_TILE_FORMAT || strips == 2 ? CK_GROUP : 1) * CK_NR;
-    for (int64_t j = 0; j < g->n; j += most) CK_FN(group)(g, j, g->n - j < most ? g->n - j : most, strips);
+    for (int64_t j = 0; j < g->n; j += most) CK_FN(group)(g, j, g->n - j < most ? g->n - j : most, strips, &ahead);
 }
 
 #undef CK_A

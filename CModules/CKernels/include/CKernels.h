@@ -62,7 +62,7 @@ typedef struct {
     float *c;
     int64_t ldc;
     bool accumulate;  // add to C, else overwrite it
-    // Memory that is read after this block and fetched meanwhile, where there are several strips; bytes 0: none.
+    // Memory that is read after this block and fetched meanwhile: the next A, then the next B; bytes 0: none.
     const void *next[2];
     int64_t next_bytes[2];
     ck_epilogue_t epilogue;

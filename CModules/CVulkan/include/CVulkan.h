@@ -76,7 +76,7 @@ typedef struct cvk_device {
     VkSemaphore timeline;
     uint32_t family;
     bool push_descriptor;  // else each dispatch takes a descriptor set from its recording's pools
-    bool has_statistics;   // of pipelines, on request
+    bool pipeline_executable_properties;
     struct VolkDeviceTable vk;
 } cvk_device;
 
@@ -108,6 +108,7 @@ typedef struct cvk_pipeline {
     VkDescriptorSetLayout set_layout;
     VkPipelineLayout layout;
     VkPipeline handle;
+    bool has_statistics;
 } cvk_pipeline;
 
 // One compute pipeline: `binding_count` storage buffers pushed per dispatch, one push-constant block,
@@ -123,10 +124,10 @@ typedef struct cvk_statistic {
     uint64_t value;
 } cvk_statistic;
 
-// What the driver's compiler says of a pipeline that keeps its statistics, whole numbers only; returns how many of at
-// most `capacity` were written.
-uint32_t cvk_pipeline_statistics(const cvk_device *device, const cvk_pipeline *pipeline, cvk_statistic *statistics,
-                                 uint32_t capacity);
+// What the driver's compiler says of a pipeline that has statistics, whole numbers only. `count`: how many there is
+// room for, then how many were written; VK_INCOMPLETE when there are more.
+VkResult cvk_pipeline_statistics(const cvk_device *device, const cvk_pipeline *pipeline, cvk_statistic *statistics,
+                                 uint32_t *count);
 
 VkResult cvk_create_pipeline_cache(const cvk_device *device, const void *bytes, size_t byte_count,
                                    VkPipelineCache *cache);

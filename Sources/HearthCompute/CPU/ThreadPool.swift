@@ -25,8 +25,10 @@ final class ThreadPool: @unchecked Sendable {
     }
 
     func run(_ count: Int, _ body: @Sendable (Int) -> Void) {
-        if count == 1 { return body(0) }
-        guard count > 1, let pool else { return (0..<count).forEach(body) }
+        guard count > 1, let pool else {
+            for index in 0..<count { body(index) }
+            return
+        }
         withoutActuallyEscaping(body) { body in
             withUnsafePointer(to: body) { context in
                 ck_pool_run(

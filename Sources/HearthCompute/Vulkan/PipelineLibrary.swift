@@ -58,20 +58,24 @@ package final class PipelineLibrary: @unchecked Sendable {
     func keepStatistics() { state.withLock { $0.keepsStatistics = true } }
 
     /// What the pipelines of a shader spill that say so, at most: `PipelineStatistics.spills`.
-    func spills(_ shader: Shader) -> Int {
-        state.withLock { state in
-            state.pipelines.filter { $0.key.shader == shader.name }.values.map { pipeline in
-                var found = [cvk_statistic](repeating: cvk_statistic(), count: 64)
-                let count = withUnsafePointer(to: pipeline) { cvk_pipeline_statistics(device, $0, &found, 64) }
-                return PipelineStatistics.spills(
-                    found.prefix(Int(count)).map { statistic in
-                        (
-                            withUnsafeBytes(of: statistic.name) {
-                                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-                            }, statistic.value
-                        )
-                    })
-            }.max() ?? 0
+    func spills(_ shader: Shader) throws(DeviceError) -> Int {
+        let pipelines = state.withLock { $0.pipelines.filter { $0.key.shader == shader.name }.map(\.value) }
+        var most = 0
+        for var pipeline in pipelines { most = max(most, PipelineStatistics.spills(try statistics(&pipeline, shader))) }
+        return most
+    }
+
+    private func statistics(_ pipeline: inout cvk_pipeline, _ shader: Shader) throws(DeviceError)
+        -> [(name: String, value: UInt64)]
+    {
+        var found = [cvk_statistic](repeating: cvk_statistic(), count: 64)
+        var count = UInt32(found.count)
+        try check(
+            cvk_pipeline_statistics(device, &pipeline, &found, &count),
+            "reading the statistics of shader \(shader.name)")
+        return found.prefix(Int(count)).map { statistic in
+            let name = withUnsafeBytes(of: statistic.name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            return (name, statistic.value)
         }
     }
 

@@ -255,7 +255,7 @@ extension GEMM {
         _ rows: Range<Int>, _ columns: Range<Int>, _ k: Int, _ a: Left, _ b: Right, _ c: Out,
         next: (UnsafeRawBufferPointer, UnsafeRawBufferPointer)? = nil, _ blocking: Blocking, _ scratch: ScratchMemory
     ) {
-        // Of two strips the kernel makes blocks itself: B is read in place, and copied rows of A are few.
+        // Of two strips the kernel makes blocks of k itself.
         let isThin = blocking.isThin(rows.count)
         let depth = isThin ? max(1, k) : blocking.depth
         c.withPart(rows, columns, scratch) { sums, pitch, adds in

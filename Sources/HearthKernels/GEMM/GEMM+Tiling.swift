@@ -6,7 +6,7 @@ extension GEMM {
     struct Blocking {
         let rows = Int(ck_gemm_strip_rows())
         let columns = Int(ck_gemm_panel_columns())
-        /// Depth of a block: a strip of A and the panel of B that meets it share the second-level cache with ease.
+        /// Depth of a block: a strip of A and the panels of B that meet it (CK_GROUP) share the second-level cache.
         let depth: Int
         /// Rows of a task: its part of A takes half of the second-level cache.
         let height: Int
