@@ -80,6 +80,8 @@ CK_INLINE void CK_FN(dot_step)(const int rows, const int panels, const bool sing
         int32_t pair = *p;
         if (!single) __builtin_memcpy(&pair, p, 4);
         __m512bh x = (__m512bh)_mm512_set1_epi32(pair);
+        // Holds the rows in order: the compiler loads all of them first, into more registers than there are.
+        __asm__ volatile("" : "+v"(x));
 #pragma clang loop unroll(full)
         for (int j = 0; j < 2 * panels; j++) acc[i][j] = (CK_FN(vf))_mm512_dpbf16_ps((__m512)acc[i][j], x, w[j]);
     }
