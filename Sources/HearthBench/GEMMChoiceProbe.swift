@@ -49,8 +49,36 @@ public struct GEMMChoiceProbe {
                 .init(m: m, n: n, k: k, isPlain: isPlain, seconds: seconds.compactMapValues { $0.min() }))
         }
         try GEMMChoice.save(
-            .init(measuredAt: Date().timeIntervalSince1970, measurements: measurements), threads: threads)
+            .init(
+                measuredAt: Date().timeIntervalSince1970, measurements: measurements,
+                small: threads > 1 ? try measureSmall() : nil),
+            threads: threads)
         try measureBF16()
+    }
+
+    /// A small product on one thread and on all, in turns, the least disturbed of each.
+    private func measureSmall() throws -> GEMMChoice.SmallMeasurement {
+        progress("small products")
+        let tensors = try (0..<3).map { _ in try device.makeTensor(repeating: 0.5, [64, 64]) }
+        defer { GEMMChoice.forcedAlone.withLock { $0 = nil } }
+        var best = [true: Double.infinity, false: .infinity]
+        for _ in 0..<8 {
+            for isAlone in [true, false] {
+                GEMMChoice.forcedAlone.withLock { $0 = isAlone }
+                var seconds = 0.0
+                // The first time wakes the other threads, which takes longer than a hundred products.
+                for _ in 0..<2 {
+                    var encoder = try device.makeEncoder()
+                    let start = ContinuousClock.now
+                    for _ in 0..<2000 {
+                        try GEMM.encode(tensors[0], tensors[1].transposed, into: tensors[2], path: .blocked, &encoder)
+                    }
+                    seconds = (ContinuousClock.now - start).seconds / 2000
+                }
+                best[isAlone] = min(best[isAlone]!, seconds)
+            }
+        }
+        return .init(alone: best[true]!, shared: best[false]!)
     }
 
     /// bf16 by bf16 both ways, on one thread: the choice holds for any number of them.

@@ -42,9 +42,12 @@ struct Tiling: Sendable {
     private let m, panels: Int
     let rowTasks, panelTasks: Int
 
-    /// Multiply-adds below which a second thread costs more than it brings, and those of a task that is worth handing out:
-    /// of a few rows, whose weights must be read once, and of many. More tasks than threads: processors are shared with others.
-    private static let (alone, thinTask, thickTask) = (3 << 17, 1 << 20, 1 << 22)
+    /// Multiply-adds below which a second thread costs more than it brings, those from which it always pays, and between them
+    /// what was measured.
+    private static let (alone, shared) = (1 << 17, 3 << 17)
+    /// Multiply-adds of a task that is worth handing out: of a few rows, whose weights must be read once, and of many. More
+    /// tasks than threads: processors are shared with others.
+    private static let (thinTask, thickTask) = (1 << 20, 1 << 22)
     private static let (fewStrips, fewPanels) = (4, 8)
 
     init(m: Int, panels: Int, k: Int, threads: Int, _ blocking: GEMM.Blocking) {
@@ -53,7 +56,9 @@ struct Tiling: Sendable {
         let work = m * panels * blocking.columns * k
         let isThin = strips <= Self.fewStrips
         let most = isThin ? min(8 * threads, work / Self.thinTask) : min(4 * threads, work / Self.thickTask)
-        let wanted = threads == 1 || work < Self.alone ? 1 : max(threads, most)
+        let isAlone =
+            threads == 1 || work < Self.alone || work < Self.shared && GEMMChoice.keepsSmallAlone(threads: threads)
+        let wanted = isAlone ? 1 : max(threads, most)
         if isThin {
             // One pass over B, which is what must be read only once.
             rowTasks = panels >= wanted ? 1 : min(strips, wanted)

@@ -49,10 +49,27 @@ public enum GEMMChoice {
     public struct Table: Sendable, Codable {
         public let measuredAt: Double
         public let measurements: [Measurement]
+        /// Of a small product on one thread and shared by all; nil in tables of before this was measured.
+        public var small: SmallMeasurement?
 
-        package init(measuredAt: Double, measurements: [Measurement]) {
-            (self.measuredAt, self.measurements) = (measuredAt, measurements)
+        package init(measuredAt: Double, measurements: [Measurement], small: SmallMeasurement? = nil) {
+            (self.measuredAt, self.measurements, self.small) = (measuredAt, measurements, small)
         }
+    }
+
+    /// Seconds of 64x64x64, about the smallest product that is shared anywhere.
+    public struct SmallMeasurement: Sendable, Codable {
+        public let alone, shared: Double
+
+        package init(alone: Double, shared: Double) { (self.alone, self.shared) = (alone, shared) }
+    }
+
+    /// What the probe decides in its place.
+    package static let forcedAlone = Mutex<Bool?>(nil)
+
+    /// Whether a small product is faster on one of so many threads than on all; not where that was not measured.
+    static func keepsSmallAlone(threads: Int) -> Bool {
+        forcedAlone.withLock { $0 } ?? tables[threads]?.keepsSmallAlone ?? false
     }
 
     /// Of our time: what another way must stay below.
@@ -130,8 +147,10 @@ public enum GEMMChoice {
     fileprivate struct Prepared: Sendable {
         private typealias Point = (m: Double, n: Double, k: Double, path: Path, measurement: Measurement)
         private let plain, byRows: [Point]
+        let keepsSmallAlone: Bool
 
         init(_ table: Table) {
+            keepsSmallAlone = table.small.map { $0.alone < $0.shared } ?? false
             let points: [Point] = table.measurements.compactMap { at in
                 at.fastest.map { (log2(Double(at.m)), log2(Double(at.n)), log2(Double(at.k)), $0, at) }
             }
