@@ -2,6 +2,8 @@
 // Keys of one turn of a KV head, and how far ahead its rows of K are asked for.
 #define CK_DECODE_KEYS 128
 #define CK_DECODE_AHEAD 16
+// KV heads with a query head each whose scores are made together.
+#define CK_ABREAST (CK_LANES < 8 ? CK_LANES : 8)
 
 // Scores s[heads][j + i] of `heads` queries (scaled) with a few keys i from j on, as many as make a vector of sums;
 // room past the last key is written too. Rows are asked for ahead, of V too: they lie too far apart for the processor
@@ -36,13 +38,8 @@ CK_INLINE void CK_FN(key_scores)(const int heads, const ck_format_t format, cons
             for (int h = 0; h < heads; h++) r[h * count + i] += x * CK_FN(load)(q + h * d + l);
         }
     }
-    CK_FN(transpose)(r);
-#pragma clang loop unroll(full)
-    for (int step = CK_LANES / 2; step > 0; step /= 2)
-#pragma clang loop unroll(full)
-        for (int i = 0; i < step; i++) r[i] += r[i + step];
     float sums[CK_LANES];
-    CK_FN(store)(sums, r[0]);
+    CK_FN(store)(sums, CK_FN(sum_each)(r));
 #pragma clang loop unroll(full)
     for (int h = 0; h < heads; h++) __builtin_memcpy(s[h] + j, sums + h * count, (size_t)count * 4);
     for (int h = 0; h < heads && l < d; h++)
@@ -80,41 +77,90 @@ CK_INLINE void CK_FN(add_values)(const int heads, const ck_format_t format, cons
         }
 }
 
+// Scores s[h][j + i] of CK_ABREAST KV heads with a query head each: rows of K, in which these lie side by side `kv_h`
+// elements apart, are read forwards. d is whole vectors; otherwise as `key_scores`, with the same bits.
+CK_INLINE void CK_FN(scores_abreast)(const ck_format_t format, const ck_attention_block_t *g, const float *q,
+                                     int64_t kv, int64_t kv_h, int64_t start, int64_t j, int64_t keys,
+                                     float (*s)[CK_DECODE_KEYS]) {
+    const int count = CK_LANES / CK_ABREAST;
+    const int64_t d = g->d;
+    CK_FN(vf) r[CK_LANES];
+    int64_t rows[CK_LANES / CK_ABREAST];
+#pragma clang loop unroll(full)
+    for (int i = 0; i < count; i++) rows[i] = kv + (start + (j + i < keys ? j + i : keys - 1)) * g->k_row;
+#pragma clang loop unroll(full)
+    for (int h = 0; h < CK_ABREAST; h++) {
+#pragma clang loop unroll(full)
+        for (int i = 0; i < count; i++) r[h * count + i] = (CK_FN(vf)){0};
+#pragma clang loop unroll_count(4)
+        for (int64_t l = 0; l < d; l += CK_LANES) {
+            CK_FN(vf) x = CK_FN(load)(q + h * d + l);
+#pragma clang loop unroll(full)
+            for (int i = 0; i < count; i++)
+                r[h * count + i] += CK_FN(load_as)(format, g->k, rows[i] + h * kv_h + l) * x;
+        }
+    }
+    float sums[CK_LANES];
+    CK_FN(store)(sums, CK_FN(sum_each)(r));
+#pragma clang loop unroll(full)
+    for (int h = 0; h < CK_ABREAST; h++) __builtin_memcpy(s[h] + j, sums + h * count, (size_t)count * 4);
+}
+
+// Scores of a head to weights, and its earlier results to their scale.
+CK_INLINE void CK_FN(weigh)(const ck_attention_block_t *g, int64_t head, int64_t start, int64_t keys, float *s,
+                            float *o, float *maximum, float *sum) {
+    if (g->softcap > 0 || g->mask) CK_FN(adjust)(g, 0, head, start, keys, s);
+    const float shrink = CK_FN(softmax_step)(s, keys, maximum, sum);
+    if (shrink != 1)
+        for (int64_t l = 0; l < g->d; l++) o[l] *= shrink;
+}
+
 // `heads` query heads of one KV head, whose rows begin at element `kv`, over keys start..<start + keys.
 CK_INLINE void CK_FN(decode_turn)(const int heads, const ck_format_t format, const ck_attention_block_t *g,
-                                  int64_t head, int64_t kv, int64_t start, int64_t keys, const float *q, float *o,
-                                  float *maxima, float *sums) {
+                                  int64_t head, int64_t kv, int64_t kv_h, int64_t start, int64_t keys, const float *q,
+                                  float *o, float *maxima, float *sums) {
+    (void)kv_h;
     const int64_t d = g->d;
     float s[4][CK_DECODE_KEYS];
     const int across = heads == 1 ? 1 : heads == 2 ? 2 : 4;
     for (int64_t j = 0; j < keys; j += CK_LANES / across) CK_FN(key_scores)(heads, format, g, q, kv, start, j, keys, s);
-    for (int h = 0; h < heads; h++) {
-        if (g->softcap > 0 || g->mask) CK_FN(adjust)(g, 0, head + h, start, keys, s[h]);
-        float shrink = CK_FN(softmax_step)(s[h], keys, maxima + h, sums + h);
-        if (shrink != 1)
-            for (int64_t l = 0; l < d; l++) o[h * d + l] *= shrink;
-    }
+    for (int h = 0; h < heads; h++) CK_FN(weigh)(g, head + h, start, keys, s[h], o + h * d, maxima + h, sums + h);
     CK_FN(add_values)(heads, format, s, g->v, kv + start * g->v_row, g->v_row, keys, d, o);
 }
 
-#define CK_DECODE(heads)                                                                                      \
-    static void CK_FN(decode_##heads)(const ck_attention_block_t *g, int64_t head, int64_t kv, int64_t start, \
-                                      int64_t keys, const float *q, float *o, float *m, float *s) {           \
-        if (g->kv_format == CK_F32)                                                                           \
-            CK_FN(decode_turn)(heads, CK_F32, g, head, kv, start, keys, q, o, m, s);                          \
-        else if (g->kv_format == CK_F16)                                                                      \
-            CK_FN(decode_turn)(heads, CK_F16, g, head, kv, start, keys, q, o, m, s);                          \
-        else if (g->kv_format == CK_Q8)                                                                       \
-            CK_FN(decode_turn)(heads, CK_Q8, g, head, kv, start, keys, q, o, m, s);                           \
-        else                                                                                                  \
-            CK_FN(decode_turn)(heads, CK_BF16, g, head, kv, start, keys, q, o, m, s);                         \
+// The same of CK_ABREAST KV heads with a query head each.
+CK_INLINE void CK_FN(turn_abreast)(const int heads, const ck_format_t format, const ck_attention_block_t *g,
+                                   int64_t head, int64_t kv, int64_t kv_h, int64_t start, int64_t keys, const float *q,
+                                   float *o, float *maxima, float *sums) {
+    const int64_t d = g->d;
+    float s[CK_ABREAST][CK_DECODE_KEYS];
+    for (int64_t j = 0; j < keys; j += CK_LANES / CK_ABREAST)
+        CK_FN(scores_abreast)(format, g, q, kv, kv_h, start, j, keys, s);
+    for (int h = 0; h < heads; h++) {
+        CK_FN(weigh)(g, head + h, start, keys, s[h], o + h * d, maxima + h, sums + h);
+        CK_FN(add_values)(1, format, s + h, g->v, kv + h * kv_h + start * g->v_row, g->v_row, keys, d, o + h * d);
     }
-CK_DECODE(1)
-CK_DECODE(2)
-CK_DECODE(3)
-CK_DECODE(4)
-static void (*const CK_FN(decodes)[])(const ck_attention_block_t *, int64_t, int64_t, int64_t, int64_t, const float *,
-                                      float *, float *, float *) = {
+}
+
+#define CK_DECODE(name, turn, heads)                                                                              \
+    static void CK_FN(decode_##name)(const ck_attention_block_t *g, int64_t head, int64_t kv, int64_t kv_h,       \
+                                     int64_t start, int64_t keys, const float *q, float *o, float *m, float *s) { \
+        if (g->kv_format == CK_F32)                                                                               \
+            CK_FN(turn)(heads, CK_F32, g, head, kv, kv_h, start, keys, q, o, m, s);                               \
+        else if (g->kv_format == CK_F16)                                                                          \
+            CK_FN(turn)(heads, CK_F16, g, head, kv, kv_h, start, keys, q, o, m, s);                               \
+        else if (g->kv_format == CK_Q8)                                                                           \
+            CK_FN(turn)(heads, CK_Q8, g, head, kv, kv_h, start, keys, q, o, m, s);                                \
+        else                                                                                                      \
+            CK_FN(turn)(heads, CK_BF16, g, head, kv, kv_h, start, keys, q, o, m, s);                              \
+    }
+CK_DECODE(abreast, turn_abreast, CK_ABREAST)
+CK_DECODE(1, decode_turn, 1)
+CK_DECODE(2, decode_turn, 2)
+CK_DECODE(3, decode_turn, 3)
+CK_DECODE(4, decode_turn, 4)
+static void (*const CK_FN(decodes)[])(const ck_attention_block_t *, int64_t, int64_t, int64_t, int64_t, int64_t,
+                                      const float *, float *, float *, float *) = {
     NULL, CK_FN(decode_1), CK_FN(decode_2), CK_FN(decode_3), CK_FN(decode_4),
 };
 
@@ -138,16 +184,21 @@ static void CK_FN(attention_decode)(const ck_attention_block_t *g, int64_t kv_he
         const int64_t moved = (CK_FN(key_row)(g, start) - start) * g->k_row;
         end = start + (g->pages ? turn - start % turn : turn);
         end = end < high ? end : high;
-        for (int64_t kv = 0; kv < kv_heads; kv++) {
+        int64_t kv = 0;
+        for (; g->heads == 1 && d % CK_LANES == 0 && kv + CK_ABREAST <= kv_heads; kv += CK_ABREAST)
+            CK_FN(decode_abreast)
+        (g, kv, kv * kv_h + moved, kv_h, start, end - start, scratch + kv * d, o + kv * d, state + kv,
+         state + heads + kv);
+        for (; kv < kv_heads; kv++)
             for (int64_t i = 0; i < g->heads; i += 4) {
                 const int64_t count = g->heads - i < 4 ? g->heads - i : 4, h = kv * g->heads + i;
                 CK_FN(decodes)
-                [count](g, h, kv * kv_h + moved, start, end - start, scratch + h * d, o + h * d, state + h,
+                [count](g, h, kv * kv_h + moved, kv_h, start, end - start, scratch + h * d, o + h * d, state + h,
                         state + heads + h);
             }
-        }
     }
 }
 #undef CK_DECODE
 #undef CK_DECODE_KEYS
 #undef CK_DECODE_AHEAD
+#undef CK_ABREAST

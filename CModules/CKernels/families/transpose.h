@@ -41,6 +41,21 @@ CK_INLINE void CK_FN(transpose)(CK_FN(vf) r[CK_LANES]) {
             _Pragma("clang loop unroll(full)") CK_STAGE(2) _Pragma("clang loop unroll(full)") CK_STAGE(1)
 }
 
+#define CK_ADD(s) \
+    for (int i = 0; i < s; i++) r[i] = CK_LOW_##s(r[i], r[i + s]) + CK_HIGH_##s(r[i], r[i + s]);
+
+// Lane i: the sum of r[i]'s lanes. As much of a transpose as sums need; lanes are added that lie half of them apart,
+// then a quarter, and so on.
+CK_INLINE CK_FN(vf) CK_FN(sum_each)(CK_FN(vf) r[CK_LANES]) {
+#if CK_LANES == 16
+    _Pragma("clang loop unroll(full)") CK_ADD(8)
+#endif
+#if CK_LANES >= 8
+        _Pragma("clang loop unroll(full)") CK_ADD(4)
+#endif
+            _Pragma("clang loop unroll(full)") CK_ADD(2) _Pragma("clang loop unroll(full)") CK_ADD(1) return r[0];
+}
+
 // out[l * width + i] = in[i * row + l] * scale for i < rows and l < k; each store is a whole vector, so `out` needs
 // room for one more after its last element, and rows <= lanes.
 CK_INLINE void CK_FN(transpose_rows)(const float *in, int64_t row, int64_t rows, int64_t k, float scale, int64_t width,
@@ -58,6 +73,7 @@ CK_INLINE void CK_FN(transpose_rows)(const float *in, int64_t row, int64_t rows,
         for (int64_t i = 0; i < rows; i++) out[l * width + i] = in[i * row + l] * scale;
 }
 #undef CK_STAGE
+#undef CK_ADD
 #undef CK_LOW_8
 #undef CK_HIGH_8
 #undef CK_LOW_4
