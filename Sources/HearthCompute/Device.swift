@@ -137,17 +137,27 @@ public final class Device: Sendable {
         if case .cpu(let cpu) = backend { cpu.threadCount } else { nil }
     }
 
-    /// Allocates uninitialised memory of the device. - Throws: `outOfMemory` with what was asked, free and there.
-    public func makeBuffer(byteCount: Int) throws(DeviceError) -> DeviceBuffer {
+    /// Where a buffer's memory is.
+    public enum Location: Sendable {
+        case device
+        /// Where the host reads at once what kernels have written: a few results, which need no copy then.
+        case host
+    }
+
+    /// Allocates uninitialised memory for the device. - Throws: `outOfMemory` with what was asked, free and there.
+    public func makeBuffer(byteCount: Int, in location: Location = .device) throws(DeviceError) -> DeviceBuffer {
         switch backend {
         case .cpu: DeviceBuffer(device: self, hostByteCount: max(byteCount, 1))
-        case .vulkan(let vulkan): try DeviceBuffer(device: self, vulkan: vulkan, byteCount: max(byteCount, 1))
+        case .vulkan(let vulkan):
+            try DeviceBuffer(device: self, vulkan: vulkan, byteCount: max(byteCount, 1), in: location)
         }
     }
 
     /// A contiguous tensor in a buffer of its own.
-    public func makeTensor(_ dtype: DType, _ shape: [Int]) throws(DeviceError) -> Tensor {
-        let buffer = try makeBuffer(byteCount: dtype.byteCount(of: shape.reduce(1, *)))
+    public func makeTensor(
+        _ dtype: DType, _ shape: [Int], in location: Location = .device
+    ) throws(DeviceError) -> Tensor {
+        let buffer = try makeBuffer(byteCount: dtype.byteCount(of: shape.reduce(1, *)), in: location)
         return Tensor(buffer, dtype: dtype, shape: shape)
     }
 

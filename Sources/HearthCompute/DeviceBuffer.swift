@@ -24,11 +24,13 @@ public final class DeviceBuffer: @unchecked Sendable {
         storage = .host(pointer, owner: nil)
     }
 
-    init(device: Device, vulkan: VulkanDevice, byteCount: Int) throws(DeviceError) {
+    init(
+        device: Device, vulkan: VulkanDevice, byteCount: Int, in location: Device.Location
+    ) throws(DeviceError) {
         self.device = device
         self.byteCount = byteCount
         // Whole words: shaders read 32 bits at a time, and the last element may be a half.
-        var buffer = try vulkan.allocate((byteCount + 15) & ~15, CVK_DEVICE)
+        var buffer = try vulkan.allocate((byteCount + 15) & ~15, location == .host ? CVK_READBACK : CVK_DEVICE)
         if device.forced.withLock({ $0.isStaged }) { buffer.mapped = nil }
         storage = .vulkan(vulkan, buffer)
     }
@@ -49,13 +51,14 @@ public final class DeviceBuffer: @unchecked Sendable {
         }
     }
 
-    /// Copies host bytes in. On a device with work in flight on this buffer, wait for that work first.
+    /// Copies host bytes in, for all work submitted afterwards. On a device with work in flight on this buffer, wait for that
+    /// work first.
     public func write(_ bytes: UnsafeRawBufferPointer, at offset: Int = 0) throws(DeviceError) {
         precondition(offset >= 0 && offset + bytes.count <= byteCount, "write leaves the buffer")
         guard let source = bytes.baseAddress, bytes.count > 0 else { return }
         switch storage {
         case .host(let pointer, _): (pointer + offset).copyMemory(from: source, byteCount: bytes.count)
-        case .vulkan(let vulkan, let buffer): try vulkan.upload(bytes, to: buffer, at: offset)
+        case .vulkan(let vulkan, let buffer): try vulkan.upload(bytes, to: buffer, at: offset, of: self)
         }
     }
 
@@ -65,7 +68,7 @@ public final class DeviceBuffer: @unchecked Sendable {
         guard let target = bytes.baseAddress, bytes.count > 0 else { return }
         switch storage {
         case .host(let pointer, _): target.copyMemory(from: pointer + offset, byteCount: bytes.count)
-        case .vulkan(let vulkan, let buffer): try vulkan.download(buffer, at: offset, into: bytes)
+        case .vulkan(let vulkan, let buffer): try vulkan.download(buffer, at: offset, of: self, into: bytes)
         }
     }
 }

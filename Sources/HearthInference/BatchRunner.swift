@@ -86,12 +86,16 @@ package final class BatchRunner {
         )
     }
 
-    /// One recording serves as many keys as fill the splits that it has.
+    /// One recording serves all that have as many keys or fewer: those of one split, which needs no joining, or a multiple of
+    /// 512. Splits without keys end at once, a new recording takes the host milliseconds.
+    private static func keysOfRecording(_ keys: Int) -> Int {
+        keys <= Attention.keysPerSplit ? Attention.keysPerSplit : (keys + 511) / 512 * 512
+    }
+
     private func recordedStep(_ batch: Batch, _ wanted: Wanted) throws(DeviceError) -> RecordedStep {
         let (count, keys) = (batch.singleCount, batch.pieces.map(\.keyCount).max()!)
         if let step = recorded[count], step.wanted == wanted, keys <= step.keys, !step.work.isOutdated { return step }
-        let split = Attention.keysPerSplit
-        let most = min(workspace.pagesPerSequence * KVPool.pageKeys, (keys + split - 1) / split * split)
+        let most = min(workspace.pagesPerSequence * KVPool.pageKeys, Self.keysOfRecording(keys))
         var encoder = try language.device.makeReplayEncoder()
         let read = try encode(batch, keys: most, wanted, &encoder)
         let step = RecordedStep(keys: most, wanted: wanted, work: try encoder.record(), read: read)
@@ -115,14 +119,14 @@ package final class BatchRunner {
         let (device, rows) = (encoder.device, logits.shape[0])
         switch wanted {
         case .largest:
-            let index = try device.makeTensor(.i32, [rows])
+            let index = try device.makeTensor(.i32, [rows], in: .host)
             try ArgMax.encode(logits, into: index, &encoder)
             return { () throws(DeviceError) in try index.read(as: Int32.self).map(Answer.token) }
         case .likeliest(let k) where k <= TopK.maximum && language.config.logitSoftcap == nil:
             // Both in one buffer, whose halves begin where every device binds: one read.
             let count = min(k, logits.shape[1])
             let width = (rows * count + 63) / 64 * 64
-            let both = try device.makeTensor(.i32, [2, width])
+            let both = try device.makeTensor(.i32, [2, width], in: .host)
             let values = Tensor(both.buffer, dtype: .f32, shape: [rows, count])
             let ids = Tensor(both.buffer, dtype: .i32, shape: [rows, count], byteOffset: 4 * width)
             try TopK.encode(logits, into: values, indices: ids, &encoder)

@@ -2,93 +2,107 @@ import CVulkan
 
 /// Bytes to and from the device, through pieces of host memory that it keeps: making one takes longer than most transfers.
 extension VulkanDevice {
-    /// Two pieces are in use at a time: the host fills or empties one while the device copies the other.
     private static let pieceByteCount = 8 << 20
+    /// Past so many a transfer waits for one; threads that come at once may take more.
     private static let mostKept = 4
 
-    func upload(_ bytes: UnsafeRawBufferPointer, to buffer: cvk_buffer, at offset: Int) throws(DeviceError) {
+    /// A piece of host memory, and the timeline's value from which on no copy uses it.
+    struct Piece {
+        let buffer: cvk_buffer
+        var freeFrom: UInt64 = 0
+    }
+
+    /// Returns when `bytes` may change. Whatever is submitted afterwards finds them in `owner`, whose memory `buffer` is.
+    func upload(
+        _ bytes: UnsafeRawBufferPointer, to buffer: cvk_buffer, at offset: Int, of owner: DeviceBuffer
+    ) throws(DeviceError) {
         if let mapped = buffer.mapped {
             (mapped + offset).copyMemory(from: bytes.baseAddress!, byteCount: bytes.count)
             return
         }
-        try transfer(bytes.count) { (piece, range) throws(DeviceError) in
-            piece.mapped.copyMemory(from: bytes.baseAddress! + range.lowerBound, byteCount: range.count)
-            return try copy(from: piece, 0, to: buffer, offset + range.lowerBound, range.count)
-        } finish: { _, _ in
+        for range in pieces(of: bytes.count) {
+            let piece = try takePiece()
+            piece.buffer.mapped.copyMemory(from: bytes.baseAddress! + range.lowerBound, byteCount: range.count)
+            let (used, _) = try submit(piece) { recording in
+                recording.copy(
+                    from: piece.buffer.handle, 0, to: buffer.handle, offset + range.lowerBound, range.count, of: owner)
+            }
+            giveBack(used)
         }
     }
 
-    func download(_ buffer: cvk_buffer, at offset: Int, into bytes: UnsafeMutableRawBufferPointer) throws(DeviceError) {
+    /// Returns when everything submitted before has run and `bytes` are here.
+    func download(
+        _ buffer: cvk_buffer, at offset: Int, of owner: DeviceBuffer, into bytes: UnsafeMutableRawBufferPointer
+    ) throws(DeviceError) {
         if let mapped = buffer.mapped {
             try waitIdle()
             bytes.baseAddress!.copyMemory(from: mapped + offset, byteCount: bytes.count)
             return
         }
-        try transfer(bytes.count) { (piece, range) throws(DeviceError) in
-            try copy(from: buffer, offset + range.lowerBound, to: piece, 0, range.count)
-        } finish: { piece, range in
-            (bytes.baseAddress! + range.lowerBound).copyMemory(from: piece.mapped, byteCount: range.count)
-        }
-    }
-
-    /// `begin`s the copy of one range after the other through pieces in turn and `finish`es each when the device is past it.
-    private func transfer(
-        _ byteCount: Int, begin: (cvk_buffer, Range<Int>) throws(DeviceError) -> VulkanSubmission,
-        finish: (cvk_buffer, Range<Int>) -> Void
-    ) throws(DeviceError) {
-        let size = Self.pieceByteCount
-        let pieces = try takePieces(byteCount > size ? 2 : 1)
-        var begun: [(submission: VulkanSubmission, piece: cvk_buffer, range: Range<Int>)] = []
+        // The host empties one piece while the device fills the next.
+        var begun: [(piece: Piece, submission: VulkanSubmission, range: Range<Int>)] = []
         func finishFirst() throws(DeviceError) {
-            let (submission, piece, range) = begun[0]
+            let (piece, submission, range) = begun[0]
             try submission.wait()
-            begun.removeFirst()
-            finish(piece, range)
+            (bytes.baseAddress! + range.lowerBound).copyMemory(from: piece.buffer.mapped, byteCount: range.count)
+            giveBack(begun.removeFirst().piece)
         }
         do throws(DeviceError) {
-            for (turn, start) in stride(from: 0, to: byteCount, by: size).enumerated() {
-                if begun.count == pieces.count { try finishFirst() }
-                let (piece, range) = (pieces[turn % pieces.count], start..<min(start + size, byteCount))
-                begun.append((try begin(piece, range), piece, range))
+            for range in pieces(of: bytes.count) {
+                if begun.count == 2 { try finishFirst() }
+                let piece = try takePiece()
+                let (used, submission) = try submit(piece) { recording in
+                    recording.copy(
+                        from: buffer.handle, offset + range.lowerBound, to: piece.buffer.handle, 0, range.count,
+                        of: owner)
+                }
+                begun.append((used, submission, range))
             }
             while !begun.isEmpty { try finishFirst() }
         } catch {
-            // Nothing runs on over what the next transfer fills; pieces that a copy may still touch are kept from it to the end.
-            let ended = begun.allSatisfy { (try? $0.submission.wait()) != nil }
-            if ended { giveBack(pieces) } else { abandoned.withLock { $0 += pieces } }
+            for (piece, _, _) in begun { giveBack(piece) }
             throw error
         }
-        giveBack(pieces)
     }
 
-    private func copy(from source: cvk_buffer, _ sourceOffset: Int, to target: cvk_buffer, _ offset: Int, _ count: Int)
-        throws(DeviceError) -> VulkanSubmission
-    {
-        let recording = try beginRecording()
-        recording.copy(from: source.handle, sourceOffset, to: target.handle, offset, count)
-        return try recording.submit()
+    private func pieces(of byteCount: Int) -> [Range<Int>] {
+        stride(from: 0, to: byteCount, by: Self.pieceByteCount).map { $0..<min($0 + Self.pieceByteCount, byteCount) }
     }
 
-    private func takePieces(_ count: Int) throws(DeviceError) -> [cvk_buffer] {
-        var pieces = staging.withLock { kept in
-            defer { kept.removeLast(min(count, kept.count)) }
-            return Array(kept.suffix(count))
-        }
+    /// The piece with the value from which on it is free again. It is given back here where that fails.
+    private func submit(
+        _ piece: Piece, _ record: (VulkanRecording) -> Void
+    ) throws(DeviceError) -> (Piece, VulkanSubmission) {
         do throws(DeviceError) {
-            while pieces.count < count { pieces.append(try allocate(Self.pieceByteCount, CVK_READBACK)) }
+            let recording = try beginRecording()
+            record(recording)
+            let submission = try recording.submit()
+            return (Piece(buffer: piece.buffer, freeFrom: submission.value), submission)
         } catch {
-            giveBack(pieces)
+            giveBack(piece)
             throw error
         }
-        return pieces
     }
 
-    private func giveBack(_ pieces: [cvk_buffer]) {
-        let surplus = staging.withLock { kept in
-            kept += pieces
-            defer { kept.removeLast(max(0, kept.count - Self.mostKept)) }
-            return kept.dropFirst(Self.mostKept)
+    /// A piece that no copy uses: one that is kept, a new one, or when there are enough the one that is free first.
+    private func takePiece() throws(DeviceError) -> Piece {
+        let done = completedValue
+        let kept = staging.withLock { pieces -> Piece? in
+            guard let first = pieces.indices.min(by: { pieces[$0].freeFrom < pieces[$1].freeFrom }),
+                pieces[first].freeFrom <= done || pieces.count >= Self.mostKept
+            else { return nil }
+            return pieces.remove(at: first)
         }
-        surplus.forEach(free)
+        guard let kept else { return Piece(buffer: try allocate(Self.pieceByteCount, CVK_READBACK)) }
+        if kept.freeFrom <= done { return kept }
+        do throws(DeviceError) { try wait(for: kept.freeFrom) } catch {
+            giveBack(kept)
+            throw error
+        }
+        return kept
     }
+
+    /// A piece goes back as soon as its last copy is submitted.
+    private func giveBack(_ piece: Piece) { staging.withLock { $0.append(piece) } }
 }

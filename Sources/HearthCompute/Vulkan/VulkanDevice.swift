@@ -10,10 +10,8 @@ package final class VulkanDevice: @unchecked Sendable {
     let pipelines: PipelineLibrary
     private let device: UnsafeMutablePointer<cvk_device>
     private let state: Mutex<State>
-    /// Host memory that transfers pass through and that none uses now.
-    let staging = Mutex<[cvk_buffer]>([])
-    /// The same that copies may still touch whose end could not be waited for.
-    let abandoned = Mutex<[cvk_buffer]>([])
+    /// Host memory that transfers pass through and that none fills or empties now.
+    let staging = Mutex<[Piece]>([])
 
     /// The driver calls at which a device may be lost.
     package enum Call: Sendable { case allocate, submit, wait }
@@ -53,7 +51,7 @@ package final class VulkanDevice: @unchecked Sendable {
     deinit {
         _ = device.pointee.vk.vkDeviceWaitIdle(device.pointee.handle)
         pipelines.destroy()
-        for kept in [staging.withLock { $0 }, abandoned.withLock { $0 }].joined() { free(kept) }
+        for piece in staging.withLock({ $0 }) { free(piece.buffer) }
         state.withLock { state in
             for recording in state.idle + state.retired.map(\.recording) {
                 withUnsafePointer(to: recording) { cvk_destroy_recording(device, $0) }
@@ -192,13 +190,17 @@ package final class VulkanDevice: @unchecked Sendable {
     /// A recording whose submission is no longer held: reused once the device is past `value`.
     func retire(_ raw: cvk_recording, value: UInt64) { state.withLock { $0.retired.append((value, raw)) } }
 
+    /// The last submission that the device is past; 0 where it does not say.
+    var completedValue: UInt64 {
+        var done: UInt64 = 0
+        let (handle, timeline) = (device.pointee.handle, device.pointee.timeline)
+        let result = device.pointee.vk.vkGetSemaphoreCounterValue(handle, timeline, &done)
+        return result == VK_SUCCESS ? done : 0
+    }
+
     /// Lets go of everything the device has finished with.
     func reap() {
-        var done: UInt64 = 0
-        guard
-            device.pointee.vk.vkGetSemaphoreCounterValue(device.pointee.handle, device.pointee.timeline, &done)
-                == VK_SUCCESS
-        else { return }
+        let done = completedValue
         // Buffers are released outside the lock: their deinit may end this device.
         let finished = state.withLock { state in
             let finished = state.inFlight.filter { $0.value <= done }

@@ -71,8 +71,13 @@ final class VulkanRecording: @unchecked Sendable {
         return cvk_binding(buffer: buffer.handle, offset: UInt64(tensor.byteOffset), range: UInt64(max(range, 4)))
     }
 
-    func copy(from source: VkBuffer, _ sourceOffset: Int, to target: VkBuffer, _ offset: Int, _ count: Int) {
+    /// - Parameter owner: keeps the tensor's side of the copy alive.
+    func copy(
+        from source: VkBuffer, _ sourceOffset: Int, to target: VkBuffer, _ offset: Int, _ count: Int,
+        of owner: DeviceBuffer
+    ) {
         cvk_copy(device.handle, &raw, source, UInt64(sourceOffset), target, UInt64(offset), UInt64(count))
+        buffers.append(owner)
     }
 
     /// Hands the commands to the device, for the first time or again once the submission before has ended.

@@ -6,7 +6,8 @@ import Synchronization
 /// Holds its recording, which goes back to the device after the last submission that does.
 final class VulkanSubmission: Sendable {
     private let device: VulkanDevice
-    private let value: UInt64
+    /// What the device's timeline reaches with it.
+    let value: UInt64
     private let recording: VulkanRecording
     private let work: SubmitPace.Work
     private let duration = Mutex<Duration?>(nil)
