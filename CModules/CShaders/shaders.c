@@ -286,6 +286,36 @@ static const _Alignas(4) unsigned char gemv_f16_gemv_wide[] = {
 static const _Alignas(4) unsigned char gemv_bf16_gemv_wide[] = {
 #embed "../../Shaders/spv/gemv_bf16_gemv_wide.spv"
 };
+static const _Alignas(4) unsigned char gemv_q4_0_gemv_runs_wide128[] = {
+#embed "../../Shaders/spv/gemv_q4_0_gemv_runs_wide128.spv"
+};
+static const _Alignas(4) unsigned char gemv_q4_1_gemv_runs_wide128[] = {
+#embed "../../Shaders/spv/gemv_q4_1_gemv_runs_wide128.spv"
+};
+static const _Alignas(4) unsigned char gemv_q5_0_gemv_runs_wide128[] = {
+#embed "../../Shaders/spv/gemv_q5_0_gemv_runs_wide128.spv"
+};
+static const _Alignas(4) unsigned char gemv_q8_0_gemv_runs_wide128[] = {
+#embed "../../Shaders/spv/gemv_q8_0_gemv_runs_wide128.spv"
+};
+static const _Alignas(4) unsigned char gemv_q4_k_gemv_runs_wide128[] = {
+#embed "../../Shaders/spv/gemv_q4_k_gemv_runs_wide128.spv"
+};
+static const _Alignas(4) unsigned char gemv_q5_k_gemv_runs_wide128[] = {
+#embed "../../Shaders/spv/gemv_q5_k_gemv_runs_wide128.spv"
+};
+static const _Alignas(4) unsigned char gemv_q6_k_gemv_runs_wide128[] = {
+#embed "../../Shaders/spv/gemv_q6_k_gemv_runs_wide128.spv"
+};
+static const _Alignas(4) unsigned char gemv_f32_gemv_wide128[] = {
+#embed "../../Shaders/spv/gemv_f32_gemv_wide128.spv"
+};
+static const _Alignas(4) unsigned char gemv_f16_gemv_wide128[] = {
+#embed "../../Shaders/spv/gemv_f16_gemv_wide128.spv"
+};
+static const _Alignas(4) unsigned char gemv_bf16_gemv_wide128[] = {
+#embed "../../Shaders/spv/gemv_bf16_gemv_wide128.spv"
+};
 static const _Alignas(4) unsigned char gemv_f32_gemv_narrow[] = {
 #embed "../../Shaders/spv/gemv_f32_gemv_narrow.spv"
 };
@@ -514,8 +544,14 @@ static const _Alignas(4) unsigned char scatter_q8_0_scatter_q8_only[] = {
 static const _Alignas(4) unsigned char argmax_argmax_only[] = {
 #embed "../../Shaders/spv/argmax_argmax_only.spv"
 };
+static const _Alignas(4) unsigned char argmax_join_argmax_only[] = {
+#embed "../../Shaders/spv/argmax_join_argmax_only.spv"
+};
 static const _Alignas(4) unsigned char top_k_top_k_only[] = {
 #embed "../../Shaders/spv/top_k_top_k_only.spv"
+};
+static const _Alignas(4) unsigned char top_k_join_top_k_only[] = {
+#embed "../../Shaders/spv/top_k_join_top_k_only.spv"
 };
 static const _Alignas(4) unsigned char probe_fma_fma_only[] = {
 #embed "../../Shaders/spv/probe_fma_fma_only.spv"
@@ -659,6 +695,16 @@ const cshaders_entry cshaders_table[] = {
     {"gemv_f32_gemv_wide", "gemv_f32", "wide", "", gemv_f32_gemv_wide, sizeof gemv_f32_gemv_wide, 4, 64, 1, {1, 4}, 0, {0}},
     {"gemv_f16_gemv_wide", "gemv_f16", "wide", "", gemv_f16_gemv_wide, sizeof gemv_f16_gemv_wide, 4, 64, 1, {1, 4}, 0, {0}},
     {"gemv_bf16_gemv_wide", "gemv_bf16", "wide", "", gemv_bf16_gemv_wide, sizeof gemv_bf16_gemv_wide, 4, 64, 1, {1, 4}, 0, {0}},
+    {"gemv_q4_0_gemv_runs_wide128", "gemv_q4_0", "wide128", "", gemv_q4_0_gemv_runs_wide128, sizeof gemv_q4_0_gemv_runs_wide128, 4, 64, 1, {1, 4}, 0, {0}},
+    {"gemv_q4_1_gemv_runs_wide128", "gemv_q4_1", "wide128", "", gemv_q4_1_gemv_runs_wide128, sizeof gemv_q4_1_gemv_runs_wide128, 4, 64, 1, {1, 4}, 0, {0}},
+    {"gemv_q5_0_gemv_runs_wide128", "gemv_q5_0", "wide128", "", gemv_q5_0_gemv_runs_wide128, sizeof gemv_q5_0_gemv_runs_wide128, 4, 64, 1, {1, 4}, 0, {0}},
+    {"gemv_q8_0_gemv_runs_wide128", "gemv_q8_0", "wide128", "", gemv_q8_0_gemv_runs_wide128, sizeof gemv_q8_0_gemv_runs_wide128, 4, 64, 1, {1, 4}, 0, {0}},
+    {"gemv_q4_k_gemv_runs_wide128", "gemv_q4_k", "wide128", "", gemv_q4_k_gemv_runs_wide128, sizeof gemv_q4_k_gemv_runs_wide128, 4, 64, 1, {1, 4}, 0, {0}},
+    {"gemv_q5_k_gemv_runs_wide128", "gemv_q5_k", "wide128", "", gemv_q5_k_gemv_runs_wide128, sizeof gemv_q5_k_gemv_runs_wide128, 4, 64, 1, {1, 4}, 0, {0}},
+    {"gemv_q6_k_gemv_runs_wide128", "gemv_q6_k", "wide128", "", gemv_q6_k_gemv_runs_wide128, sizeof gemv_q6_k_gemv_runs_wide128, 4, 64, 1, {1, 4}, 0, {0}},
+    {"gemv_f32_gemv_wide128", "gemv_f32", "wide128", "", gemv_f32_gemv_wide128, sizeof gemv_f32_gemv_wide128, 4, 64, 1, {1, 4}, 0, {0}},
+    {"gemv_f16_gemv_wide128", "gemv_f16", "wide128", "", gemv_f16_gemv_wide128, sizeof gemv_f16_gemv_wide128, 4, 64, 1, {1, 4}, 0, {0}},
+    {"gemv_bf16_gemv_wide128", "gemv_bf16", "wide128", "", gemv_bf16_gemv_wide128, sizeof gemv_bf16_gemv_wide128, 4, 64, 1, {1, 4}, 0, {0}},
     {"gemv_f32_gemv_narrow", "gemv_f32", "narrow", "", gemv_f32_gemv_narrow, sizeof gemv_f32_gemv_narrow, 4, 64, 2, {1, 4}, 0, {0}},
     {"gemv_f16_gemv_narrow", "gemv_f16", "narrow", "", gemv_f16_gemv_narrow, sizeof gemv_f16_gemv_narrow, 4, 64, 2, {1, 4}, 0, {0}},
     {"gemv_bf16_gemv_narrow", "gemv_bf16", "narrow", "", gemv_bf16_gemv_narrow, sizeof gemv_bf16_gemv_narrow, 4, 64, 2, {1, 4}, 0, {0}},
@@ -734,8 +780,10 @@ const cshaders_entry cshaders_table[] = {
     {"scatter_f16_scatter_only", "scatter_f16", "only", "", scatter_f16_scatter_only, sizeof scatter_f16_scatter_only, 3, 8, 0, {0, 0}, 0, {0}},
     {"scatter_bf16_scatter_only", "scatter_bf16", "only", "", scatter_bf16_scatter_only, sizeof scatter_bf16_scatter_only, 3, 8, 0, {0, 0}, 0, {0}},
     {"scatter_q8_0_scatter_q8_only", "scatter_q8_0", "only", "", scatter_q8_0_scatter_q8_only, sizeof scatter_q8_0_scatter_q8_only, 3, 8, 0, {0, 0}, 0, {0}},
-    {"argmax_argmax_only", "argmax", "only", "", argmax_argmax_only, sizeof argmax_argmax_only, 2, 4, 0, {0, 0}, 0, {0}},
-    {"top_k_top_k_only", "top_k", "only", "", top_k_top_k_only, sizeof top_k_top_k_only, 3, 12, 0, {0, 0}, 0, {0}},
+    {"argmax_argmax_only", "argmax", "only", "", argmax_argmax_only, sizeof argmax_argmax_only, 2, 8, 0, {0, 0}, 0, {0}},
+    {"argmax_join_argmax_only", "argmax_join", "only", "", argmax_join_argmax_only, sizeof argmax_join_argmax_only, 2, 8, 0, {0, 0}, 0, {0}},
+    {"top_k_top_k_only", "top_k", "only", "", top_k_top_k_only, sizeof top_k_top_k_only, 2, 16, 0, {0, 0}, 0, {0}},
+    {"top_k_join_top_k_only", "top_k_join", "only", "", top_k_join_top_k_only, sizeof top_k_join_top_k_only, 4, 16, 0, {0, 0}, 0, {0}},
     {"probe_fma_fma_only", "probe_fma", "only", "", probe_fma_fma_only, sizeof probe_fma_fma_only, 1, 4, 0, {0, 0}, 0, {0}},
     {"probe_matrix_matrix_matrix16", "probe_matrix", "matrix16", "f16,memory-model,cooperative-matrix,matrix-f16-16x16x16,subgroup=32", probe_matrix_matrix_matrix16, sizeof probe_matrix_matrix_matrix16, 1, 4, 1, {16, 16}, 0, {0}},
     {"probe_matrix_matrix_workgroup_matrix_workgroup", "probe_matrix", "matrix_workgroup", "f16,memory-model,cooperative-matrix,cooperative-matrix2,cooperative-matrix-workgroup", probe_matrix_matrix_workgroup_matrix_workgroup, sizeof probe_matrix_matrix_workgroup_matrix_workgroup, 1, 4, 1, {16, 16}, 0, {0}},
@@ -745,7 +793,7 @@ const cshaders_entry cshaders_table[] = {
     {"probe_read_stream_only", "probe_read", "only", "", probe_read_stream_only, sizeof probe_read_stream_only, 3, 4, 0, {0, 0}, 0, {0}},
 };
 const int cshaders_count = sizeof cshaders_table / sizeof *cshaders_table;
-const char *const cshaders_hash = "bd6c2e2b59137f7405b17145443970fa7c6ee5d59723f733af4f7ceaacd9c1e8";
+const char *const cshaders_hash = "37567a6bf0682fcf7466eb306f0b7781b89013566d219bd6a8d9e6f8d6c2e6cf";
 
 static const unsigned char tuning[] = {
 #embed "../../Shaders/tuning.json"

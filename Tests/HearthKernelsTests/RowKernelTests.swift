@@ -178,6 +178,22 @@ import Testing
         #expect(try y.read(as: Int32.self) == ArgMax.reference(x, n: n))
     }
 
+    /// NaN first is the answer; elsewhere it hides nothing that follows.
+    @Test(arguments: TestDevices.selectors)
+    func argMaxPassesOverNaN(selector: String) throws {
+        let device = try TestDevices.device(selector)
+        let n = 3000
+        var x = (0..<3 * n).map { Float($0 % n) }
+        for i in 0..<2000 { x[n + 1 + i] = .nan }
+        for i in [2 * n, 2 * n + 5, 2 * n + 2999] { x[i] = .nan }
+        let y = try device.makeTensor(.i32, [3])
+        var encoder = try device.makeEncoder()
+        try ArgMax.encode(try device.makeTensor(x, [3, n]), into: y, &encoder)
+        try encoder.submit().wait()
+        #expect(try y.read(as: Int32.self) == [2999, 2999, 0])
+        #expect(ArgMax.reference(x, n: n) == [2999, 2999, 0])
+    }
+
     /// Equal values, so that indices decide; distinct ones; NaN, infinities and zeros of both signs.
     @Test(arguments: TestDevices.selectors, [(1, 1), (2, 2), (64, 7), (65, 64), (1000, 40), (1000, 256), (49152, 50)])
     func topKMatchesReference(selector: String, size: (n: Int, k: Int)) throws {

@@ -15,11 +15,21 @@ public enum ArgMax {
         if rows > 0 {
             switch encoder.device.backend {
             case .cpu: runCPU(x, y)
-            case .vulkan:
-                try encoder.dispatch(
-                    "argmax", reads: [x], writes: [y], push: [UInt32(n)], groups: (rows, 1, 1))
+            case .vulkan: try encodeVulkan(x, y, &encoder)
             }
         }
         encoder.note("argmax", cost(rows: rows, n: n))
+    }
+
+    /// Rows in chunks, each to a workgroup; then the largest of each row's chunks.
+    private static func encodeVulkan(_ x: Tensor, _ y: Tensor, _ encoder: inout CommandEncoder) throws(DeviceError) {
+        let (rows, n, chunk) = (x.shape[0], x.shape[1], 1024)
+        let chunks = (n + chunk - 1) / chunk
+        // A value and its index, as 64 bits.
+        let keys = try encoder.device.makeTensor(.i32, [rows, chunks, 2])
+        try encoder.dispatch(
+            "argmax", reads: [x], writes: [keys], push: [UInt32(n), UInt32(chunk)], groups: (chunks, rows, 1))
+        try encoder.dispatch(
+            "argmax_join", reads: [keys], writes: [y], push: [UInt32(chunks), UInt32(chunks)], groups: (1, rows, 1))
     }
 }

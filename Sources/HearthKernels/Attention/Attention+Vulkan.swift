@@ -2,8 +2,8 @@ import HearthCompute
 import HearthRoofline
 
 extension Attention {
-    /// Keys of one split of a decode step (SPLIT_KEYS of attention.slang): recordings for as many splits give the same bits.
-    package static let keysPerSplit = 512
+    /// Keys of one split of a decode step (SPLIT_KEYS of attention.slang). More splits than there are keys for change no bit.
+    package static let keysPerSplit = 128
 
     /// Queries that long work is cut at: so many rows of every operand, a mask of bytes included, are a multiple of 256 bytes, the
     /// coarsest alignment that a device may ask of a binding.

@@ -24,8 +24,7 @@ extension GEMM {
     static func plan(_ p: Problem, _ at: VulkanOperands, _ device: Device) throws(DeviceError) -> VulkanPlan {
         let areRows = [at.a, at.b].allSatisfy { $0.strides.last == 1 || p.k == 1 }
         if p.m == 1, areRows, p.activations == .f32 {
-            return VulkanPlan(
-                variant: try ShaderCatalog.variant("gemv_\(p.weights)", for: device), isVector: true, splits: 1)
+            return VulkanPlan(variant: try vectorVariant(p, device), isVector: true, splits: 1)
         }
         let rounded = "gemm_rounded_\(p.weights)_f32"
         let isRounded = p.mayRound && p.activations == .f32 && ShaderCatalog.has(rounded, on: device)
@@ -43,6 +42,13 @@ extension GEMM {
         let workgroups = tiles(p, variant).x * tiles(p, variant).y * at.batch
         return VulkanPlan(
             variant: variant, isVector: false, splits: p.weights == .i8 ? 1 : splits(p, workgroups: workgroups, device))
+    }
+
+    /// Few rows of weights want more invocations each: only many loads on their way at once hide the memory's latency.
+    private static func vectorVariant(_ p: Problem, _ device: Device) throws(DeviceError) -> ShaderVariant {
+        let areFew = p.n <= 8192 && p.k >= 1024
+        return try ShaderCatalog.variant(
+            "gemv_\(p.weights)", for: device, isBetter: { other, _ in areFew && other.name == "wide128" })
     }
 
     private static func tiles(_ p: Problem, _ variant: ShaderVariant) -> (x: Int, y: Int) {
