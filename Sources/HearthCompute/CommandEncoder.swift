@@ -15,6 +15,8 @@ public struct CommandEncoder: ~Copyable {
     private var load = 0.0
     private var noted = 0.0
     private var submitted: [VulkanSubmission] = []
+    /// Memory that launches share, by name.
+    private var scratch: [String: Tensor] = [:]
     private let start = ContinuousClock.now
     /// Parts that are complete, of work that is recorded to be replayed.
     private let isReplayed: Bool
@@ -35,6 +37,18 @@ public struct CommandEncoder: ~Copyable {
         // Work that dispatches did not name is known only now.
         add(max(0, SubmitPace.work(cost) - noted), by: nil)
         noted = 0
+    }
+
+    /// A tensor for what one launch hands from one of its dispatches to the next: later launches of this encoder that ask by the
+    /// same name take the same memory.
+    package mutating func scratch(_ name: String, _ shape: [Int]) throws(DeviceError) -> Tensor {
+        let count = shape.reduce(1, *)
+        if let known = scratch[name], known.elementCount >= count {
+            return Tensor(known.buffer, dtype: .f32, shape: shape)
+        }
+        let made = try device.makeTensor(.f32, shape)
+        scratch[name] = made
+        return made
     }
 
     /// Modelled work that one dispatch of `shader` should not exceed, so that a submission ends in time.

@@ -51,14 +51,14 @@ public final class DeviceBuffer: @unchecked Sendable {
         }
     }
 
-    /// Copies host bytes in, for all work submitted afterwards. On a device with work in flight on this buffer, wait for that
-    /// work first.
+    /// Copies host bytes in, for all work submitted afterwards; a copy that fails on the device is an error of the next wait.
+    /// On a device with work in flight on this buffer, wait for that work first.
     public func write(_ bytes: UnsafeRawBufferPointer, at offset: Int = 0) throws(DeviceError) {
         precondition(offset >= 0 && offset + bytes.count <= byteCount, "write leaves the buffer")
         guard let source = bytes.baseAddress, bytes.count > 0 else { return }
         switch storage {
         case .host(let pointer, _): (pointer + offset).copyMemory(from: source, byteCount: bytes.count)
-        case .vulkan(let vulkan, let buffer): try vulkan.upload(bytes, to: buffer, at: offset, of: self)
+        case .vulkan(let vulkan, let buffer): try vulkan.upload(bytes, to: buffer, at: offset)
         }
     }
 
@@ -68,7 +68,7 @@ public final class DeviceBuffer: @unchecked Sendable {
         guard let target = bytes.baseAddress, bytes.count > 0 else { return }
         switch storage {
         case .host(let pointer, _): target.copyMemory(from: pointer + offset, byteCount: bytes.count)
-        case .vulkan(let vulkan, let buffer): try vulkan.download(buffer, at: offset, of: self, into: bytes)
+        case .vulkan(let vulkan, let buffer): try vulkan.download(buffer, at: offset, into: bytes)
         }
     }
 }

@@ -5,8 +5,8 @@ extension Tensor {
     /// - Throws: what `write` throws.
     public func fill(_ word: UInt32) throws(DeviceError) {
         precondition(isContiguous, "fill of \(shape)")
-        // On the CPU a huge page: its first touch clears it, and several threads clear several at once. Elsewhere uploads, each of
-        // which is waited for.
+        // On the CPU a huge page: its first touch clears it, and several threads clear several at once. Elsewhere uploads,
+        // which come in pieces of 8 MiB whatever they are given.
         let pieceByteCount = buffer.device.cpuThreadCount == nil ? 64 << 20 : 2 << 20
         let words = [UInt32](repeating: word, count: (min(byteCount, pieceByteCount) + 3) / 4)
         let result = words.withUnsafeBytes { piece in

@@ -46,6 +46,21 @@ struct RecoveryTests {
         #expect(gone == nil)
     }
 
+    /// Nor do uploads that nobody waited for, more of them than there is staging memory.
+    @Test(arguments: TestDevices.vulkan)
+    func uploadsDoNotKeepADevice(selector: String) throws {
+        weak var gone: Device?
+        do {
+            let device = try Device.open(DeviceSelector(selector))
+            gone = device
+            device.forced.withLock { $0.isStaged = true }
+            for value in 0..<9 { _ = try device.makeTensor([Float](repeating: Float(value), count: 1000), [1000]) }
+            #expect(try sum(device) == [11, 22, 33])
+            _ = try device.makeTensor([1, 2, 3], [3])
+        }
+        #expect(gone == nil)
+    }
+
     @Test(arguments: TestDevices.vulkan)
     func outOfMemoryNamesWhatWasAskedUsedAndFree(selector: String) throws {
         let device = try Device.open(DeviceSelector(selector))

@@ -22,6 +22,47 @@ import Testing
         #expect(try sum.read(as: Float.self) == [15, 50, -5])
     }
 
+    /// Results in host memory: what kernels have written is there without a copy, or with one.
+    @Test(arguments: TestDevices.vulkan, [false, true])
+    func resultsLieWhereTheHostReads(selector: String, isStaged: Bool) throws {
+        let device = try Device.open(DeviceSelector(selector))
+        device.forced.withLock { $0.isStaged = isStaged }
+        let (x, y) = (try device.makeTensor([1, 2, 3], [3]), try device.makeTensor(.f32, [3], in: .host))
+        var encoder = try device.makeReplayEncoder()
+        try Add.encode(x, x, into: y, &encoder)
+        let work = try encoder.record()
+        for step in 1...3 {
+            try x.write([Float(step), 2, 3])
+            try work.submit().wait()
+            #expect(try y.read(as: Float.self) == [Float(2 * step), 4, 6])
+        }
+    }
+
+    /// A recording for more keys than there are has splits without any: the same bits.
+    @Test(arguments: TestDevices.vulkan)
+    func splitsWithoutKeysChangeNoBit(selector: String) throws {
+        let device = try TestDevices.device(selector)
+        var random = TestRandom(11)
+        let (heads, d, room, keys) = (6, 64, 600, 200)
+        let q = try device.makeTensor(random.floats(heads * d), [1, 1, heads, d])
+        let (k, v) = (random.floats(room * 2 * d), random.floats(room * 2 * d))
+        let (stored, values) = (try device.makeTensor(k, [1, room, 2, d]), try device.makeTensor(v, [1, room, 2, d]))
+        let count = try device.makeTensor(.i32, [1])
+        try count.write([Int32(keys)])
+        let bits = try [keys, 256, 512, room].map { most in
+            let o = try device.makeTensor(.f32, q.shape)
+            var options = Attention.Options()
+            (options.isCausal, options.keyCounts) = (true, count)
+            var encoder = try device.makeEncoder()
+            try Attention.encode(
+                q: q, k: stored, v: values, keyCount: most, options, into: o,
+                lse: try device.makeTensor(.f32, [1, 1, heads]), &encoder)
+            try encoder.submit().wait()
+            return try o.read(as: UInt32.self)
+        }
+        #expect(bits.allSatisfy { $0 == bits[0] })
+    }
+
     /// A budget of next to nothing cuts at every product: each part is submitted every time.
     @Test(arguments: TestDevices.vulkan)
     func recordedWorkMayHaveParts(selector: String) throws {

@@ -3,7 +3,7 @@ import CVulkan
 /// Bytes to and from the device, through pieces of host memory that it keeps: making one takes longer than most transfers.
 extension VulkanDevice {
     private static let pieceByteCount = 8 << 20
-    /// Past so many a transfer waits for one; threads that come at once may take more.
+    /// Past so many a transfer waits for one; threads that come at once may take more for a while.
     private static let mostKept = 4
 
     /// A piece of host memory, and the timeline's value from which on no copy uses it.
@@ -12,10 +12,8 @@ extension VulkanDevice {
         var freeFrom: UInt64 = 0
     }
 
-    /// Returns when `bytes` may change. Whatever is submitted afterwards finds them in `owner`, whose memory `buffer` is.
-    func upload(
-        _ bytes: UnsafeRawBufferPointer, to buffer: cvk_buffer, at offset: Int, of owner: DeviceBuffer
-    ) throws(DeviceError) {
+    /// Returns when `bytes` may change. Whatever is submitted afterwards finds them in `buffer`.
+    func upload(_ bytes: UnsafeRawBufferPointer, to buffer: cvk_buffer, at offset: Int) throws(DeviceError) {
         if let mapped = buffer.mapped {
             (mapped + offset).copyMemory(from: bytes.baseAddress!, byteCount: bytes.count)
             return
@@ -25,16 +23,14 @@ extension VulkanDevice {
             piece.buffer.mapped.copyMemory(from: bytes.baseAddress! + range.lowerBound, byteCount: range.count)
             let (used, _) = try submit(piece) { recording in
                 recording.copy(
-                    from: piece.buffer.handle, 0, to: buffer.handle, offset + range.lowerBound, range.count, of: owner)
+                    from: piece.buffer.handle, 0, to: buffer.handle, offset + range.lowerBound, range.count)
             }
             giveBack(used)
         }
     }
 
     /// Returns when everything submitted before has run and `bytes` are here.
-    func download(
-        _ buffer: cvk_buffer, at offset: Int, of owner: DeviceBuffer, into bytes: UnsafeMutableRawBufferPointer
-    ) throws(DeviceError) {
+    func download(_ buffer: cvk_buffer, at offset: Int, into bytes: UnsafeMutableRawBufferPointer) throws(DeviceError) {
         if let mapped = buffer.mapped {
             try waitIdle()
             bytes.baseAddress!.copyMemory(from: mapped + offset, byteCount: bytes.count)
@@ -54,8 +50,7 @@ extension VulkanDevice {
                 let piece = try takePiece()
                 let (used, submission) = try submit(piece) { recording in
                     recording.copy(
-                        from: buffer.handle, offset + range.lowerBound, to: piece.buffer.handle, 0, range.count,
-                        of: owner)
+                        from: buffer.handle, offset + range.lowerBound, to: piece.buffer.handle, 0, range.count)
                 }
                 begun.append((used, submission, range))
             }
@@ -103,6 +98,13 @@ extension VulkanDevice {
         return kept
     }
 
-    /// A piece goes back as soon as its last copy is submitted.
-    private func giveBack(_ piece: Piece) { staging.withLock { $0.append(piece) } }
+    /// A piece may go back while its last copy runs, but not before the host has emptied it.
+    private func giveBack(_ piece: Piece) {
+        let isSurplus = staging.withLock { pieces in
+            if pieces.count >= Self.mostKept { return true }
+            pieces.append(piece)
+            return false
+        }
+        if isSurplus { free(piece.buffer) }
+    }
 }

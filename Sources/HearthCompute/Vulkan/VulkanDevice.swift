@@ -21,9 +21,9 @@ package final class VulkanDevice: @unchecked Sendable {
         var idle: [cvk_recording] = []
         /// Recordings whose submission nobody holds any more, reusable once the timeline has passed them.
         var retired: [(value: UInt64, recording: cvk_recording)] = []
-        /// Buffers the device may still be using, by timeline value.
-        var inFlight: [(value: UInt64, buffers: [DeviceBuffer])] = []
-        /// Bytes of every live tensor, by its memory's handle.
+        /// Memory that nobody holds any more and that work up to a value of the timeline may still use.
+        var condemned: [(value: UInt64, buffer: cvk_buffer)] = []
+        /// Bytes of every tensor in device memory, by its memory's handle.
         var allocations: [UInt: Int] = [:]
         /// The call that found the device gone.
         var lost: DeviceError?
@@ -51,8 +51,9 @@ package final class VulkanDevice: @unchecked Sendable {
     deinit {
         _ = device.pointee.vk.vkDeviceWaitIdle(device.pointee.handle)
         pipelines.destroy()
-        for piece in staging.withLock({ $0 }) { free(piece.buffer) }
+        for piece in staging.withLock({ $0 }) { destroy(piece.buffer) }
         state.withLock { state in
+            for (_, buffer) in state.condemned { withUnsafePointer(to: buffer) { cvk_destroy_buffer(device, $0) } }
             for recording in state.idle + state.retired.map(\.recording) {
                 withUnsafePointer(to: recording) { cvk_destroy_recording(device, $0) }
             }
@@ -68,8 +69,11 @@ package final class VulkanDevice: @unchecked Sendable {
     func allocate(_ byteCount: Int, _ location: cvk_location) throws(DeviceError) -> cvk_buffer {
         try checkAlive()
         // Drivers that overcommit would give the memory and lose the device at its first use.
-        if location == CVK_DEVICE, let free = physical.freeByteCount, UInt64(byteCount) > free {
-            throw DeviceError(.outOfMemory, outOfMemory(byteCount, free))
+        if location == CVK_DEVICE, isShort(byteCount) {
+            // What was let go of may still be in use.
+            try waitIdle()
+            reap()
+            if isShort(byteCount) { throw DeviceError(.outOfMemory, outOfMemory(byteCount, physical.freeByteCount)) }
         }
         var buffer = cvk_buffer()
         let result = outcome(of: .allocate) { cvk_create_buffer(device, UInt64(byteCount), location, &buffer) }
@@ -82,7 +86,15 @@ package final class VulkanDevice: @unchecked Sendable {
         return buffer
     }
 
+    private func isShort(_ byteCount: Int) -> Bool { physical.freeByteCount.map { UInt64(byteCount) > $0 } ?? false }
+
+    /// Frees memory as soon as the device is past all that was submitted.
     func free(_ buffer: cvk_buffer) {
+        state.withLock { $0.condemned.append(($0.submittedValue, buffer)) }
+        reap()
+    }
+
+    private func destroy(_ buffer: cvk_buffer) {
         let key = UInt(bitPattern: buffer.memory)
         state.withLock { $0.allocations[key] = nil }
         withUnsafePointer(to: buffer) { cvk_destroy_buffer(device, $0) }
@@ -114,14 +126,9 @@ package final class VulkanDevice: @unchecked Sendable {
     private func note(_ result: VkResult, _ call: @autoclosure () -> String) throws(DeviceError) {
         do throws(DeviceError) { try check(result, call()) } catch {
             if error.code == .deviceLost {
-                // What is kept alive for work in flight would keep the device. A lost device answers at once.
+                // A lost device answers at once.
                 _ = device.pointee.vk.vkDeviceWaitIdle(device.pointee.handle)
-                let buffers = state.withLock { state in
-                    defer { state.inFlight = [] }
-                    state.lost = error
-                    return state.inFlight
-                }
-                withExtendedLifetime(buffers) {}
+                state.withLock { $0.lost = error }
             }
             throw error
         }
@@ -147,17 +154,14 @@ package final class VulkanDevice: @unchecked Sendable {
         return VulkanRecording(device: self, raw: raw, isReplayed: isReplayed)
     }
 
-    /// Submits and remembers `buffers` until the device is past the returned timeline value.
-    func submit(_ raw: cvk_recording, keeping buffers: [DeviceBuffer]) throws(DeviceError) -> UInt64 {
+    /// - Returns: what the timeline reaches when the commands have run. Their buffers are held until they are submitted.
+    func submit(_ raw: cvk_recording) throws(DeviceError) -> UInt64 {
         try checkAlive()
         let (result, value) = state.withLock { state in
             let value = state.submittedValue + 1
             let injected = state.injected.removeValue(forKey: .submit)
             let result = injected ?? withUnsafePointer(to: raw) { cvk_submit(device, $0, value) }
-            if result == VK_SUCCESS {
-                state.submittedValue = value
-                state.inFlight.append((value, buffers))
-            }
+            if result == VK_SUCCESS { state.submittedValue = value }
             return (result, value)
         }
         try note(result, "submitting to \(physical.description.selector)")
@@ -190,7 +194,7 @@ package final class VulkanDevice: @unchecked Sendable {
     /// A recording whose submission is no longer held: reused once the device is past `value`.
     func retire(_ raw: cvk_recording, value: UInt64) { state.withLock { $0.retired.append((value, raw)) } }
 
-    /// The last submission that the device is past; 0 where it does not say.
+    /// The last submission that the device is past; 0 where it does not say, as a lost one.
     var completedValue: UInt64 {
         var done: UInt64 = 0
         let (handle, timeline) = (device.pointee.handle, device.pointee.timeline)
@@ -200,15 +204,14 @@ package final class VulkanDevice: @unchecked Sendable {
 
     /// Lets go of everything the device has finished with.
     func reap() {
-        let done = completedValue
-        // Buffers are released outside the lock: their deinit may end this device.
+        let completed = completedValue
         let finished = state.withLock { state in
-            let finished = state.inFlight.filter { $0.value <= done }
-            state.inFlight.removeAll { $0.value <= done }
+            let done = state.lost == nil ? completed : .max
+            defer { state.condemned.removeAll { $0.value <= done } }
             state.idle += state.retired.filter { $0.value <= done }.map(\.recording)
             state.retired.removeAll { $0.value <= done }
-            return finished.map(\.buffers)
+            return state.condemned.filter { $0.value <= done }
         }
-        withExtendedLifetime(finished) {}
+        for (_, buffer) in finished { destroy(buffer) }
     }
 }

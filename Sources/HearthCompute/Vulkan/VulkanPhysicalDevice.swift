@@ -75,6 +75,7 @@ package final class VulkanPhysicalDevice: @unchecked Sendable {
         if info.compute_family == .max { return "it has no compute queue" }
         if !features.timeline_semaphore { return "it lacks timeline semaphores" }
         if !features.synchronization2 { return "it lacks synchronization2" }
+        if info.subgroup_size < 4 { return "its subgroups have fewer than four invocations" }
         if !features.subgroup_arithmetic { return "it lacks subgroup arithmetic in compute shaders" }
         return nil
     }

@@ -71,13 +71,8 @@ final class VulkanRecording: @unchecked Sendable {
         return cvk_binding(buffer: buffer.handle, offset: UInt64(tensor.byteOffset), range: UInt64(max(range, 4)))
     }
 
-    /// - Parameter owner: keeps the tensor's side of the copy alive.
-    func copy(
-        from source: VkBuffer, _ sourceOffset: Int, to target: VkBuffer, _ offset: Int, _ count: Int,
-        of owner: DeviceBuffer
-    ) {
+    func copy(from source: VkBuffer, _ sourceOffset: Int, to target: VkBuffer, _ offset: Int, _ count: Int) {
         cvk_copy(device.handle, &raw, source, UInt64(sourceOffset), target, UInt64(offset), UInt64(count))
-        buffers.append(owner)
     }
 
     /// Hands the commands to the device, for the first time or again once the submission before has ended.
@@ -86,9 +81,9 @@ final class VulkanRecording: @unchecked Sendable {
     func submit(work: SubmitPace.Work = .init()) throws(DeviceError) -> VulkanSubmission {
         if !hasEnded { try check(cvk_end(device.handle, &raw), "ending a command buffer") }
         hasEnded = true
-        let value = try device.submit(raw, keeping: buffers)
+        let value = try device.submit(raw)
         self.value = value
-        // The device keeps them until it is done.
+        // Memory is freed when the device is done with it.
         if !isReplayed { buffers = [] }
         return VulkanSubmission(device: device, value: value, recording: self, work: work)
     }

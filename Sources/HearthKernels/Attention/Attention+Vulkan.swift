@@ -97,8 +97,8 @@ extension Attention {
                 cost: cost(p))
         }
         let all = p.b * p.tq * p.hq
-        let sums = try encoder.device.makeTensor(.f32, [all, splits, p.d])
-        let states = try encoder.device.makeTensor(.f32, [all, splits, 2])
+        let sums = try encoder.scratch("attention sums", [all, splits, p.d])
+        let states = try encoder.scratch("attention states", [all, splits, 2])
         try encoder.dispatch(
             variant, constants: constants, reads: reads, writes: [sums, states], push: push, groups: groups,
             cost: cost(p))
