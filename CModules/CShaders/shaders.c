@@ -780,8 +780,8 @@ const cshaders_entry cshaders_table[] = {
     {"scatter_f16_scatter_only", "scatter_f16", "only", "", scatter_f16_scatter_only, sizeof scatter_f16_scatter_only, 3, 8, 0, {0, 0}, 0, {0}},
     {"scatter_bf16_scatter_only", "scatter_bf16", "only", "", scatter_bf16_scatter_only, sizeof scatter_bf16_scatter_only, 3, 8, 0, {0, 0}, 0, {0}},
     {"scatter_q8_0_scatter_q8_only", "scatter_q8_0", "only", "", scatter_q8_0_scatter_q8_only, sizeof scatter_q8_0_scatter_q8_only, 3, 8, 0, {0, 0}, 0, {0}},
-    {"argmax_argmax_only", "argmax", "only", "", argmax_argmax_only, sizeof argmax_argmax_only, 2, 8, 0, {0, 0}, 0, {0}},
-    {"argmax_join_argmax_only", "argmax_join", "only", "", argmax_join_argmax_only, sizeof argmax_join_argmax_only, 2, 8, 0, {0, 0}, 0, {0}},
+    {"argmax_argmax_only", "argmax", "only", "", argmax_argmax_only, sizeof argmax_argmax_only, 2, 12, 0, {0, 0}, 0, {0}},
+    {"argmax_join_argmax_only", "argmax_join", "only", "", argmax_join_argmax_only, sizeof argmax_join_argmax_only, 2, 12, 0, {0, 0}, 0, {0}},
     {"top_k_top_k_only", "top_k", "only", "", top_k_top_k_only, sizeof top_k_top_k_only, 2, 16, 0, {0, 0}, 0, {0}},
     {"top_k_join_top_k_only", "top_k_join", "only", "", top_k_join_top_k_only, sizeof top_k_join_top_k_only, 4, 16, 0, {0, 0}, 0, {0}},
     {"probe_fma_fma_only", "probe_fma", "only", "", probe_fma_fma_only, sizeof probe_fma_fma_only, 1, 4, 0, {0, 0}, 0, {0}},
@@ -793,7 +793,7 @@ const cshaders_entry cshaders_table[] = {
     {"probe_read_stream_only", "probe_read", "only", "", probe_read_stream_only, sizeof probe_read_stream_only, 3, 4, 0, {0, 0}, 0, {0}},
 };
 const int cshaders_count = sizeof cshaders_table / sizeof *cshaders_table;
-const char *const cshaders_hash = "37567a6bf0682fcf7466eb306f0b7781b89013566d219bd6a8d9e6f8d6c2e6cf";
+const char *const cshaders_hash = "b0a4e707e567c516f84bcaac8d61e80fe56b80fb5bac03e8a790f592c656c8f6";
 
 static const unsigned char tuning[] = {
 #embed "../../Shaders/tuning.json"

@@ -78,7 +78,7 @@ public struct GEMMChoiceProbe {
                 best[isAlone] = min(best[isAlone]!, seconds)
             }
         }
-        return .init(alone: best[true]!, shared: best[false]!)
+        return .init(aloneSeconds: best[true]!, sharedSeconds: best[false]!)
     }
 
     /// bf16 by bf16 both ways, on one thread: the choice holds for any number of them.

@@ -18,7 +18,47 @@ import Testing
         (1, 300, 300, 2, 1, 64, true), (1, 57, 700, 3, 1, 32, true), (1, 20, 513, 2, 2, 128, false),
         (3, 1, 1100, 8, 2, 64, true), (1, 1, 513, 5, 1, 80, false), (1, 6, 3, 2, 1, 16, true),
         (1, 2, 5, 1, 1, 256, true), (1, 4, 0, 2, 1, 8, false), (1, 2, 3, 1, 1, 512, false),
+        (1, 1, 300, 9, 9, 64, true), (2, 1, 130, 16, 16, 40, true),
     ].map { Case(b: $0.0, tq: $0.1, tk: $0.2, hq: $0.3, hkv: $0.4, d: $0.5, isCausal: $0.6) }
+
+    /// Heads whose scores are made together have the bits that each has alone.
+    @Test(arguments: [(9, 64, DType.f32), (8, 32, .f16), (16, 64, .q8_0)])
+    func headsAbreastHaveTheBitsOfOneAlone(heads: Int, d: Int, dtype: DType) throws {
+        let device = try TestDevices.device("cpu")
+        var random = TestRandom(UInt64(heads + d))
+        let keys = 300
+        let q = random.floats(heads * d, in: -2...2)
+        let (k, v) = (random.floats(keys * heads * d, in: -2...2), random.floats(keys * heads * d))
+        func attend(_ some: Range<Int>) throws -> [UInt32] {
+            func part(_ x: [Float], rows: Int) -> [Float] {
+                (0..<rows).flatMap { x[($0 * heads + some.lowerBound) * d..<($0 * heads + some.upperBound) * d] }
+            }
+            let shape = [1, keys, some.count, d]
+            let stored = try [k, v].map { values in
+                let tensor = try device.makeTensor(dtype, [keys, some.count * d])
+                let rows = try device.makeTensor(.i32, [keys])
+                try rows.write((0..<keys).map(Int32.init))
+                var encoder = try device.makeEncoder()
+                try Scatter.encode(
+                    try device.makeTensor(part(values, rows: keys), [keys, some.count * d]), rows: rows, into: tensor,
+                    &encoder)
+                try encoder.submit().wait()
+                return tensor.reshaped(shape)
+            }
+            let o = try device.makeTensor(.f32, [1, 1, some.count, d])
+            var encoder = try device.makeEncoder()
+            try Attention.encode(
+                q: try device.makeTensor(part(q, rows: 1), o.shape), k: stored[0], v: stored[1], isCausal: true,
+                into: o,
+                &encoder)
+            try encoder.submit().wait()
+            return try o.read(as: UInt32.self)
+        }
+        let together = try attend(0..<heads)
+        for head in 0..<heads {
+            #expect(try attend(head..<head + 1) == Array(together[head * d..<(head + 1) * d]), "head \(head)")
+        }
+    }
 
     @Test(arguments: TestDevices.selectors, cases)
     func matchesReference(selector: String, c: Case) throws {

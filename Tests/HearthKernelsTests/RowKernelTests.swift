@@ -165,7 +165,7 @@ import Testing
         #expect(largestError(try y.read(as: Float.self), expected) < 2e-7)
     }
 
-    @Test(arguments: TestDevices.selectors, [1, 2, 63, 64, 65, 1000, 49152])
+    @Test(arguments: TestDevices.selectors, [1, 2, 63, 64, 65, 1000, 1025, 49152])
     func argMaxTakesTheFirstOfEquals(selector: String, n: Int) throws {
         let device = try TestDevices.device(selector)
         var random = TestRandom(UInt64(n))
@@ -186,16 +186,19 @@ import Testing
         var x = (0..<3 * n).map { Float($0 % n) }
         for i in 0..<2000 { x[n + 1 + i] = .nan }
         for i in [2 * n, 2 * n + 5, 2 * n + 2999] { x[i] = .nan }
-        let y = try device.makeTensor(.i32, [3])
+        x += [Float](repeating: .nan, count: n)
+        let y = try device.makeTensor(.i32, [4])
         var encoder = try device.makeEncoder()
-        try ArgMax.encode(try device.makeTensor(x, [3, n]), into: y, &encoder)
+        try ArgMax.encode(try device.makeTensor(x, [4, n]), into: y, &encoder)
         try encoder.submit().wait()
-        #expect(try y.read(as: Int32.self) == [2999, 2999, 0])
-        #expect(ArgMax.reference(x, n: n) == [2999, 2999, 0])
+        #expect(try y.read(as: Int32.self) == [2999, 2999, 0, 0])
+        #expect(ArgMax.reference(x, n: n) == [2999, 2999, 0, 0])
     }
 
     /// Equal values, so that indices decide; distinct ones; NaN, infinities and zeros of both signs.
-    @Test(arguments: TestDevices.selectors, [(1, 1), (2, 2), (64, 7), (65, 64), (1000, 40), (1000, 256), (49152, 50)])
+    @Test(
+        arguments: TestDevices.selectors,
+        [(1, 1), (2, 2), (64, 7), (65, 64), (1000, 40), (1000, 256), (4097, 256), (8292, 200), (49152, 50)])
     func topKMatchesReference(selector: String, size: (n: Int, k: Int)) throws {
         let device = try TestDevices.device(selector)
         var random = TestRandom(UInt64(size.n))

@@ -82,7 +82,7 @@ struct VariantTests {
         let (selector, variant) = (way.selector, way.variant)
         let device = try TestDevices.device(selector)
         for dtype in Self.formats {
-            for (n, k) in [(1, 256), (37, 768), (6, 2048)] {
+            for (n, k) in [(1, 256), (37, 768), (6, 2048), (5, 4608)] {
                 var random = TestRandom(UInt64(n + k))
                 let (a, weights) = (random.floats(k), Quantiser.make(dtype, count: n * k, &random))
                 let (b, left) = (try device.makeTensor(dtype, [n, k]), try device.makeTensor(a, [1, k]))

@@ -117,9 +117,8 @@ CK_INLINE void CK_FN(weigh)(const ck_attention_block_t *g, int64_t head, int64_t
 
 // `heads` query heads of one KV head, whose rows begin at element `kv`, over keys start..<start + keys.
 CK_INLINE void CK_FN(decode_turn)(const int heads, const ck_format_t format, const ck_attention_block_t *g,
-                                  int64_t head, int64_t kv, int64_t kv_h, int64_t start, int64_t keys, const float *q,
-                                  float *o, float *maxima, float *sums) {
-    (void)kv_h;
+                                  int64_t head, int64_t kv, int64_t start, int64_t keys, const float *q, float *o,
+                                  float *maxima, float *sums) {
     const int64_t d = g->d;
     float s[4][CK_DECODE_KEYS];
     const int across = heads == 1 ? 1 : heads == 2 ? 2 : 4;
@@ -142,25 +141,35 @@ CK_INLINE void CK_FN(turn_abreast)(const int heads, const ck_format_t format, co
     }
 }
 
-#define CK_DECODE(name, turn, heads)                                                                              \
-    static void CK_FN(decode_##name)(const ck_attention_block_t *g, int64_t head, int64_t kv, int64_t kv_h,       \
-                                     int64_t start, int64_t keys, const float *q, float *o, float *m, float *s) { \
-        if (g->kv_format == CK_F32)                                                                               \
-            CK_FN(turn)(heads, CK_F32, g, head, kv, kv_h, start, keys, q, o, m, s);                               \
-        else if (g->kv_format == CK_F16)                                                                          \
-            CK_FN(turn)(heads, CK_F16, g, head, kv, kv_h, start, keys, q, o, m, s);                               \
-        else if (g->kv_format == CK_Q8)                                                                           \
-            CK_FN(turn)(heads, CK_Q8, g, head, kv, kv_h, start, keys, q, o, m, s);                                \
-        else                                                                                                      \
-            CK_FN(turn)(heads, CK_BF16, g, head, kv, kv_h, start, keys, q, o, m, s);                              \
+#define CK_BY_FORMAT(turn, heads, ...)               \
+    switch (g->kv_format) {                          \
+    case CK_F16:                                     \
+        CK_FN(turn)(heads, CK_F16, g, __VA_ARGS__);  \
+        break;                                       \
+    case CK_BF16:                                    \
+        CK_FN(turn)(heads, CK_BF16, g, __VA_ARGS__); \
+        break;                                       \
+    case CK_Q8:                                      \
+        CK_FN(turn)(heads, CK_Q8, g, __VA_ARGS__);   \
+        break;                                       \
+    default:                                         \
+        CK_FN(turn)(heads, CK_F32, g, __VA_ARGS__);  \
     }
-CK_DECODE(abreast, turn_abreast, CK_ABREAST)
-CK_DECODE(1, decode_turn, 1)
-CK_DECODE(2, decode_turn, 2)
-CK_DECODE(3, decode_turn, 3)
-CK_DECODE(4, decode_turn, 4)
-static void (*const CK_FN(decodes)[])(const ck_attention_block_t *, int64_t, int64_t, int64_t, int64_t, int64_t,
-                                      const float *, float *, float *, float *) = {
+#define CK_DECODE(heads)                                                                                      \
+    static void CK_FN(decode_##heads)(const ck_attention_block_t *g, int64_t head, int64_t kv, int64_t start, \
+                                      int64_t keys, const float *q, float *o, float *m, float *s) {           \
+        CK_BY_FORMAT(decode_turn, heads, head, kv, start, keys, q, o, m, s)                                   \
+    }
+CK_DECODE(1)
+CK_DECODE(2)
+CK_DECODE(3)
+CK_DECODE(4)
+static void CK_FN(decode_abreast)(const ck_attention_block_t *g, int64_t head, int64_t kv, int64_t kv_h, int64_t start,
+                                  int64_t keys, const float *q, float *o, float *m, float *s) {
+    CK_BY_FORMAT(turn_abreast, CK_ABREAST, head, kv, kv_h, start, keys, q, o, m, s)
+}
+static void (*const CK_FN(decodes)[])(const ck_attention_block_t *, int64_t, int64_t, int64_t, int64_t, const float *,
+                                      float *, float *, float *) = {
     NULL, CK_FN(decode_1), CK_FN(decode_2), CK_FN(decode_3), CK_FN(decode_4),
 };
 
@@ -193,11 +202,12 @@ static void CK_FN(attention_decode)(const ck_attention_block_t *g, int64_t kv_he
             for (int64_t i = 0; i < g->heads; i += 4) {
                 const int64_t count = g->heads - i < 4 ? g->heads - i : 4, h = kv * g->heads + i;
                 CK_FN(decodes)
-                [count](g, h, kv * kv_h + moved, kv_h, start, end - start, scratch + h * d, o + h * d, state + h,
+                [count](g, h, kv * kv_h + moved, start, end - start, scratch + h * d, o + h * d, state + h,
                         state + heads + h);
             }
     }
 }
+#undef CK_BY_FORMAT
 #undef CK_DECODE
 #undef CK_DECODE_KEYS
 #undef CK_DECODE_AHEAD

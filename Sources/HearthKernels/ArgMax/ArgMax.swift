@@ -5,7 +5,7 @@ import HearthRoofline
 ///
 /// - Shapes: x `[r, n]` f32 with n > 0, y `[r]` i32. NaN elements are never chosen unless they come first.
 /// - Errors: `invalid` when shapes do not fit.
-/// - Cost: one comparison an element, counted as a FLOP; x read once.
+/// - Cost: one comparison an element, counted as a FLOP; x read once. On Vulkan two launches and 8 bytes a chunk of 1,024.
 public enum ArgMax {
     public static func encode(_ x: Tensor, into y: Tensor, _ encoder: inout CommandEncoder) throws(DeviceError) {
         try require(x.shape.count == 2 && x.dtype == .f32 && x.isContiguous, "ArgMax", "x is a plain f32 matrix")
@@ -28,8 +28,9 @@ public enum ArgMax {
         // A value and its index, as 64 bits.
         let keys = try encoder.device.makeTensor(.i32, [rows, chunks, 2])
         try encoder.dispatch(
-            "argmax", reads: [x], writes: [keys], push: [UInt32(n), UInt32(chunk)], groups: (chunks, rows, 1))
+            "argmax", reads: [x], writes: [keys], push: [rows, n, chunk].map(UInt32.init), groups: grid(rows * chunks))
         try encoder.dispatch(
-            "argmax_join", reads: [keys], writes: [y], push: [UInt32(chunks), UInt32(chunks)], groups: (1, rows, 1))
+            "argmax_join", reads: [keys], writes: [y], push: [rows, chunks, chunks].map(UInt32.init), groups: grid(rows)
+        )
     }
 }

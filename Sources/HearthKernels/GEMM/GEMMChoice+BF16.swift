@@ -3,9 +3,9 @@ import Foundation
 import HearthCompute
 import Synchronization
 
-/// How bf16 by bf16 is multiplied where a processor has bf16 dot products: by those, or widened to f32, as elsewhere. On some the dot
-/// products are half as fast. Their bits differ, so one choice holds for the machine, whatever the threads or the shape: measured
-/// on one thread (`hearth probe`), kept in the cache folder; without it the dot products.
+/// How bf16 by bf16 is multiplied where a processor has bf16 dot products: by those, or widened to f32, as elsewhere. Their bits
+/// differ, so one choice holds for the machine, whatever the threads or the shape: measured on one thread (`hearth probe`), kept in
+/// the cache folder; without it the dot products.
 extension GEMMChoice {
     public struct BF16Measurement: Sendable, Codable {
         public let measuredAt, dotSeconds, widenedSeconds: Double
@@ -29,10 +29,10 @@ extension GEMMChoice {
 
     /// nil when this machine was never measured, or the file cannot be read.
     public static func loadBF16() -> BF16Measurement? {
-        (try? Data(contentsOf: file("bf16-v1"))).flatMap { try? JSONDecoder().decode(BF16Measurement.self, from: $0) }
+        (try? Data(contentsOf: file("bf16-v2"))).flatMap { try? JSONDecoder().decode(BF16Measurement.self, from: $0) }
     }
 
     package static func save(_ measurement: BF16Measurement) throws {
-        try save(measurement, file("bf16-v1"))
+        try save(measurement, file("bf16-v2"))
     }
 }

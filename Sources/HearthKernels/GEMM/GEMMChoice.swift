@@ -50,7 +50,7 @@ public enum GEMMChoice {
         public let measuredAt: Double
         public let measurements: [Measurement]
         /// Of a small product on one thread and shared by all; nil in tables of before this was measured.
-        public var small: SmallMeasurement?
+        public let small: SmallMeasurement?
 
         package init(measuredAt: Double, measurements: [Measurement], small: SmallMeasurement? = nil) {
             (self.measuredAt, self.measurements, self.small) = (measuredAt, measurements, small)
@@ -59,9 +59,11 @@ public enum GEMMChoice {
 
     /// Seconds of 64x64x64, about the smallest product that is shared anywhere.
     public struct SmallMeasurement: Sendable, Codable {
-        public let alone, shared: Double
+        public let aloneSeconds, sharedSeconds: Double
 
-        package init(alone: Double, shared: Double) { (self.alone, self.shared) = (alone, shared) }
+        package init(aloneSeconds: Double, sharedSeconds: Double) {
+            (self.aloneSeconds, self.sharedSeconds) = (aloneSeconds, sharedSeconds)
+        }
     }
 
     /// What the probe decides in its place.
@@ -86,7 +88,7 @@ public enum GEMMChoice {
         return CacheFolder.url.appending(path: "choices/\(kind)-\(String(name)).json")
     }
 
-    private static func file(threads: Int) -> URL { file("gemm-v2", " t\(threads)") }
+    private static func file(threads: Int) -> URL { file("gemm-v3", " t\(threads)") }
 
     /// nil when this machine was never measured with so many threads, or the file cannot be read.
     public static func load(threads: Int) -> Table? {
@@ -150,7 +152,7 @@ public enum GEMMChoice {
         let keepsSmallAlone: Bool
 
         init(_ table: Table) {
-            keepsSmallAlone = table.small.map { $0.alone < $0.shared } ?? false
+            keepsSmallAlone = table.small.map { $0.aloneSeconds < $0.sharedSeconds } ?? false
             let points: [Point] = table.measurements.compactMap { at in
                 at.fastest.map { (log2(Double(at.m)), log2(Double(at.n)), log2(Double(at.k)), $0, at) }
             }
