@@ -23,37 +23,32 @@
 #define CK_HIGH_1(a, b) __builtin_shufflevector(a, b, 1, 5, 3, 7)
 #endif
 
-#define CK_STAGE(s)                           \
+// A step for every distance at which lanes are exchanged, farthest first.
+#define CK_UNROLLED(step, s) _Pragma("clang loop unroll(full)") step(s)
+#if CK_LANES == 16
+#define CK_STAGES(step) CK_UNROLLED(step, 8) CK_UNROLLED(step, 4) CK_UNROLLED(step, 2) CK_UNROLLED(step, 1)
+#elif CK_LANES == 8
+#define CK_STAGES(step) CK_UNROLLED(step, 4) CK_UNROLLED(step, 2) CK_UNROLLED(step, 1)
+#else
+#define CK_STAGES(step) CK_UNROLLED(step, 2) CK_UNROLLED(step, 1)
+#endif
+
+#define CK_EXCHANGE(s)                        \
     for (int i = 0; i < CK_LANES; i++)        \
         if (!(i & s)) {                       \
             CK_FN(vf) a = r[i], b = r[i + s]; \
             r[i] = CK_LOW_##s(a, b);          \
             r[i + s] = CK_HIGH_##s(a, b);     \
         }
-
-CK_INLINE void CK_FN(transpose)(CK_FN(vf) r[CK_LANES]) {
-#if CK_LANES == 16
-    _Pragma("clang loop unroll(full)") CK_STAGE(8)
-#endif
-#if CK_LANES >= 8
-        _Pragma("clang loop unroll(full)") CK_STAGE(4)
-#endif
-            _Pragma("clang loop unroll(full)") CK_STAGE(2) _Pragma("clang loop unroll(full)") CK_STAGE(1)
-}
-
-#define CK_ADD(s) \
-    for (int i = 0; i < s; i++) r[i] = CK_LOW_##s(r[i], r[i + s]) + CK_HIGH_##s(r[i], r[i + s]);
+CK_INLINE void CK_FN(transpose)(CK_FN(vf) r[CK_LANES]) { CK_STAGES(CK_EXCHANGE); }
 
 // Lane i: the sum of r[i]'s lanes. As much of a transpose as sums need; lanes are added that lie half of them apart,
 // then a quarter, and so on.
+#define CK_ADD(s) \
+    for (int i = 0; i < s; i++) r[i] = CK_LOW_##s(r[i], r[i + s]) + CK_HIGH_##s(r[i], r[i + s]);
 CK_INLINE CK_FN(vf) CK_FN(sum_each)(CK_FN(vf) r[CK_LANES]) {
-#if CK_LANES == 16
-    _Pragma("clang loop unroll(full)") CK_ADD(8)
-#endif
-#if CK_LANES >= 8
-        _Pragma("clang loop unroll(full)") CK_ADD(4)
-#endif
-            _Pragma("clang loop unroll(full)") CK_ADD(2) _Pragma("clang loop unroll(full)") CK_ADD(1) return r[0];
+    CK_STAGES(CK_ADD);
+    return r[0];
 }
 
 // out[l * width + i] = in[i * row + l] * scale for i < rows and l < k; each store is a whole vector, so `out` needs
@@ -72,7 +67,9 @@ CK_INLINE void CK_FN(transpose_rows)(const float *in, int64_t row, int64_t rows,
     for (; l < k; l++)
         for (int64_t i = 0; i < rows; i++) out[l * width + i] = in[i * row + l] * scale;
 }
-#undef CK_STAGE
+#undef CK_UNROLLED
+#undef CK_STAGES
+#undef CK_EXCHANGE
 #undef CK_ADD
 #undef CK_LOW_8
 #undef CK_HIGH_8

@@ -51,9 +51,9 @@ package final class VulkanDevice: @unchecked Sendable {
     deinit {
         _ = device.pointee.vk.vkDeviceWaitIdle(device.pointee.handle)
         pipelines.destroy()
-        for piece in staging.withLock({ $0 }) { destroy(piece.buffer) }
+        let unused = staging.withLock { $0.map(\.buffer) } + state.withLock { $0.condemned.map(\.buffer) }
+        unused.forEach(destroy)
         state.withLock { state in
-            for (_, buffer) in state.condemned { withUnsafePointer(to: buffer) { cvk_destroy_buffer(device, $0) } }
             for recording in state.idle + state.retired.map(\.recording) {
                 withUnsafePointer(to: recording) { cvk_destroy_recording(device, $0) }
             }
