@@ -14,7 +14,7 @@ public struct GEMMChoiceProbe {
 
     static let shapes =
         [true, false].flatMap { isPlain in
-            [64, 256, 512, 1024].map { (m: $0, n: $0, k: $0, isPlain: isPlain) }
+            [64, 256, 512, 1024, 2048].map { (m: $0, n: $0, k: $0, isPlain: isPlain) }
                 + [4, 16, 64, 256].map { (m: $0, n: 2048, k: 2048, isPlain: isPlain) }
         }
 
@@ -31,7 +31,8 @@ public struct GEMMChoiceProbe {
             // Small products come in rows: as many a sample as make a millisecond.
             let repeats = max(1, Int(2e8 / (2 * Double(m) * Double(n) * Double(k))))
             // In turns, and the least disturbed of each: another program must not make the choice.
-            for round in 0..<6 {
+            let first = ContinuousClock.now
+            for round in 0..<20 where round < 6 || (ContinuousClock.now - first).seconds < 1 {
                 for path in [GEMMChoice.Path.blocked, .openBLAS] + (isPlain ? [.packed] : []) {
                     var encoder = try device.makeEncoder()
                     let start = ContinuousClock.now

@@ -10,7 +10,7 @@ extension GEMM {
         let depth: Int
         /// Rows of a task: its part of A takes half of the second-level cache.
         let height: Int
-        /// Panels of a task: its part of C stays near.
+        /// Panels of a task: its part of C stays in the second-level cache, too, and no thread waits long for the last task.
         let width: Int
 
         /// Whether so few rows meet a panel that reading it is most of the work.
@@ -20,7 +20,7 @@ extension GEMM {
             let l2 = Int(ck_cache_bytes(2))
             depth = l2 >= 512 << 10 ? 512 : 256
             height = (l2 / 2 / (4 * depth) + rows - 1) / rows * rows
-            width = 1024 / columns
+            width = 256 / columns
         }
         // Each made while its level is the current one: tests change it.
         private static let portable = Blocking()

@@ -88,7 +88,7 @@ public enum GEMMChoice {
         return CacheFolder.url.appending(path: "choices/\(kind)-\(String(name)).json")
     }
 
-    private static func file(threads: Int) -> URL { file("gemm-v3", " t\(threads)") }
+    private static func file(threads: Int) -> URL { file("gemm-v4", " t\(threads)") }
 
     /// nil when this machine was never measured with so many threads, or the file cannot be read.
     public static func load(threads: Int) -> Table? {
