@@ -169,9 +169,10 @@ CK_INLINE int64_t CK_FN(strip_first)(int64_t rows, int64_t s, int64_t strips) {
 // Scaled queries of rows first..<first + count; a row past the end repeats the last one.
 static void CK_FN(scale_queries)(const ck_attention_block_t *g, int64_t first_query, int64_t rows, int64_t first,
                                  int64_t count, int64_t pitch, float *out) {
+    int64_t t = first_query + first / g->heads, h = first % g->heads;
     for (int64_t i = 0; i < count; i++, out += pitch) {
-        int64_t r = first + i < rows ? first + i : rows - 1;
-        CK_FN(scaled_query)(g, first_query + r / g->heads, r % g->heads, out);
+        CK_FN(scaled_query)(g, t, h, out);
+        if (first + i + 1 < rows && ++h == g->heads) t++, h = 0;
     }
 }
 
@@ -208,9 +209,9 @@ static void CK_FN(attention_block)(const ck_attention_block_t *g, int64_t first_
             const int64_t first = CK_FN(strip_first)(rows, s, strips);
             const int64_t count = CK_FN(strip_first)(rows, s + 1, strips) - first;
             const int64_t last = first + count < rows ? first + count - 1 : rows - 1;
-            int64_t from, to;
-            CK_FN(visible)(g, first_query + first / g->heads, &from, &unused);
-            CK_FN(visible)(g, first_query + last / g->heads, &unused, &to);
+            int64_t from, to, latest, earliest;
+            CK_FN(visible)(g, first_query + first / g->heads, &from, &earliest);
+            CK_FN(visible)(g, first_query + last / g->heads, &latest, &to);
             from = from > start ? (from - start) / CK_NR * CK_NR : 0;
             to = to - start < keys ? to - start : keys;
             if (to <= from) continue;
@@ -219,15 +220,18 @@ static void CK_FN(attention_block)(const ck_attention_block_t *g, int64_t first_
             for (int64_t j = from; j < to; j += CK_NR)
                 CK_FN(scores)[count / 2](scaled_q, q_row, packed_k + j * d, d, at + j);
             const int64_t whole = from + (to - from + CK_NR - 1) / CK_NR * CK_NR;
+            const bool is_plain = !(g->softcap > 0 || g->mask) && latest - start <= from && earliest - start >= to;
             for (int64_t i = 0; i < count; i++) {
-                const int64_t r = first + i < rows ? first + i : rows - 1, t = first_query + r / g->heads;
-                int64_t a, b;
-                CK_FN(visible)(g, t, &a, &b);
-                a = a - start > from ? a - start : from;
-                b = b - start < to ? b - start : to;
-                if (b < a) a = b = from;
                 float *row = at + i * CK_SCORES;
-                if (g->softcap > 0 || g->mask) CK_FN(adjust)(g, t, r % g->heads, start + a, b - a, row + a);
+                int64_t a = from, b = to;
+                if (!is_plain) {
+                    const int64_t r = first + i < rows ? first + i : rows - 1, t = first_query + r / g->heads;
+                    CK_FN(visible)(g, t, &a, &b);
+                    a = a - start > from ? a - start : from;
+                    b = b - start < to ? b - start : to;
+                    if (b < a) a = b = from;
+                    if (g->softcap > 0 || g->mask) CK_FN(adjust)(g, t, r % g->heads, start + a, b - a, row + a);
+                }
                 for (int64_t j = from; j < a; j++) row[j] = -FLT_MAX;
                 for (int64_t j = b; j < whole; j++) row[j] = -FLT_MAX;
             }

@@ -32,9 +32,13 @@ CK_INLINE void CK_FN(widen_row)(ck_format_t format, const void *p, int64_t index
 // Query t of a head, scaled so that scores are in units of log2.
 CK_INLINE void CK_FN(scaled_query)(const ck_attention_block_t *g, int64_t t, int64_t h, float *out) {
     const float scale = g->scale * 1.44269504f;  // read once: for all the compiler knows, `out` may lie over it
-    const int64_t d = g->d;
-    CK_FN(widen_row)(g->q_format, g->q, t * g->q_t + h * g->q_h, d, d, out);
-    for (int64_t l = 0; l < d; l++) out[l] *= scale;
+    const int64_t d = g->d, at = t * g->q_t + h * g->q_h;
+    const float *q = (const float *)g->q + at;
+    if (g->q_format != CK_F32) {
+        CK_FN(widen_row)(g->q_format, g->q, at, d, d, out);
+        q = out;
+    }
+    for (int64_t l = 0; l < d; l++) out[l] = q[l] * scale;
 }
 
 // Which row of k and v holds key j.
@@ -104,15 +108,15 @@ CK_INLINE void CK_FN(softmax_strip)(float *s, int64_t rows, int64_t from, int64_
             const float *row = s + (first + i < rows ? first + i : rows - 1) * CK_SCORES;
             CK_FN(vf) m = CK_FN(load)(row + from), m2 = CK_FN(load)(row + from + CK_LANES);
             for (int64_t j = from + 2 * CK_LANES; j < to; j += 2 * CK_LANES) {
-                m = __builtin_elementwise_max(m, CK_FN(load)(row + j));
-                m2 = __builtin_elementwise_max(m2, CK_FN(load)(row + j + CK_LANES));
+                m = CK_FN(larger)(CK_FN(load)(row + j), m);
+                m2 = CK_FN(larger)(CK_FN(load)(row + j + CK_LANES), m2);
             }
-            r[i] = __builtin_elementwise_max(m, m2);
+            r[i] = CK_FN(larger)(m, m2);
         }
         CK_FN(transpose)(r);
         CK_FN(vf) old = CK_FN(load)(maxima + first), top = old;
 #pragma clang loop unroll(full)
-        for (int i = 0; i < CK_LANES; i++) top = __builtin_elementwise_max(top, r[i]);
+        for (int i = 0; i < CK_LANES; i++) top = CK_FN(larger)(r[i], top);
         CK_FN(store)(maxima + first, top);
         // A row whose keys are all hidden weighs nothing.
         CK_FN(vf) down = (CK_FN(vf))((CK_FN(vi))top & (top > -FLT_MAX));
