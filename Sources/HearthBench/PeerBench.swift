@@ -37,7 +37,7 @@ public struct PeerBench {
         case "lowp": for c in PeerCases.lowPrecision where isChosen(c.name) { try time(c.name, try lowPrecision(c)) }
         case "attn": for c in PeerCases.attention where isChosen(c.name) { try time(c.name, try attention(c)) }
         case "attn_mem":
-            // A smaller call first, with as many queries to a task: every thread has its scratch memory then (0.2 MiB, whatever
+            // A smaller call first, with as many queries to a task: every thread has its scratch memory then (0.4 MiB, whatever
             // the length), as the peers have theirs from the call before.
             try attention(PeerCases.attention.first { $0.name == "att_2048_full" }!)(2)
             for c in PeerCases.attention

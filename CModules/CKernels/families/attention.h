@@ -19,11 +19,11 @@
 
 static int64_t CK_FN(attention_queries)(void) { return CK_QUERIES; }
 
-// Scores and scaled queries of a strip, outputs, maxima and sums, packed keys, widened values, rows to be packed.
+// Scores of a strip, scaled queries, outputs, maxima and sums, packed keys, widened values, rows to be packed.
 static int64_t CK_FN(attention_scratch)(int64_t d) {
     int64_t padded = (d + CK_NR - 1) / CK_NR * CK_NR;
-    return CK_MR * (CK_SCORES + padded + CK_PITCH) + CK_QUERIES * (padded + CK_LANES) +
-           (CK_QUERIES / CK_MR) * CK_STRIP + CK_KEYS * 2 * padded + CK_NR * d + 128;
+    return CK_MR * CK_SCORES + CK_QUERIES * (2 * padded + CK_PITCH + CK_LANES) + (CK_QUERIES / CK_MR) * CK_STRIP +
+           CK_KEYS * 2 * padded + CK_NR * d + 128;
 }
 
 // What is read next: one line of each row, so many bytes apart.
@@ -166,13 +166,13 @@ CK_INLINE int64_t CK_FN(strip_first)(int64_t rows, int64_t s, int64_t strips) {
     return (rows + 1) / 2 * s / strips * 2;
 }
 
-// Scaled queries of rows first..<first + count; a row past the end repeats the last one.
-static void CK_FN(scale_queries)(const ck_attention_block_t *g, int64_t first_query, int64_t rows, int64_t first,
-                                 int64_t count, int64_t pitch, float *out) {
-    int64_t t = first_query + first / g->heads, h = first % g->heads;
-    for (int64_t i = 0; i < count; i++, out += pitch) {
+// Scaled queries of a block's rows; the last one is repeated where their number is odd.
+static void CK_FN(scale_queries)(const ck_attention_block_t *g, int64_t first_query, int64_t rows, int64_t pitch,
+                                 float *out) {
+    int64_t t = first_query, h = 0;
+    for (int64_t r = 0; r < rows + rows % 2; r++, out += pitch) {
         CK_FN(scaled_query)(g, t, h, out);
-        if (first + i + 1 < rows && ++h == g->heads) t++, h = 0;
+        if (r + 1 < rows && ++h == g->heads) t++, h = 0;
     }
 }
 
@@ -181,7 +181,7 @@ static void CK_FN(attention_block)(const ck_attention_block_t *g, int64_t first_
                                    float *scratch) {
     const int64_t d = g->d, padded = (d + CK_NR - 1) / CK_NR * CK_NR, rows = queries * g->heads;
     const int64_t strips = (rows + CK_MR - 1) / CK_MR, q_row = padded + CK_PITCH;
-    float *scores = scratch, *scaled_q = scores + CK_MR * CK_SCORES, *o = scaled_q + CK_MR * q_row;
+    float *scores = scratch, *scaled_q = scores + CK_MR * CK_SCORES, *o = scaled_q + CK_QUERIES * q_row;
     float *maxima = o + CK_QUERIES * padded, *sums = maxima + strips * CK_STRIP;
     float *packed_k = sums + CK_QUERIES * CK_LANES;
     float *packed_v = packed_k + CK_KEYS * padded + 64, *line = packed_v + CK_KEYS * padded;
@@ -189,6 +189,7 @@ static void CK_FN(attention_block)(const ck_attention_block_t *g, int64_t first_
     __builtin_memset(sums, 0, (size_t)((rows + rows % 2) * CK_LANES) * 4);
     __builtin_memset(o, 0, (size_t)((rows + rows % 2) * padded) * 4);
 
+    CK_FN(scale_queries)(g, first_query, rows, q_row, scaled_q);
     const bool reads_v = CK_FN(reads_values)(g, strips);
     const int64_t v_row = reads_v ? g->v_row : CK_NR, v_panel = reads_v ? CK_NR : CK_KEYS * CK_NR;
     int64_t low, high, unused;
@@ -216,9 +217,8 @@ static void CK_FN(attention_block)(const ck_attention_block_t *g, int64_t first_
             to = to - start < keys ? to - start : keys;
             if (to <= from) continue;
             float *at = scores;
-            CK_FN(scale_queries)(g, first_query, rows, first, count, q_row, scaled_q);
             for (int64_t j = from; j < to; j += CK_NR)
-                CK_FN(scores)[count / 2](scaled_q, q_row, packed_k + j * d, d, at + j);
+                CK_FN(scores)[count / 2](scaled_q + first * q_row, q_row, packed_k + j * d, d, at + j);
             const int64_t whole = from + (to - from + CK_NR - 1) / CK_NR * CK_NR;
             const bool is_plain = !(g->softcap > 0 || g->mask) && latest - start <= from && earliest - start >= to;
             for (int64_t i = 0; i < count; i++) {
