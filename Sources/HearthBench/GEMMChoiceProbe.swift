@@ -31,8 +31,9 @@ public struct GEMMChoiceProbe {
             // Small products come in rows: as many a sample as make a millisecond.
             let repeats = max(1, Int(2e8 / (2 * Double(m) * Double(n) * Double(k))))
             // In turns, and the least disturbed of each: another program must not make the choice.
-            let first = ContinuousClock.now
-            for round in 0..<20 where round < 6 || (ContinuousClock.now - first).seconds < 1 {
+            // Two rounds on the slowest machine, the first of which does not count; here up to twenty in two seconds.
+            let begun = ContinuousClock.now
+            for round in 0..<20 where round < 2 || (ContinuousClock.now - begun).seconds < 2 {
                 for path in [GEMMChoice.Path.blocked, .openBLAS] + (isPlain ? [.packed] : []) {
                     var encoder = try device.makeEncoder()
                     let start = ContinuousClock.now

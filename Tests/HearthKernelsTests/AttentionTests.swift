@@ -172,7 +172,7 @@ import Testing
     }
 
     /// Threads cut the queries differently; a window makes the keys that they read begin elsewhere.
-    @Test(arguments: [Int?.none, 100]) func threadsDoNotChangeResults(window: Int?) throws {
+    @Test(arguments: [Int?.none, 100, 400]) func threadsDoNotChangeResults(window: Int?) throws {
         let (t, heads, d) = (700, 1, 64)
         var random = TestRandom(3)
         let (q, k, v) = (random.floats(t * d), random.floats(t * d), random.floats(t * d))

@@ -141,6 +141,7 @@ import Testing
     @Test(
         arguments: [
             (3, 64, 40), (40, 1030, 40), (200, 1024, 1024), (1100, 1030, 70), (1100, 1056, 1000), (65, 2080, 4096),
+            (300, 600, 520),
         ], [false, true])
     func packingChangesNoBit(shape: (m: Int, n: Int, k: Int), aIsTransposed: Bool) throws {
         let (m, n, k) = shape

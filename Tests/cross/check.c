@@ -125,7 +125,9 @@ static void quantised(ck_quant_format_t format, int64_t m, int64_t n, int64_t k)
 
 static void attention(int64_t t, int64_t keys, int64_t heads, int64_t d) {
     float *q = floats(t * heads * d), *k = floats(keys * d), *v = floats(keys * d), *o = floats(t * heads * d);
-    float *lse = floats(t * heads), *scratch = floats(ck_attention_scratch(d));
+    const int64_t scratch_count = ck_attention_scratch(d);
+    float *lse = floats(t * heads), *scratch = floats(scratch_count), after[64];
+    memcpy(after, scratch + scratch_count, sizeof after);
     ck_attention_block_t block = {.keys = keys,
                                   .d = d,
                                   .heads = heads,
@@ -171,6 +173,7 @@ static void attention(int64_t t, int64_t keys, int64_t heads, int64_t d) {
             worst = fmax(worst, fabs(log(sum) - lse[i * heads + h]));
         }
     check("attention", t, keys, d, worst, 2e-5);
+    check("attention beyond its scratch", t, keys, d, memcmp(after, scratch + scratch_count, sizeof after) != 0, 0);
     free(q), free(k), free(v), free(o), free(lse), free(scratch);
 }
 
@@ -200,6 +203,9 @@ int main(void) {
         for (int64_t m = 1; m <= 9; m += 4) quantised(f, m, 37, 512);
     attention(1, 1, 1, 64), attention(1, 333, 4, 64), attention(1, 70, 3, 40), attention(40, 40, 1, 64);
     attention(23, 300, 2, 80), attention(2, 7, 5, 33);
+    // As many queries as a block takes, and one fewer: all of the scratch is used.
+    const int64_t most = ck_attention_block_rows();
+    attention(most, most, 1, 64), attention(most - 1, most, 1, 33), attention(most / 2, 300, 2, 500);
     for (int64_t n = 1; n < 300; n += 37) rows(n);
     printf("%s: %d of %d cases right\n", ck_level_name(), cases - failures, cases);
     return failures > 0;

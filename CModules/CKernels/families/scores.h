@@ -33,11 +33,12 @@ CK_INLINE void CK_FN(widen_row)(ck_format_t format, const void *p, int64_t index
 CK_INLINE void CK_FN(scaled_query)(const ck_attention_block_t *g, int64_t t, int64_t h, float *out) {
     const float scale = g->scale * 1.44269504f;  // read once: for all the compiler knows, `out` may lie over it
     const int64_t d = g->d, at = t * g->q_t + h * g->q_h;
-    const float *q = (const float *)g->q + at;
-    if (g->q_format != CK_F32) {
+    const float *q = out;
+    if (g->q_format == CK_F32)
+        q = (const float *)g->q + at;
+    else
         CK_FN(widen_row)(g->q_format, g->q, at, d, d, out);
-        q = out;
-    }
+    CK_ELEMENTWISE
     for (int64_t l = 0; l < d; l++) out[l] = q[l] * scale;
 }
 
@@ -106,8 +107,8 @@ CK_INLINE void CK_FN(softmax_strip)(float *s, int64_t rows, int64_t from, int64_
         CK_FN(vf) r[CK_LANES];
         for (int64_t i = 0; i < CK_LANES; i++) {
             const float *row = s + (first + i < rows ? first + i : rows - 1) * CK_SCORES;
-            CK_FN(vf) m = CK_FN(load)(row + from), m2 = CK_FN(load)(row + from + CK_LANES);
-            for (int64_t j = from + 2 * CK_LANES; j < to; j += 2 * CK_LANES) {
+            CK_FN(vf) m = CK_FN(splat)(-FLT_MAX), m2 = m;
+            for (int64_t j = from; j < to; j += 2 * CK_LANES) {
                 m = CK_FN(larger)(CK_FN(load)(row + j), m);
                 m2 = CK_FN(larger)(CK_FN(load)(row + j + CK_LANES), m2);
             }

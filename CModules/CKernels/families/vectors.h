@@ -12,7 +12,7 @@ CK_INLINE CK_FN(vf) CK_FN(load)(const float *p) { return *(const CK_FN(vfu) *)p;
 CK_INLINE void CK_FN(store)(float *p, CK_FN(vf) v) { *(CK_FN(vfu) *)p = v; }
 CK_INLINE CK_FN(vf) CK_FN(splat)(float x) { return x - (CK_FN(vf)){0}; }
 
-// The larger of each pair; b's where either is no number: one instruction, where fmax takes three.
+// The larger of each pair; b's where either is no number. One instruction on x86, where fmax takes three.
 CK_INLINE CK_FN(vf) CK_FN(larger)(CK_FN(vf) a, CK_FN(vf) b) {
     CK_FN(vi) is_a = a > b;
     return (CK_FN(vf))(((CK_FN(vi))a & is_a) | ((CK_FN(vi))b & ~is_a));

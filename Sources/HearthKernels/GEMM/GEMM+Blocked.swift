@@ -45,6 +45,13 @@ extension GEMM {
             return !(dtype == .f32 || isDotted) || !(column == 1 || ks == 1) || scale != 1 || isPaged
         }
 
+        private func isCopiedOnce(_ m: Int, _ k: Int) -> Bool {
+            !isDotted && isCopied(m, k) && m * Self.pitch(k) * 4 <= GEMM.sharedByteCount
+        }
+
+        /// Whether every task of a product copies the rows that it meets.
+        func isCopiedByTasks(_ m: Int, _ k: Int) -> Bool { isCopied(m, k) && !isCopiedOnce(m, k) }
+
         /// Of a copy of so many columns: whole lines, and never whole pages.
         private static func pitch(_ columns: Int) -> Int {
             let pitch = (columns + 15) / 16 * 16 + 16
@@ -71,8 +78,8 @@ extension GEMM {
 
         /// Calls `body` with A as every task would copy it for itself, copied once by all threads; with itself where no task copies.
         func copiedOnce(_ m: Int, _ k: Int, _ cpu: CPUDevice, _ body: (Left) -> Void) {
+            if !isCopiedOnce(m, k) { return body(self) }
             let pitch = Self.pitch(k)
-            if isDotted || !isCopied(m, k) || m * pitch * 4 > GEMM.sharedByteCount { return body(self) }
             cpu.scratch.withTemporary(Float.self, m * pitch) { memory in
                 nonisolated(unsafe) let out = memory
                 cpu.parallel(m, grain: max(16, (1 << 16) / max(1, k))) { rows in
@@ -222,7 +229,8 @@ extension GEMM {
     static func multiply(m: Int, n: Int, k: Int, _ a: Left, _ b: Right, _ c: Out, _ cpu: CPUDevice) {
         let blocking = Blocking.machine
         let panels = (n + blocking.columns - 1) / blocking.columns
-        let tiling = Tiling(m: m, panels: panels, k: k, threads: cpu.threadCount, blocking)
+        let tiling = Tiling(
+            m: m, panels: panels, k: k, threads: cpu.threadCount, copiesA: a.isCopiedByTasks(m, k), blocking)
         func run(_ a: Left, _ b: Right) {
             cpu.run(tiling.count) { task in
                 let (rows, range) = tiling[task]

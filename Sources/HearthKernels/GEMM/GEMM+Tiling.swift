@@ -10,8 +10,10 @@ extension GEMM {
         let depth: Int
         /// Rows of a task: its part of A takes half of the second-level cache.
         let height: Int
-        /// Panels of a task: its part of C stays in the second-level cache, too, and no thread waits long for the last task.
+        /// Panels of a task: its part of C stays near, and no thread waits long for another's last task.
         let width: Int
+        /// Panels of a task that copies the rows of A it meets.
+        let copyingWidth: Int
 
         /// Whether so few rows meet a panel that reading it is most of the work.
         func isThin(_ rows: Int) -> Bool { rows <= 2 * self.rows }
@@ -20,7 +22,7 @@ extension GEMM {
             let l2 = Int(ck_cache_bytes(2))
             depth = l2 >= 512 << 10 ? 512 : 256
             height = (l2 / 2 / (4 * depth) + rows - 1) / rows * rows
-            width = 256 / columns
+            (width, copyingWidth) = (256 / columns, 1024 / columns)
         }
         // Each made while its level is the current one: tests change it.
         private static let portable = Blocking()
@@ -50,7 +52,8 @@ struct Tiling: Sendable {
     private static let (thinTask, thickTask) = (1 << 20, 1 << 22)
     private static let (fewStrips, fewPanels) = (4, 8)
 
-    init(m: Int, panels: Int, k: Int, threads: Int, _ blocking: GEMM.Blocking) {
+    /// - Parameter copiesA: Whether every task copies the rows of A that it meets.
+    init(m: Int, panels: Int, k: Int, threads: Int, copiesA: Bool, _ blocking: GEMM.Blocking) {
         (self.m, self.panels) = (m, panels)
         let strips = max(1, (m + blocking.rows - 1) / blocking.rows)
         let work = m * panels * blocking.columns * k
@@ -66,7 +69,8 @@ struct Tiling: Sendable {
         } else {
             // As tall as the cache allows: every task reads all of its panels, and packs them itself where they are many.
             let heights = (m + blocking.height - 1) / blocking.height
-            let widths = (panels + blocking.width - 1) / blocking.width
+            let width = isAlone ? panels : copiesA ? blocking.copyingWidth : blocking.width
+            let widths = (panels + width - 1) / width
             let narrowest = max(widths, panels / Self.fewPanels, 1)
             panelTasks = min(narrowest, max(widths, (wanted + heights - 1) / heights))
             let rows = max(heights, min(strips, (wanted + panelTasks - 1) / panelTasks))

@@ -141,7 +141,8 @@ extension GEMM {
         let copies = whole != p.k || aRow % 4096 == 0 && p.m > 1
         let pitch = copies ? whole + 64 : aRow
         let panels = (p.n + columns - 1) / columns
-        let tiling = Tiling(m: p.m, panels: panels, k: p.k, threads: cpu.threadCount, blocking)
+        let tiling = Tiling(
+            m: p.m, panels: panels, k: p.k, threads: cpu.threadCount, copiesA: copies, blocking)
         cpu.run(tiling.count) { task in
             let (rows, range) = tiling[task]
             let first = range.lowerBound * columns
