@@ -31,7 +31,7 @@ public struct GEMMChoiceProbe {
             // Small products come in rows: as many a sample as make a millisecond.
             let repeats = max(1, Int(2e8 / (2 * Double(m) * Double(n) * Double(k))))
             // In turns, and the least disturbed of each: another program must not make the choice.
-            // Two rounds on the slowest machine, the first of which does not count; here up to twenty in two seconds.
+            // Two rounds on the slowest machine, of which the first does not count; on others twenty, or two seconds.
             let begun = ContinuousClock.now
             for round in 0..<20 where round < 2 || (ContinuousClock.now - begun).seconds < 2 {
                 for path in [GEMMChoice.Path.blocked, .openBLAS] + (isPlain ? [.packed] : []) {

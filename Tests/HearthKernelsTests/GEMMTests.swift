@@ -162,6 +162,17 @@ import Testing
         #expect(results[0] == results[1])
     }
 
+    /// Nothing to compute is no error: no rows, no columns, few and many of the others.
+    @Test(arguments: [(0, 64), (5, 0), (200, 0)]) func emptyProductsGiveNothing(m: Int, n: Int) throws {
+        let device = try TestDevices.device("cpu")
+        let (a, b) = (try device.makeTensor(.f32, [m, 64]), try device.makeTensor(.f32, [n, 64]))
+        let c = try device.makeTensor(.f32, [m, n])
+        var encoder = try device.makeEncoder()
+        for path in [GEMMChoice.Path.blocked, .packed] { try GEMM.encode(a, b, into: c, path: path, &encoder) }
+        try encoder.submit().wait()
+        #expect(try c.read(as: Float.self).isEmpty)
+    }
+
     /// OpenBLAS is chosen beyond the noise only; ways that were not measured are none.
     @Test func theChoiceOfPathKeepsAMargin() {
         func fastest(_ seconds: [GEMMChoice.Path: Double]) -> GEMMChoice.Path? {

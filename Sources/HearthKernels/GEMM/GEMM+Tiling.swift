@@ -69,7 +69,7 @@ struct Tiling: Sendable {
         } else {
             // As tall as the cache allows: every task reads all of its panels, and packs them itself where they are many.
             let heights = (m + blocking.height - 1) / blocking.height
-            let width = isAlone ? panels : copiesA ? blocking.copyingWidth : blocking.width
+            let width = isAlone ? max(1, panels) : copiesA ? blocking.copyingWidth : blocking.width
             let widths = (panels + width - 1) / width
             let narrowest = max(widths, panels / Self.fewPanels, 1)
             panelTasks = min(narrowest, max(widths, (wanted + heights - 1) / heights))
