@@ -216,13 +216,12 @@ static void CK_FN(attention_block)(const ck_attention_block_t *g, int64_t first_
             from = from > start ? (from - start) / CK_NR * CK_NR : 0;
             to = to - start < keys ? to - start : keys;
             if (to <= from) continue;
-            float *at = scores;
             for (int64_t j = from; j < to; j += CK_NR)
-                CK_FN(scores)[count / 2](scaled_q + first * q_row, q_row, packed_k + j * d, d, at + j);
+                CK_FN(scores)[count / 2](scaled_q + first * q_row, q_row, packed_k + j * d, d, scores + j);
             const int64_t whole = from + (to - from + CK_NR - 1) / CK_NR * CK_NR;
             const bool is_plain = !(g->softcap > 0 || g->mask) && latest - start <= from && earliest - start >= to;
             for (int64_t i = 0; i < count; i++) {
-                float *row = at + i * CK_SCORES;
+                float *row = scores + i * CK_SCORES;
                 int64_t a = from, b = to;
                 if (!is_plain) {
                     const int64_t r = first + i < rows ? first + i : rows - 1, t = first_query + r / g->heads;
@@ -237,7 +236,7 @@ static void CK_FN(attention_block)(const ck_attention_block_t *g, int64_t first_
             }
             float shrinks[CK_STRIP];
             CK_FN(softmax_strip)
-            (at, count, from, whole, maxima + s * CK_STRIP, sums + first * CK_LANES, shrinks);
+            (scores, count, from, whole, maxima + s * CK_STRIP, sums + first * CK_LANES, shrinks);
             for (int64_t i = 0; i < count; i++)
                 if (shrinks[i] != 1) {
                     float *out = o + (first + i) * padded;
@@ -245,7 +244,7 @@ static void CK_FN(attention_block)(const ck_attention_block_t *g, int64_t first_
                         CK_FN(store)(out + l, CK_FN(load)(out + l) * shrinks[i]);
                 }
             for (int64_t l = 0; l < padded; l += CK_NR) CK_FN(values)
-            [count / 2](at + from, v + from * v_row + l / CK_NR * v_panel, v_row, to - from, o + first * padded + l,
+            [count / 2](scores + from, v + from * v_row + l / CK_NR * v_panel, v_row, to - from, o + first * padded + l,
                         padded, CK_FN(next_line)(g, after, asked++));
         }
     }

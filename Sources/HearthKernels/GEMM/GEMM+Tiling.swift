@@ -59,9 +59,10 @@ struct Tiling: Sendable {
         let work = m * panels * blocking.columns * k
         let isThin = strips <= Self.fewStrips
         let most = isThin ? min(8 * threads, work / Self.thinTask) : min(4 * threads, work / Self.thickTask)
-        let isAlone =
-            threads == 1 || work < Self.alone || work < Self.shared && GEMMChoice.keepsSmallAlone(threads: threads)
-        let wanted = isAlone ? 1 : max(threads, most)
+        let isSmall =
+            threads > 1
+            && (work < Self.alone || work < Self.shared && GEMMChoice.keepsSmallAlone(threads: threads))
+        let wanted = threads == 1 || isSmall ? 1 : max(threads, most)
         if isThin {
             // One pass over B, which is what must be read only once.
             rowTasks = panels >= wanted ? 1 : min(strips, wanted)
@@ -69,7 +70,7 @@ struct Tiling: Sendable {
         } else {
             // As tall as the cache allows: every task reads all of its panels, and packs them itself where they are many.
             let heights = (m + blocking.height - 1) / blocking.height
-            let width = isAlone ? max(1, panels) : copiesA ? blocking.copyingWidth : blocking.width
+            let width = isSmall ? max(1, panels) : copiesA ? blocking.copyingWidth : blocking.width
             let widths = (panels + width - 1) / width
             let narrowest = max(widths, panels / Self.fewPanels, 1)
             panelTasks = min(narrowest, max(widths, (wanted + heights - 1) / heights))
