@@ -88,7 +88,9 @@ CK_INLINE void CK_FN(dot_step)(const int rows, const int panels, const bool sing
 }
 #endif
 
-// Lines of the panels are asked for sixteen rows ahead.
+// Rows ahead of which lines of the panels are asked for: of memory, not only of the last cache.
+#define CK_AHEAD 32
+
 CK_INLINE void CK_FN(tile)(const int rows, const int panels, const ck_format_t format, CK_FN(tile_t) t) {
     // Of constant size, so that they live in registers.
     CK_FN(vf) acc[CK_MR][8];
@@ -125,7 +127,8 @@ CK_INLINE void CK_FN(tile)(const int rows, const int panels, const ck_format_t f
             ahead.line += ahead.step;
 #pragma clang loop unroll(full)
             for (int j = 0; j < panels; j++) {
-                const char *line = (const char *)t.b + (at + j * t.b_panel + 16 * t.b_row) * (format == CK_F32 ? 4 : 2);
+                const char *line =
+                    (const char *)t.b + (at + j * t.b_panel + CK_AHEAD * t.b_row) * (format == CK_F32 ? 4 : 2);
                 __builtin_prefetch(line);
                 if (format != CK_F16) __builtin_prefetch(line + 4 * CK_LANES);
             }
@@ -312,4 +315,5 @@ static void CK_FN(gemm_block)(const ck_gemm_block_t *g) {
 #undef CK_PANELS
 #undef CK_DEPTH
 #undef CK_GROUP
+#undef CK_AHEAD
 #undef CK_NR
