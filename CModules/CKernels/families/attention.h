@@ -32,10 +32,10 @@ typedef struct {
     int64_t row;
 } CK_FN(ahead_t);
 
-// c[rows, two vectors] (+)= a[rows][k] b[k][two vectors]. Rows of a lie three to a base register. Sums that go on,
+// c[rows, two vectors] (+)= a[rows][k] b[k][two vectors]. Rows of a lie three to a base register. Products with values,
 // which are long, ask for a line of what comes next at every step.
 CK_INLINE void CK_FN(product)(const int rows, const float *a, int64_t a_row, const float *b, int64_t b_row, int64_t k,
-                              float *c, int64_t ldc, const bool accumulate, CK_FN(ahead_t) ahead) {
+                              float *c, int64_t ldc, bool accumulate, const bool asks, CK_FN(ahead_t) ahead) {
     CK_FN(vf) acc[CK_MR][2];
     const float *bases[(CK_MR + 2) / 3];
 #pragma clang loop unroll(full)
@@ -45,7 +45,7 @@ CK_INLINE void CK_FN(product)(const int rows, const float *a, int64_t a_row, con
         for (int j = 0; j < 2; j++) acc[i][j] = accumulate ? CK_FN(load)(c + i * ldc + j * CK_LANES) : (CK_FN(vf)){0};
 #pragma clang loop unroll(disable)
     for (int64_t l = 0; l < k; l++, b += b_row, ahead.line += ahead.row) {
-        if (accumulate) __builtin_prefetch(ahead.line, 0, 2);
+        if (asks) __builtin_prefetch(ahead.line, 0, 2);
         CK_FN(vf) w0 = CK_FN(load)(b), w1 = CK_FN(load)(b + CK_LANES);
 #pragma clang loop unroll(full)
         for (int i = 0; i < rows; i++) {
@@ -62,11 +62,11 @@ CK_INLINE void CK_FN(product)(const int rows, const float *a, int64_t a_row, con
 // Rows of a strip: whole strips have CK_MR, the last one any number below it, padded by the caller to an even one.
 #define CK_ROWS(rows)                                                                                       \
     static void CK_FN(scores_##rows)(const float *q, int64_t q_row, const float *k, int64_t d, float *s) {  \
-        CK_FN(product)(rows, q, q_row, k, CK_NR, d, s, CK_SCORES, false, (CK_FN(ahead_t)){0});              \
+        CK_FN(product)(rows, q, q_row, k, CK_NR, d, s, CK_SCORES, false, false, (CK_FN(ahead_t)){0});       \
     }                                                                                                       \
     static void CK_FN(values_##rows)(const float *p, const float *v, int64_t v_row, int64_t keys, float *o, \
-                                     int64_t ldo, CK_FN(ahead_t) ahead) {                                   \
-        CK_FN(product)(rows, p, CK_SCORES, v, v_row, keys, o, ldo, true, ahead);                            \
+                                     int64_t ldo, bool accumulate, CK_FN(ahead_t) ahead) {                  \
+        CK_FN(product)(rows, p, CK_SCORES, v, v_row, keys, o, ldo, accumulate, true, ahead);                \
     }
 CK_ROWS(2)
 CK_ROWS(4)
@@ -80,7 +80,8 @@ CK_ROWS(12)
 CK_ROWS(14)
 #endif
 typedef void (*CK_FN(scores_fn))(const float *, int64_t, const float *, int64_t, float *);
-typedef void (*CK_FN(values_fn))(const float *, const float *, int64_t, int64_t, float *, int64_t, CK_FN(ahead_t));
+typedef void (*CK_FN(values_fn))(const float *, const float *, int64_t, int64_t, float *, int64_t, bool,
+                                 CK_FN(ahead_t));
 static const CK_FN(scores_fn) CK_FN(scores)[] = {
     NULL,
     CK_FN(scores_2),
@@ -187,7 +188,7 @@ static void CK_FN(attention_block)(const ck_attention_block_t *g, int64_t first_
     float *packed_v = packed_k + CK_KEYS * padded + 64, *line = packed_v + CK_KEYS * padded;
     for (int64_t i = 0; i < strips * CK_STRIP; i++) maxima[i] = -FLT_MAX;
     __builtin_memset(sums, 0, (size_t)((rows + rows % 2) * CK_LANES) * 4);
-    __builtin_memset(o, 0, (size_t)((rows + rows % 2) * padded) * 4);
+    bool has_begun[CK_QUERIES / CK_MR] = {false};  // strips whose outputs hold sums already
 
     CK_FN(scale_queries)(g, first_query, rows, q_row, scaled_q);
     const bool reads_v = CK_FN(reads_values)(g, strips);
@@ -237,7 +238,7 @@ static void CK_FN(attention_block)(const ck_attention_block_t *g, int64_t first_
             float shrinks[CK_STRIP];
             CK_FN(softmax_strip)
             (scores, count, from, whole, maxima + s * CK_STRIP, sums + first * CK_LANES, shrinks);
-            for (int64_t i = 0; i < count; i++)
+            for (int64_t i = 0; has_begun[s] && i < count; i++)
                 if (shrinks[i] != 1) {
                     float *out = o + (first + i) * padded;
                     for (int64_t l = 0; l < padded; l += CK_LANES)
@@ -245,15 +246,18 @@ static void CK_FN(attention_block)(const ck_attention_block_t *g, int64_t first_
                 }
             for (int64_t l = 0; l < padded; l += CK_NR) CK_FN(values)
             [count / 2](scores + from, v + from * v_row + l / CK_NR * v_panel, v_row, to - from, o + first * padded + l,
-                        padded, CK_FN(next_line)(g, after, asked++));
+                        padded, has_begun[s], CK_FN(next_line)(g, after, asked++));
+            has_begun[s] = true;
         }
     }
     for (int64_t s = 0; s < strips; s++) {
         const int64_t first = CK_FN(strip_first)(rows, s, strips), next = CK_FN(strip_first)(rows, s + 1, strips);
+        if (!has_begun[s]) __builtin_memset(o + first * padded, 0, (size_t)((next - first) * padded) * 4);
         for (int64_t r = first; r < next && r < rows; r++) {
             int64_t t = first_query + r / g->heads, h = r % g->heads;
             float sum = CK_FN(sum_lanes)(CK_FN(load)(sums + r * CK_LANES)), inverse = sum > 0 ? 1 / sum : 0;
             float *to = g->o + t * g->o_t + h * g->o_h;
+            CK_ELEMENTWISE
             for (int64_t l = 0; l < d; l++) to[l] = o[r * padded + l] * inverse;
             if (g->lse)
                 g->lse[t * g->lse_t + h * g->lse_h] =
