@@ -12,7 +12,9 @@ public struct GEMMChoiceProbe {
         (self.device, self.threads, self.progress) = (device, threads, progress)
     }
 
-    static let shapes =
+    private typealias Shape = (m: Int, n: Int, k: Int, isPlain: Bool)
+
+    private static let shapes: [Shape] =
         [true, false].flatMap { isPlain in
             [64, 256, 512, 1024, 2048].map { (m: $0, n: $0, k: $0, isPlain: isPlain) }
                 + [4, 16, 64, 256].map { (m: $0, n: 2048, k: 2048, isPlain: isPlain) }
@@ -20,51 +22,69 @@ public struct GEMMChoiceProbe {
 
     /// Measures and keeps the table; ways that this machine lacks are left out of it.
     public func run() throws {
-        var measurements: [GEMMChoice.Measurement] = []
-        for (m, n, k, isPlain) in Self.shapes {
-            progress("products \(m)x\(n)x\(k)\(isPlain ? "" : ", weights by rows")")
-            let a = try device.makeTensor(repeating: 0.5, [m, k])
-            let stored = try device.makeTensor(repeating: 0.25, isPlain ? [k, n] : [n, k])
-            let b = isPlain ? stored.transposed : stored
-            let c = try device.makeTensor(.f32, [m, n])
-            var seconds: [GEMMChoice.Path: [Double]] = [:]
-            // Small products come in rows: as many a sample as make a millisecond.
-            let repeats = max(1, Int(2e8 / (2 * Double(m) * Double(n) * Double(k))))
-            // In turns, and the least disturbed of each: another program must not make the choice.
-            // Two rounds on the slowest machine, of which the first does not count; on others twenty, or two seconds.
-            let begun = ContinuousClock.now
-            for round in 0..<20 where round < 2 || (ContinuousClock.now - begun).seconds < 2 {
-                for path in [GEMMChoice.Path.blocked, .openBLAS] + (isPlain ? [.packed] : []) {
-                    var encoder = try device.makeEncoder()
-                    let start = ContinuousClock.now
-                    do throws(DeviceError) {
-                        for _ in 0..<repeats { try GEMM.encode(a, b, into: c, path: path, &encoder) }
-                    } catch {
-                        if error.code == .invalid { continue }
-                        throw error
-                    }
-                    let each = (ContinuousClock.now - start).seconds / Double(repeats)
-                    if round > 0 { seconds[path, default: []].append(each) }
-                }
+        var seconds = Self.shapes.map { _ in [GEMMChoice.Path: Double]() }
+        var small = [true: Double.infinity, false: .infinity]
+        // The least disturbed of each: another program must not make the choice. One that stays for a second would, were every
+        // shape measured at one time only.
+        defer { GEMMChoice.forcedAlone.withLock { $0 = nil } }
+        for pass in 1...Self.passes {
+            if threads > 1 {
+                try measureSmall(into: &small)
+                // Products beside OpenBLAS take what is about to be kept, not what an earlier table says.
+                GEMMChoice.forcedAlone.withLock { $0 = small[true]! < small[false]! }
             }
-            measurements.append(
-                .init(m: m, n: n, k: k, isPlain: isPlain, seconds: seconds.compactMapValues { $0.min() }))
+            // A sample that takes long is disturbed by nothing short.
+            for (index, shape) in Self.shapes.enumerated() where seconds[index].values.max() ?? 0 < 0.3 {
+                progress(
+                    "products \(shape.m)x\(shape.n)x\(shape.k)\(shape.isPlain ? "" : ", weights by rows")"
+                        + ", pass \(pass) of \(Self.passes)")
+                try measure(shape, into: &seconds[index])
+            }
+        }
+        let measurements = zip(Self.shapes, seconds).map {
+            GEMMChoice.Measurement(m: $0.m, n: $0.n, k: $0.k, isPlain: $0.isPlain, seconds: $1)
         }
         try GEMMChoice.save(
             .init(
                 measuredAt: Date().timeIntervalSince1970, measurements: measurements,
-                small: threads > 1 ? try measureSmall() : nil),
+                small: threads > 1 ? .init(aloneSeconds: small[true]!, sharedSeconds: small[false]!) : nil),
             threads: threads)
         try measureBF16()
     }
 
-    /// A small product on one thread and on all, in turns, the least disturbed of each.
-    private func measureSmall() throws -> GEMMChoice.SmallMeasurement {
+    private static let passes = 3
+
+    /// Every way in turns: two rounds on the slowest machine, of which the first does not count; on others up to eight, or 0.7 s.
+    private func measure(_ shape: Shape, into best: inout [GEMMChoice.Path: Double]) throws {
+        let (m, n, k) = (shape.m, shape.n, shape.k)
+        let a = try device.makeTensor(repeating: 0.5, [m, k])
+        let stored = try device.makeTensor(repeating: 0.25, shape.isPlain ? [k, n] : [n, k])
+        let b = shape.isPlain ? stored.transposed : stored
+        let c = try device.makeTensor(.f32, [m, n])
+        // Small products come in rows: as many a sample as make a millisecond.
+        let repeats = max(1, Int(2e8 / (2 * Double(m) * Double(n) * Double(k))))
+        let begun = ContinuousClock.now
+        for round in 0..<8 where round < 2 || (ContinuousClock.now - begun).seconds < 0.7 {
+            for path in [GEMMChoice.Path.blocked, .openBLAS] + (shape.isPlain ? [.packed] : []) {
+                var encoder = try device.makeEncoder()
+                let start = ContinuousClock.now
+                do throws(DeviceError) {
+                    for _ in 0..<repeats { try GEMM.encode(a, b, into: c, path: path, &encoder) }
+                } catch {
+                    if error.code == .invalid { continue }
+                    throw error
+                }
+                let each = (ContinuousClock.now - start).seconds / Double(repeats)
+                if round > 0 { best[path] = min(best[path] ?? .infinity, each) }
+            }
+        }
+    }
+
+    /// A small product on one thread (true) and on all, in turns.
+    private func measureSmall(into best: inout [Bool: Double]) throws {
         progress("small products")
         let tensors = try (0..<3).map { _ in try device.makeTensor(repeating: 0.5, [64, 64]) }
-        defer { GEMMChoice.forcedAlone.withLock { $0 = nil } }
-        var best = [true: Double.infinity, false: .infinity]
-        for _ in 0..<8 {
+        for _ in 0..<4 {
             for isAlone in [true, false] {
                 GEMMChoice.forcedAlone.withLock { $0 = isAlone }
                 var seconds = 0.0
@@ -80,7 +100,6 @@ public struct GEMMChoiceProbe {
                 best[isAlone] = min(best[isAlone]!, seconds)
             }
         }
-        return .init(aloneSeconds: best[true]!, sharedSeconds: best[false]!)
     }
 
     /// bf16 by bf16 both ways, on one thread: the choice holds for any number of them.
