@@ -493,6 +493,15 @@ static const _Alignas(4) unsigned char rope_norm_rope_norm_wide[] = {
 static const _Alignas(4) unsigned char rope_norm_rope_norm_narrow[] = {
 #embed "../../Shaders/spv/rope_norm_rope_norm_narrow.spv"
 };
+static const _Alignas(4) unsigned char rope_append_f32_rope_append_only[] = {
+#embed "../../Shaders/spv/rope_append_f32_rope_append_only.spv"
+};
+static const _Alignas(4) unsigned char rope_append_f16_rope_append_only[] = {
+#embed "../../Shaders/spv/rope_append_f16_rope_append_only.spv"
+};
+static const _Alignas(4) unsigned char rope_append_bf16_rope_append_only[] = {
+#embed "../../Shaders/spv/rope_append_bf16_rope_append_only.spv"
+};
 static const _Alignas(4) unsigned char swiglu_swiglu_only[] = {
 #embed "../../Shaders/spv/swiglu_swiglu_only.spv"
 };
@@ -685,36 +694,36 @@ const cshaders_entry cshaders_table[] = {
     {"gemm_reduce_f32_gemm_reduce_only", "gemm_reduce_f32", "only", "", gemm_reduce_f32_gemm_reduce_only, sizeof gemm_reduce_f32_gemm_reduce_only, 3, 64, 0, {0, 0}, 0, {0}},
     {"gemm_reduce_f16_gemm_reduce_only", "gemm_reduce_f16", "only", "storage16,i16", gemm_reduce_f16_gemm_reduce_only, sizeof gemm_reduce_f16_gemm_reduce_only, 3, 64, 0, {0, 0}, 0, {0}},
     {"gemm_reduce_bf16_gemm_reduce_only", "gemm_reduce_bf16", "only", "storage16,i16", gemm_reduce_bf16_gemm_reduce_only, sizeof gemm_reduce_bf16_gemm_reduce_only, 3, 64, 0, {0, 0}, 0, {0}},
-    {"gemv_q4_0_gemv_runs_wide", "gemv_q4_0", "wide", "", gemv_q4_0_gemv_runs_wide, sizeof gemv_q4_0_gemv_runs_wide, 4, 64, 1, {1, 4}, 0, {0}},
-    {"gemv_q4_1_gemv_runs_wide", "gemv_q4_1", "wide", "", gemv_q4_1_gemv_runs_wide, sizeof gemv_q4_1_gemv_runs_wide, 4, 64, 1, {1, 4}, 0, {0}},
-    {"gemv_q5_0_gemv_runs_wide", "gemv_q5_0", "wide", "", gemv_q5_0_gemv_runs_wide, sizeof gemv_q5_0_gemv_runs_wide, 4, 64, 1, {1, 4}, 0, {0}},
-    {"gemv_q8_0_gemv_runs_wide", "gemv_q8_0", "wide", "", gemv_q8_0_gemv_runs_wide, sizeof gemv_q8_0_gemv_runs_wide, 4, 64, 1, {1, 4}, 0, {0}},
-    {"gemv_q4_k_gemv_runs_wide", "gemv_q4_k", "wide", "", gemv_q4_k_gemv_runs_wide, sizeof gemv_q4_k_gemv_runs_wide, 4, 64, 1, {1, 4}, 0, {0}},
-    {"gemv_q5_k_gemv_runs_wide", "gemv_q5_k", "wide", "", gemv_q5_k_gemv_runs_wide, sizeof gemv_q5_k_gemv_runs_wide, 4, 64, 1, {1, 4}, 0, {0}},
-    {"gemv_q6_k_gemv_runs_wide", "gemv_q6_k", "wide", "", gemv_q6_k_gemv_runs_wide, sizeof gemv_q6_k_gemv_runs_wide, 4, 64, 1, {1, 4}, 0, {0}},
-    {"gemv_f32_gemv_wide", "gemv_f32", "wide", "", gemv_f32_gemv_wide, sizeof gemv_f32_gemv_wide, 4, 64, 1, {1, 4}, 0, {0}},
-    {"gemv_f16_gemv_wide", "gemv_f16", "wide", "", gemv_f16_gemv_wide, sizeof gemv_f16_gemv_wide, 4, 64, 1, {1, 4}, 0, {0}},
-    {"gemv_bf16_gemv_wide", "gemv_bf16", "wide", "", gemv_bf16_gemv_wide, sizeof gemv_bf16_gemv_wide, 4, 64, 1, {1, 4}, 0, {0}},
-    {"gemv_q4_0_gemv_runs_wide128", "gemv_q4_0", "wide128", "", gemv_q4_0_gemv_runs_wide128, sizeof gemv_q4_0_gemv_runs_wide128, 4, 64, 1, {1, 4}, 0, {0}},
-    {"gemv_q4_1_gemv_runs_wide128", "gemv_q4_1", "wide128", "", gemv_q4_1_gemv_runs_wide128, sizeof gemv_q4_1_gemv_runs_wide128, 4, 64, 1, {1, 4}, 0, {0}},
-    {"gemv_q5_0_gemv_runs_wide128", "gemv_q5_0", "wide128", "", gemv_q5_0_gemv_runs_wide128, sizeof gemv_q5_0_gemv_runs_wide128, 4, 64, 1, {1, 4}, 0, {0}},
-    {"gemv_q8_0_gemv_runs_wide128", "gemv_q8_0", "wide128", "", gemv_q8_0_gemv_runs_wide128, sizeof gemv_q8_0_gemv_runs_wide128, 4, 64, 1, {1, 4}, 0, {0}},
-    {"gemv_q4_k_gemv_runs_wide128", "gemv_q4_k", "wide128", "", gemv_q4_k_gemv_runs_wide128, sizeof gemv_q4_k_gemv_runs_wide128, 4, 64, 1, {1, 4}, 0, {0}},
-    {"gemv_q5_k_gemv_runs_wide128", "gemv_q5_k", "wide128", "", gemv_q5_k_gemv_runs_wide128, sizeof gemv_q5_k_gemv_runs_wide128, 4, 64, 1, {1, 4}, 0, {0}},
-    {"gemv_q6_k_gemv_runs_wide128", "gemv_q6_k", "wide128", "", gemv_q6_k_gemv_runs_wide128, sizeof gemv_q6_k_gemv_runs_wide128, 4, 64, 1, {1, 4}, 0, {0}},
-    {"gemv_f32_gemv_wide128", "gemv_f32", "wide128", "", gemv_f32_gemv_wide128, sizeof gemv_f32_gemv_wide128, 4, 64, 1, {1, 4}, 0, {0}},
-    {"gemv_f16_gemv_wide128", "gemv_f16", "wide128", "", gemv_f16_gemv_wide128, sizeof gemv_f16_gemv_wide128, 4, 64, 1, {1, 4}, 0, {0}},
-    {"gemv_bf16_gemv_wide128", "gemv_bf16", "wide128", "", gemv_bf16_gemv_wide128, sizeof gemv_bf16_gemv_wide128, 4, 64, 1, {1, 4}, 0, {0}},
-    {"gemv_f32_gemv_narrow", "gemv_f32", "narrow", "", gemv_f32_gemv_narrow, sizeof gemv_f32_gemv_narrow, 4, 64, 2, {1, 4}, 0, {0}},
-    {"gemv_f16_gemv_narrow", "gemv_f16", "narrow", "", gemv_f16_gemv_narrow, sizeof gemv_f16_gemv_narrow, 4, 64, 2, {1, 4}, 0, {0}},
-    {"gemv_bf16_gemv_narrow", "gemv_bf16", "narrow", "", gemv_bf16_gemv_narrow, sizeof gemv_bf16_gemv_narrow, 4, 64, 2, {1, 4}, 0, {0}},
-    {"gemv_q4_0_gemv_narrow", "gemv_q4_0", "narrow", "", gemv_q4_0_gemv_narrow, sizeof gemv_q4_0_gemv_narrow, 4, 64, 2, {1, 4}, 0, {0}},
-    {"gemv_q4_1_gemv_narrow", "gemv_q4_1", "narrow", "", gemv_q4_1_gemv_narrow, sizeof gemv_q4_1_gemv_narrow, 4, 64, 2, {1, 4}, 0, {0}},
-    {"gemv_q5_0_gemv_narrow", "gemv_q5_0", "narrow", "", gemv_q5_0_gemv_narrow, sizeof gemv_q5_0_gemv_narrow, 4, 64, 2, {1, 4}, 0, {0}},
-    {"gemv_q8_0_gemv_narrow", "gemv_q8_0", "narrow", "", gemv_q8_0_gemv_narrow, sizeof gemv_q8_0_gemv_narrow, 4, 64, 2, {1, 4}, 0, {0}},
-    {"gemv_q4_k_gemv_narrow", "gemv_q4_k", "narrow", "", gemv_q4_k_gemv_narrow, sizeof gemv_q4_k_gemv_narrow, 4, 64, 2, {1, 4}, 0, {0}},
-    {"gemv_q5_k_gemv_narrow", "gemv_q5_k", "narrow", "", gemv_q5_k_gemv_narrow, sizeof gemv_q5_k_gemv_narrow, 4, 64, 2, {1, 4}, 0, {0}},
-    {"gemv_q6_k_gemv_narrow", "gemv_q6_k", "narrow", "", gemv_q6_k_gemv_narrow, sizeof gemv_q6_k_gemv_narrow, 4, 64, 2, {1, 4}, 0, {0}},
+    {"gemv_q4_0_gemv_runs_wide", "gemv_q4_0", "wide", "", gemv_q4_0_gemv_runs_wide, sizeof gemv_q4_0_gemv_runs_wide, 5, 64, 1, {1, 4}, 0, {0}},
+    {"gemv_q4_1_gemv_runs_wide", "gemv_q4_1", "wide", "", gemv_q4_1_gemv_runs_wide, sizeof gemv_q4_1_gemv_runs_wide, 5, 64, 1, {1, 4}, 0, {0}},
+    {"gemv_q5_0_gemv_runs_wide", "gemv_q5_0", "wide", "", gemv_q5_0_gemv_runs_wide, sizeof gemv_q5_0_gemv_runs_wide, 5, 64, 1, {1, 4}, 0, {0}},
+    {"gemv_q8_0_gemv_runs_wide", "gemv_q8_0", "wide", "", gemv_q8_0_gemv_runs_wide, sizeof gemv_q8_0_gemv_runs_wide, 5, 64, 1, {1, 4}, 0, {0}},
+    {"gemv_q4_k_gemv_runs_wide", "gemv_q4_k", "wide", "", gemv_q4_k_gemv_runs_wide, sizeof gemv_q4_k_gemv_runs_wide, 5, 64, 1, {1, 4}, 0, {0}},
+    {"gemv_q5_k_gemv_runs_wide", "gemv_q5_k", "wide", "", gemv_q5_k_gemv_runs_wide, sizeof gemv_q5_k_gemv_runs_wide, 5, 64, 1, {1, 4}, 0, {0}},
+    {"gemv_q6_k_gemv_runs_wide", "gemv_q6_k", "wide", "", gemv_q6_k_gemv_runs_wide, sizeof gemv_q6_k_gemv_runs_wide, 5, 64, 1, {1, 4}, 0, {0}},
+    {"gemv_f32_gemv_wide", "gemv_f32", "wide", "", gemv_f32_gemv_wide, sizeof gemv_f32_gemv_wide, 5, 64, 1, {1, 4}, 0, {0}},
+    {"gemv_f16_gemv_wide", "gemv_f16", "wide", "", gemv_f16_gemv_wide, sizeof gemv_f16_gemv_wide, 5, 64, 1, {1, 4}, 0, {0}},
+    {"gemv_bf16_gemv_wide", "gemv_bf16", "wide", "", gemv_bf16_gemv_wide, sizeof gemv_bf16_gemv_wide, 5, 64, 1, {1, 4}, 0, {0}},
+    {"gemv_q4_0_gemv_runs_wide128", "gemv_q4_0", "wide128", "", gemv_q4_0_gemv_runs_wide128, sizeof gemv_q4_0_gemv_runs_wide128, 5, 64, 1, {1, 4}, 0, {0}},
+    {"gemv_q4_1_gemv_runs_wide128", "gemv_q4_1", "wide128", "", gemv_q4_1_gemv_runs_wide128, sizeof gemv_q4_1_gemv_runs_wide128, 5, 64, 1, {1, 4}, 0, {0}},
+    {"gemv_q5_0_gemv_runs_wide128", "gemv_q5_0", "wide128", "", gemv_q5_0_gemv_runs_wide128, sizeof gemv_q5_0_gemv_runs_wide128, 5, 64, 1, {1, 4}, 0, {0}},
+    {"gemv_q8_0_gemv_runs_wide128", "gemv_q8_0", "wide128", "", gemv_q8_0_gemv_runs_wide128, sizeof gemv_q8_0_gemv_runs_wide128, 5, 64, 1, {1, 4}, 0, {0}},
+    {"gemv_q4_k_gemv_runs_wide128", "gemv_q4_k", "wide128", "", gemv_q4_k_gemv_runs_wide128, sizeof gemv_q4_k_gemv_runs_wide128, 5, 64, 1, {1, 4}, 0, {0}},
+    {"gemv_q5_k_gemv_runs_wide128", "gemv_q5_k", "wide128", "", gemv_q5_k_gemv_runs_wide128, sizeof gemv_q5_k_gemv_runs_wide128, 5, 64, 1, {1, 4}, 0, {0}},
+    {"gemv_q6_k_gemv_runs_wide128", "gemv_q6_k", "wide128", "", gemv_q6_k_gemv_runs_wide128, sizeof gemv_q6_k_gemv_runs_wide128, 5, 64, 1, {1, 4}, 0, {0}},
+    {"gemv_f32_gemv_wide128", "gemv_f32", "wide128", "", gemv_f32_gemv_wide128, sizeof gemv_f32_gemv_wide128, 5, 64, 1, {1, 4}, 0, {0}},
+    {"gemv_f16_gemv_wide128", "gemv_f16", "wide128", "", gemv_f16_gemv_wide128, sizeof gemv_f16_gemv_wide128, 5, 64, 1, {1, 4}, 0, {0}},
+    {"gemv_bf16_gemv_wide128", "gemv_bf16", "wide128", "", gemv_bf16_gemv_wide128, sizeof gemv_bf16_gemv_wide128, 5, 64, 1, {1, 4}, 0, {0}},
+    {"gemv_f32_gemv_narrow", "gemv_f32", "narrow", "", gemv_f32_gemv_narrow, sizeof gemv_f32_gemv_narrow, 5, 64, 2, {1, 4}, 0, {0}},
+    {"gemv_f16_gemv_narrow", "gemv_f16", "narrow", "", gemv_f16_gemv_narrow, sizeof gemv_f16_gemv_narrow, 5, 64, 2, {1, 4}, 0, {0}},
+    {"gemv_bf16_gemv_narrow", "gemv_bf16", "narrow", "", gemv_bf16_gemv_narrow, sizeof gemv_bf16_gemv_narrow, 5, 64, 2, {1, 4}, 0, {0}},
+    {"gemv_q4_0_gemv_narrow", "gemv_q4_0", "narrow", "", gemv_q4_0_gemv_narrow, sizeof gemv_q4_0_gemv_narrow, 5, 64, 2, {1, 4}, 0, {0}},
+    {"gemv_q4_1_gemv_narrow", "gemv_q4_1", "narrow", "", gemv_q4_1_gemv_narrow, sizeof gemv_q4_1_gemv_narrow, 5, 64, 2, {1, 4}, 0, {0}},
+    {"gemv_q5_0_gemv_narrow", "gemv_q5_0", "narrow", "", gemv_q5_0_gemv_narrow, sizeof gemv_q5_0_gemv_narrow, 5, 64, 2, {1, 4}, 0, {0}},
+    {"gemv_q8_0_gemv_narrow", "gemv_q8_0", "narrow", "", gemv_q8_0_gemv_narrow, sizeof gemv_q8_0_gemv_narrow, 5, 64, 2, {1, 4}, 0, {0}},
+    {"gemv_q4_k_gemv_narrow", "gemv_q4_k", "narrow", "", gemv_q4_k_gemv_narrow, sizeof gemv_q4_k_gemv_narrow, 5, 64, 2, {1, 4}, 0, {0}},
+    {"gemv_q5_k_gemv_narrow", "gemv_q5_k", "narrow", "", gemv_q5_k_gemv_narrow, sizeof gemv_q5_k_gemv_narrow, 5, 64, 2, {1, 4}, 0, {0}},
+    {"gemv_q6_k_gemv_narrow", "gemv_q6_k", "narrow", "", gemv_q6_k_gemv_narrow, sizeof gemv_q6_k_gemv_narrow, 5, 64, 2, {1, 4}, 0, {0}},
     {"attention_f32_f32_attention_wide", "attention_f32_f32", "wide", "", attention_f32_f32_attention_wide, sizeof attention_f32_f32_attention_wide, 8, 72, 1, {0, 0}, 0, {0}},
     {"attention_f32_f16_attention_wide", "attention_f32_f16", "wide", "", attention_f32_f16_attention_wide, sizeof attention_f32_f16_attention_wide, 8, 72, 1, {0, 0}, 0, {0}},
     {"attention_f32_bf16_attention_wide", "attention_f32_bf16", "wide", "", attention_f32_bf16_attention_wide, sizeof attention_f32_bf16_attention_wide, 8, 72, 1, {0, 0}, 0, {0}},
@@ -764,6 +773,9 @@ const cshaders_entry cshaders_table[] = {
     {"rope_rope_only", "rope", "only", "", rope_rope_only, sizeof rope_rope_only, 4, 28, 0, {0, 0}, 0, {0}},
     {"rope_norm_rope_norm_wide", "rope_norm", "wide", "", rope_norm_rope_norm_wide, sizeof rope_norm_rope_norm_wide, 5, 32, 1, {0, 0}, 0, {0}},
     {"rope_norm_rope_norm_narrow", "rope_norm", "narrow", "", rope_norm_rope_norm_narrow, sizeof rope_norm_rope_norm_narrow, 5, 32, 2, {0, 0}, 0, {0}},
+    {"rope_append_f32_rope_append_only", "rope_append_f32", "only", "", rope_append_f32_rope_append_only, sizeof rope_append_f32_rope_append_only, 8, 28, 0, {0, 0}, 0, {0}},
+    {"rope_append_f16_rope_append_only", "rope_append_f16", "only", "", rope_append_f16_rope_append_only, sizeof rope_append_f16_rope_append_only, 8, 28, 0, {0, 0}, 0, {0}},
+    {"rope_append_bf16_rope_append_only", "rope_append_bf16", "only", "", rope_append_bf16_rope_append_only, sizeof rope_append_bf16_rope_append_only, 8, 28, 0, {0, 0}, 0, {0}},
     {"swiglu_swiglu_only", "swiglu", "only", "", swiglu_swiglu_only, sizeof swiglu_swiglu_only, 3, 8, 0, {0, 0}, 0, {0}},
     {"add_add_only", "add", "only", "", add_add_only, sizeof add_add_only, 3, 4, 0, {0, 0}, 0, {0}},
     {"gather_f32_gather_only", "gather_f32", "only", "", gather_f32_gather_only, sizeof gather_f32_gather_only, 3, 8, 0, {0, 0}, 0, {0}},
@@ -793,7 +805,7 @@ const cshaders_entry cshaders_table[] = {
     {"probe_read_stream_only", "probe_read", "only", "", probe_read_stream_only, sizeof probe_read_stream_only, 3, 4, 0, {0, 0}, 0, {0}},
 };
 const int cshaders_count = sizeof cshaders_table / sizeof *cshaders_table;
-const char *const cshaders_hash = "b0a4e707e567c516f84bcaac8d61e80fe56b80fb5bac03e8a790f592c656c8f6";
+const char *const cshaders_hash = "445dabbe516bab1390587c11558cbffafec15834e7e52158d66b4054ae8529ab";
 
 static const unsigned char tuning[] = {
 #embed "../../Shaders/tuning.json"

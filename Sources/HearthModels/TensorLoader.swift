@@ -127,6 +127,20 @@ struct Linear: Sendable {
     ) throws(DeviceError) {
         try GEMM.encode(x, weights, GEMM.Options(bias: bias, activation: activation), into: y, &encoder)
     }
+
+    /// As a gate: `activation(x W^T + b) * up(x)`.
+    func encode(
+        _ x: Tensor, times up: Linear, activation: GEMM.Activation, scratch: Tensor, into y: Tensor,
+        _ encoder: inout CommandEncoder
+    ) throws(DeviceError) {
+        if bias == nil, up.bias == nil {
+            return try SwiGLU.encode(
+                x, gate: weights, up: up.weights, activation: activation, scratch: scratch, into: y, &encoder)
+        }
+        try encode(x, into: scratch, &encoder)
+        try up.encode(x, into: y, &encoder)
+        try SwiGLU.encode(gate: scratch, up: y, activation: activation, into: y, &encoder)
+    }
 }
 
 /// The weights of a normalisation; a bias makes it LayerNorm.

@@ -132,19 +132,25 @@ public final class Transformer: Sendable {
         try layer.k.encode(normed, into: k, &encoder)
         try layer.v.encode(normed, into: v, &encoder)
         let hasWindow = config.hasWindow(index)
-        if case .rotary(let layout) = config.architecture.positions {
-            for (x, heads, weight) in [(q, hq, layer.queryNorm), (k, hkv, layer.keyNorm)] {
-                let x = x.reshaped([count, heads, d])
-                try RoPE.encode(
-                    x, norm: weight.map { RoPE.Norm(weight: $0, epsilon: config.normEpsilon) },
-                    table: hasWindow ? windowRopeTable! : ropeTable!, positions: .each(pass.rows(w.positions)),
-                    layout: layout, into: x, &encoder)
-            }
-        }
         let (keys, values) = (pass.pool.keys[index], pass.pool.values[index])
-        for (new, stored) in [(k, keys), (v, values)] {
-            let rows = stored.reshaped([pass.pool.pageCount * KVPool.pageKeys, config.kvWidth])
-            try Scatter.encode(new, rows: pass.rows(w.slots), into: rows, &encoder)
+        func rows(_ stored: Tensor) -> Tensor {
+            stored.reshaped([pass.pool.pageCount * KVPool.pageKeys, config.kvWidth])
+        }
+        let cache = RoPE.Cache(keys: rows(keys), values: rows(values), slots: pass.rows(w.slots))
+        if case .rotary(let layout) = config.architecture.positions {
+            func norm(_ weight: Tensor?) -> RoPE.Norm? {
+                weight.map { RoPE.Norm(weight: $0, epsilon: config.normEpsilon) }
+            }
+            let new = RoPE.Projected(
+                q: q.reshaped([count, hq, d]), k: k.reshaped([count, hkv, d]), v: v.reshaped([count, hkv, d]),
+                queryNorm: norm(layer.queryNorm), keyNorm: norm(layer.keyNorm))
+            try RoPE.encode(
+                new, table: hasWindow ? windowRopeTable! : ropeTable!, positions: pass.rows(w.positions),
+                layout: layout,
+                into: cache, &encoder)
+        } else {
+            try Scatter.encode(k, rows: cache.slots, into: cache.keys, &encoder)
+            try Scatter.encode(v, rows: cache.slots, into: cache.values, &encoder)
         }
         var options = Attention.Options()
         (options.isCausal, options.scale, options.softcap) = (true, config.scoreScale, config.scoreSoftcap)
@@ -175,11 +181,11 @@ public final class Transformer: Sendable {
     ) throws(DeviceError) {
         let (normed, gate, up) = (pass.rows(pass.w.normed), pass.rows(pass.w.gate), pass.rows(pass.w.up))
         let activation = config.architecture.feedForward.activation
-        if let layer = layer.gate {
-            try layer.encode(normed, into: gate, &encoder)
+        if let gated = layer.gate {
+            try gated.encode(normed, times: layer.up, activation: activation, scratch: gate, into: up, &encoder)
+        } else {
+            try layer.up.encode(normed, activation: activation, into: up, &encoder)
         }
-        try layer.up.encode(normed, activation: layer.gate == nil ? activation : .identity, into: up, &encoder)
-        if layer.gate != nil { try SwiGLU.encode(gate: gate, up: up, activation: activation, into: up, &encoder) }
         try layer.down.encode(up, into: pass.rows(pass.w.projected), &encoder)
     }
 

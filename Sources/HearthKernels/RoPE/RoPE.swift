@@ -84,7 +84,7 @@ public enum RoPE {
         return (x.shape + [positions.first, own ? 1 : 0, layout == .halfSplit ? 1 : 0, table.shape[0]]).map(UInt32.init)
     }
 
-    private static func check(
+    static func check(
         _ x: Tensor, _ norm: Norm?, _ table: Tensor, _ positions: Positions, _ y: Tensor
     ) throws(DeviceError) -> (tokens: Int, heads: Int, d: Int) {
         try require(x.shape.count == 3 && y.shape == x.shape, "RoPE", "x is \(x.shape), y is \(y.shape)")

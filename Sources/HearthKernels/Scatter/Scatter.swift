@@ -14,18 +14,8 @@ public enum Scatter {
     public static func encode(_ x: Tensor, rows: Tensor, into y: Tensor, _ encoder: inout CommandEncoder)
         throws(DeviceError)
     {
-        try require(
-            x.shape.count == 2 && y.shape.count == 2 && x.shape[1] == y.shape[1], "Scatter",
-            "x is \(x.shape), y is \(y.shape)")
+        try check(x, rows: rows, into: y)
         let (count, width) = (x.shape[0], x.shape[1])
-        try require(
-            rows.shape == [count] && rows.dtype == .i32, "Scatter",
-            "rows are \(rows.dtype) \(rows.shape), expected i32 [\(count)]")
-        try require(
-            x.dtype == .f32 && wholeRows[y.dtype].map { width % $0 == 0 } == true, "Scatter",
-            "x is f32, y f32, f16 or bf16 with rows of even length, or q8_0 of whole 64; not \(x.dtype), \(y.dtype) \(y.shape)"
-        )
-        try require([x, rows, y].allSatisfy(\.isContiguous), "Scatter", "tensors are contiguous")
         if x.elementCount > 0 {
             switch encoder.device.backend {
             case .cpu: runCPU(x, rows, y)
@@ -39,5 +29,20 @@ public enum Scatter {
             }
         }
         encoder.note("scatter.\(y.dtype)", cost(rows: count, width: width, into: y.dtype))
+    }
+
+    static func check(_ x: Tensor, rows: Tensor, into y: Tensor) throws(DeviceError) {
+        try require(
+            x.shape.count == 2 && y.shape.count == 2 && x.shape[1] == y.shape[1], "Scatter",
+            "x is \(x.shape), y is \(y.shape)")
+        let (count, width) = (x.shape[0], x.shape[1])
+        try require(
+            rows.shape == [count] && rows.dtype == .i32, "Scatter",
+            "rows are \(rows.dtype) \(rows.shape), expected i32 [\(count)]")
+        try require(
+            x.dtype == .f32 && wholeRows[y.dtype].map { width % $0 == 0 } == true, "Scatter",
+            "x is f32, y f32, f16 or bf16 with rows of even length, or q8_0 of whole 64; not \(x.dtype), \(y.dtype) \(y.shape)"
+        )
+        try require([x, rows, y].allSatisfy(\.isContiguous), "Scatter", "tensors are contiguous")
     }
 }
