@@ -24,17 +24,21 @@ public struct GEMMChoiceProbe {
     public func run() throws {
         var seconds = Self.shapes.map { _ in [GEMMChoice.Path: Double]() }
         var small = [true: Double.infinity, false: .infinity]
-        // The least disturbed of each: another program must not make the choice. One that stays for a second would, were every
-        // shape measured at one time only.
+        // The least disturbed of each, at three times: another program must not make the choice, even one that stays for a
+        // second.
         defer { GEMMChoice.forcedAlone.withLock { $0 = nil } }
         for pass in 1...Self.passes {
             if threads > 1 {
                 try measureSmall(into: &small)
-                // Products beside OpenBLAS take what is about to be kept, not what an earlier table says.
-                GEMMChoice.forcedAlone.withLock { $0 = small[true]! < small[false]! }
+                // Small products beside OpenBLAS are made as the table will say, not as an earlier one does.
+                let isAlone = small[true]! < small[false]!
+                if GEMMChoice.forcedAlone.withLock({ $0 }) != isAlone {
+                    for (index, shape) in Self.shapes.enumerated() where shape.n == 64 { seconds[index] = [:] }
+                }
+                GEMMChoice.forcedAlone.withLock { $0 = isAlone }
             }
-            // A sample that takes long is disturbed by nothing short.
-            for (index, shape) in Self.shapes.enumerated() where seconds[index].values.max() ?? 0 < 0.3 {
+            // What takes so long is not disturbed by anything short.
+            for (index, shape) in Self.shapes.enumerated() where seconds[index].values.min() ?? 0 < 0.5 {
                 progress(
                     "products \(shape.m)x\(shape.n)x\(shape.k)\(shape.isPlain ? "" : ", weights by rows")"
                         + ", pass \(pass) of \(Self.passes)")

@@ -144,10 +144,10 @@ public final class Transformer: Sendable {
             let new = RoPE.Projected(
                 q: q.reshaped([count, hq, d]), k: k.reshaped([count, hkv, d]), v: v.reshaped([count, hkv, d]),
                 queryNorm: norm(layer.queryNorm), keyNorm: norm(layer.keyNorm))
-            try RoPE.encode(
+            try RoPE.append(
                 new, table: hasWindow ? windowRopeTable! : ropeTable!, positions: pass.rows(w.positions),
                 layout: layout,
-                into: cache, &encoder)
+                to: cache, &encoder)
         } else {
             try Scatter.encode(k, rows: cache.slots, into: cache.keys, &encoder)
             try Scatter.encode(v, rows: cache.slots, into: cache.values, &encoder)

@@ -172,7 +172,7 @@ static void attention(int64_t t, int64_t keys, int64_t heads, int64_t d) {
                 sum += weight;
                 for (int64_t l = 0; l < d; l++) out[l] += weight * v[j * d + l];
             }
-            for (int64_t l = 0; l < d; l++) 
+            for (int64_t l = 0; l < d; l++)
                 worst = worse(worst, fabs((sum > 0 ? out[l] / sum : 0) - o[(i * heads + h) * d + l]));
             worst = worse(worst, fabs((sum > 0 ? log(sum) : -FLT_MAX) - lse[i * heads + h]));
         }

@@ -238,8 +238,9 @@ static void CK_FN(attention_block)(const ck_attention_block_t *g, int64_t first_
             float shrinks[CK_STRIP];
             CK_FN(softmax_strip)
             (scores, count, from, whole, maxima + s * CK_STRIP, sums + first * CK_LANES, shrinks);
-            for (int64_t i = 0; has_begun[s] && i < count; i++)
-                if (shrinks[i] != 1) {
+            if (has_begun[s])
+                for (int64_t i = 0; i < count; i++) {
+                    if (shrinks[i] == 1) continue;
                     float *out = o + (first + i) * padded;
                     for (int64_t l = 0; l < padded; l += CK_LANES)
                         CK_FN(store)(out + l, CK_FN(load)(out + l) * shrinks[i]);

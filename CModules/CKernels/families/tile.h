@@ -11,6 +11,9 @@
 // What several strips read in turn stays in the second-level cache: so many rows of so many panels.
 #define CK_DEPTH 512
 #define CK_GROUP 4
+// A panel's lines are asked for so many rows before they are multiplied: four kilobytes of a packed panel, which take
+// the tallest strip about as long (450 cycles) as memory takes to answer.
+#define CK_AHEAD 32
 
 // Elements of A and how many of its columns one step takes: pairs of bf16 where the machine multiplies them.
 #if defined(CK_IS_DOT)
@@ -87,9 +90,6 @@ CK_INLINE void CK_FN(dot_step)(const int rows, const int panels, const bool sing
     }
 }
 #endif
-
-// Rows ahead of which lines of the panels are asked for: of memory, not only of the last cache.
-#define CK_AHEAD 32
 
 CK_INLINE void CK_FN(tile)(const int rows, const int panels, const ck_format_t format, CK_FN(tile_t) t) {
     // Of constant size, so that they live in registers.

@@ -45,7 +45,7 @@ extension GEMM {
     }
 
     /// Few rows of weights want more invocations each: only many loads on their way at once hide the memory's latency.
-    private static func vectorVariant(_ p: Problem, _ device: Device) throws(DeviceError) -> ShaderVariant {
+    static func vectorVariant(_ p: Problem, _ device: Device) throws(DeviceError) -> ShaderVariant {
         let areFew = p.n <= 8192 && p.k >= 1024
         return try ShaderCatalog.variant(
             "gemv_\(p.weights)", for: device, isBetter: { other, _ in areFew && other.name == "wide128" })
@@ -81,8 +81,7 @@ extension GEMM {
         _ p: Problem, _ at: VulkanOperands, _ options: Options, _ plan: VulkanPlan, _ encoder: inout CommandEncoder
     ) throws(DeviceError) {
         let (variant, work) = (plan.variant, cost(p) * Double(at.batch))
-        var reads = p.weights == .i8 ? [at.a, at.b] : [at.a, at.b, options.bias ?? at.a]
-        if plan.isVector { reads.append(at.b) }
+        let reads = p.weights == .i8 ? [at.a, at.b] : [at.a, at.b, options.bias ?? at.a]
         let push = push(p, at, options, splits: plan.splits)
         let constants = constants(p, at) + variant.constants
         let (x, y) = tiles(p, variant)
@@ -102,32 +101,16 @@ extension GEMM {
             groups: (reduce.x, reduce.y, at.batch))
     }
 
-    /// `y = activation(x G^T) * (x U^T)` of one row in one launch: rows of both matrices are read side by side.
-    ///
-    /// - Returns: false, and encodes nothing, where each matrix takes a launch of its own.
-    static func encodeGated(
-        _ x: Tensor, gate: PackedWeights, up: PackedWeights, activation: Activation, into y: Tensor,
+    /// One launch of the vector product with `GATED`: y of `SwiGLU+Product.swift` for one row.
+    static func launchGated(
+        _ p: Problem, _ at: VulkanOperands, up: Tensor, _ activation: Activation, _ variant: ShaderVariant,
         _ encoder: inout CommandEncoder
-    ) throws(DeviceError) -> Bool {
-        guard case .tensor(let g, _) = gate.storage, case .tensor(let u, _) = up.storage,
-            case .vulkan = encoder.device.backend, g.dtype == u.dtype, g.shape == u.shape,
-            x.shape == [1, gate.k], y.shape == [1, gate.n], [x, y].allSatisfy({ $0.dtype == .f32 && $0.isContiguous })
-        else { return false }
-        let both = Problem(m: 1, n: 2 * gate.n, k: gate.k, weights: g.dtype)
-        let variant = try vectorVariant(both, encoder.device)
-        let (isHeld, isShort) = (
-            g.spannedByteCount <= encoder.device.storageRange ?? .max,
-            CommandEncoder.work(cost(both)) <= encoder.workLimit(of: variant.shader)
-        )
-        guard gate.n > 0, isHeld, isShort else { return false }
-        let at = VulkanOperands(a: x, b: g, c: y)
-        let problem = Problem(m: 1, n: gate.n, k: gate.k, weights: g.dtype)
+    ) throws(DeviceError) {
+        let rowsOfBoth = tiles(p.with(m: 1, n: 2 * p.n), variant).x
         try encoder.dispatch(
-            variant, constants: constants(problem, at) + [1], reads: [x, g, x, u], writes: [y],
-            push: push(problem, at, Options(activation: activation), splits: 1), groups: grid(tiles(both, variant).x),
-            cost: cost(both))
-        encoder.note(name(g.dtype), cost(both))
-        return true
+            variant, constants: constants(p, at) + [1], reads: [at.a, at.b, up], writes: [at.c],
+            push: push(p, at, Options(activation: activation), splits: 1), groups: grid(rowsOfBoth),
+            cost: SwiGLU.cost(p))
     }
 
     /// Elements from one matrix of a batch to the next; 0 for one product.

@@ -79,6 +79,25 @@ extension GEMM {
         }
     }
 
+    /// A gated block of one row, halved as a product is.
+    static func encodeGated(
+        _ p: Problem, _ at: VulkanOperands, up: Tensor, _ activation: Activation, _ variant: ShaderVariant,
+        _ encoder: inout CommandEncoder
+    ) throws(DeviceError) {
+        let isTooLarge =
+            at.b.spannedByteCount > encoder.device.storageRange ?? .max || at.b.elementCount > Int(UInt32.max)
+        let isLong = CommandEncoder.work(SwiGLU.cost(p)) > encoder.workLimit(of: variant.shader)
+        guard isTooLarge || isLong, p.n > columnStep else {
+            return try launchGated(p, at, up: up, activation, variant, &encoder)
+        }
+        let half = (p.n / 2 + columnStep - 1) / columnStep * columnStep
+        for range in [0..<half, half..<p.n] {
+            let part = VulkanOperands(a: at.a, b: at.b.rows(range), c: at.c.columns(range))
+            try encodeGated(
+                p.with(m: 1, n: range.count), part, up: up.rows(range), activation, variant, &encoder)
+        }
+    }
+
     /// The fewest rows whose bytes in a and in c are multiples of `alignment`.
     private static func rowStep(_ at: VulkanOperands) -> Int {
         let bytes = [at.a, at.c].map { $0.strides[0] * $0.dtype.blockByteCount }
@@ -87,7 +106,7 @@ extension GEMM {
 }
 
 extension GEMM.Problem {
-    fileprivate func with(m: Int, n: Int) -> GEMM.Problem {
+    func with(m: Int, n: Int) -> GEMM.Problem {
         var part = GEMM.Problem(m: m, n: n, k: k, weights: weights, activations: activations, outputs: outputs)
         (part.mayRound, part.mayAccumulateInF16) = (mayRound, mayAccumulateInF16)
         return part

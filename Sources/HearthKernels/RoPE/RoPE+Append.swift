@@ -2,7 +2,7 @@ import HearthCompute
 import HearthRoofline
 
 extension RoPE {
-    /// What a layer makes of its tokens: `[T, H, D]` each, with the heads' normalisations where a model has them.
+    /// What a layer makes of its tokens, `[T, H, D]` each, with the heads' normalisations where a model has them.
     public struct Projected: Sendable {
         public let q, k, v: Tensor
         public var queryNorm, keyNorm: Norm?
@@ -21,13 +21,16 @@ extension RoPE {
         }
     }
 
-    /// Rotates queries where they lie and appends to a KV cache: rotated keys, and values, as `Scatter` stores them. What k holds
-    /// afterwards is undefined.
+    /// Appends to a KV cache: `keys[slots[t]] = rotate(k[t])`, `values[slots[t]] = v[t]`, and `q[t] = rotate(q[t])` where
+    /// queries lie. What k holds afterwards is undefined.
     ///
-    /// - Vulkan: one kernel, where heads are not normalised, D is a multiple of 4 and the cache is f32, f16 or bf16.
-    /// - Errors: as `encode` and `Scatter.encode`. Cost: of the parts, less a copy of the keys where it is one kernel.
-    public static func encode(
-        _ new: Projected, table: Tensor, positions: Tensor, layout: Layout, into cache: Cache,
+    /// - dtypes: q, k and v f32; the cache as `Scatter` takes it, which also says what becomes of slots outside it.
+    /// - Vulkan: one kernel, where no head is normalised, D is a multiple of 4, and keys and values are of one shape and one
+    ///   type of f32, f16 and bf16; else, and on the CPU, its parts one after the other.
+    /// - Aliasing: no two of q, k, v, keys and values overlap. Errors: as `encode` and `Scatter.encode`.
+    /// - Cost: of the parts; one kernel writes rotated keys once.
+    public static func append(
+        _ new: Projected, table: Tensor, positions: Tensor, layout: Layout, to cache: Cache,
         _ encoder: inout CommandEncoder
     ) throws(DeviceError) {
         let (tokens, hq, d) = try check(new.q, new.queryNorm, table, .each(positions), new.q)
@@ -38,11 +41,8 @@ extension RoPE {
         let (k, v) = (new.k.reshaped([tokens, hkv * d]), new.v.reshaped([tokens, hkv * d]))
         try Scatter.check(k, rows: cache.slots, into: cache.keys)
         try Scatter.check(v, rows: cache.slots, into: cache.values)
-        let isPlain = new.queryNorm == nil && new.keyNorm == nil && d % 4 == 0
-        guard case .vulkan = encoder.device.backend, isPlain, tokens > 0, cache.keys.dtype != .q8_0,
-            cache.keys.shape == cache.values.shape, cache.keys.dtype == cache.values.dtype,
-            cache.keys.elementCount <= Int(UInt32.max)
-        else {
+        let isOneKernel = new.queryNorm == nil && new.keyNorm == nil && d % 4 == 0 && hasOneKernel(cache) && tokens > 0
+        guard case .vulkan = encoder.device.backend, isOneKernel else {
             for (x, norm) in [(new.q, new.queryNorm), (new.k, new.keyNorm)] {
                 try encode(x, norm: norm, table: table, positions: .each(positions), layout: layout, into: x, &encoder)
             }
@@ -50,18 +50,18 @@ extension RoPE {
             try Scatter.encode(v, rows: cache.slots, into: cache.values, &encoder)
             return
         }
+        let dtype = cache.keys.dtype
         let sizes = [tokens, hq, hkv, d, layout == .halfSplit ? 1 : 0, table.shape[0], cache.keys.shape[0]]
         try encoder.dispatch(
-            "rope_append_\(cache.keys.dtype)", reads: [new.k, new.v, table, positions, cache.slots],
+            "rope_append_\(dtype)", reads: [new.k, new.v, table, positions, cache.slots],
             writes: [new.q, cache.keys, cache.values], push: sizes.map(UInt32.init),
             groups: grid((tokens * (hq + 2 * hkv) * d / 4 + 63) / 64))
-        let stored = Double(cache.keys.dtype.blockByteCount * tokens * hkv * d)
-        let turned = cost(tokens: tokens, heads: hq + hkv, headDim: d)
-        let values = Double(4 * tokens * hkv * d)
-        encoder.note(
-            "rope.append",
-            Cost(
-                flops: turned.flops, bytesRead: turned.bytesRead + values,
-                bytesWritten: Double(4 * tokens * hq * d) + 2 * stored))
+        encoder.note("rope.append", appendCost(tokens: tokens, heads: (hq, hkv), headDim: d, cache: dtype))
+    }
+
+    private static func hasOneKernel(_ cache: Cache) -> Bool {
+        let (keys, values) = (cache.keys, cache.values)
+        return keys.dtype != .q8_0 && keys.dtype == values.dtype && keys.shape == values.shape
+            && keys.elementCount <= Int(UInt32.max)
     }
 }

@@ -3,8 +3,8 @@ import HearthRoofline
 
 extension Scatter {
     public static func cost(rows: Int, width: Int, into dtype: DType) -> Cost {
-        let elements = Double(rows) * Double(width)
-        return Cost(
-            flops: 0, bytesRead: 4 * elements + 4 * Double(rows), bytesWritten: Double(dtype.blockByteCount) * elements)
+        Cost(
+            flops: 0, bytesRead: Double(4 * rows * width + 4 * rows),
+            bytesWritten: Double(dtype.byteCount(of: rows * width)))
     }
 }
