@@ -8,7 +8,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$here/../..
 hearth=$root/.build/release/hearth
-export PEERS_WORK=${PEERS_WORK:-${HEARTH_CACHE:-$HOME/.cache/hearth}/peers} PEERS_MIN_TIME=${PEERS_MIN_TIME:-0.25}
+export PEERS_WORK=${PEERS_WORK:-${HEARTH_CACHE:-$HOME/.cache/hearth}/peers} PEERS_MIN_TIME=${PEERS_MIN_TIME:-0.15}
 export PEERS_TORCH_PYTHON=$PEERS_WORK/venv-torch/bin/python
 export PEERS_BLIS=$PEERS_WORK/blis/usr/lib/$(uname -m)-linux-gnu/blis-pthread/libblis.so.4
 export PEERS_OPENBLAS_FILE=/usr/lib/$(uname -m)-linux-gnu/openblas-pthread/libopenblas.so.0
@@ -27,7 +27,8 @@ else
     # As on every node: what this machine does best is measured once.
     "$hearth" probe --device cpu --threads 2 >&2
 fi
-rounds=${1:-3}
+# Many short turns rather than few long ones: what disturbs a machine stays for seconds.
+rounds=${1:-5}
 # Before the table, which is a file of the tree, is begun.
 commit=$(git -C "$root" describe --always --dirty)
 results=$(mktemp -d)
