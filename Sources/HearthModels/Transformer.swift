@@ -146,8 +146,7 @@ public final class Transformer: Sendable {
                 queryNorm: norm(layer.queryNorm), keyNorm: norm(layer.keyNorm))
             try RoPE.append(
                 new, table: hasWindow ? windowRopeTable! : ropeTable!, positions: pass.rows(w.positions),
-                layout: layout,
-                to: cache, &encoder)
+                layout: layout, to: cache, &encoder)
         } else {
             try Scatter.encode(k, rows: cache.slots, into: cache.keys, &encoder)
             try Scatter.encode(v, rows: cache.slots, into: cache.values, &encoder)
