@@ -133,13 +133,9 @@ struct Linear: Sendable {
         _ x: Tensor, times up: Linear, activation: GEMM.Activation, scratch: Tensor, into y: Tensor,
         _ encoder: inout CommandEncoder
     ) throws(DeviceError) {
-        if bias == nil, up.bias == nil {
-            return try SwiGLU.encode(
-                x, gate: weights, up: up.weights, activation: activation, scratch: scratch, into: y, &encoder)
-        }
-        try encode(x, into: scratch, &encoder)
-        try up.encode(x, into: y, &encoder)
-        try SwiGLU.encode(gate: scratch, up: y, activation: activation, into: y, &encoder)
+        try SwiGLU.encode(
+            x, gate: weights, up: up.weights, biases: (bias, up.bias), activation: activation, scratch: scratch,
+            into: y, &encoder)
     }
 }
 

@@ -27,10 +27,9 @@ CK_INLINE void CK_FN(tile_i8)(const int rows, const int8_t *a, int64_t a_row, co
 #pragma clang loop unroll(full)
     for (int i = 0; i < rows; i += 3) bases[i / 3] = a + i * a_row;
 #pragma clang loop unroll(full)
-    for (int i = 0; i < rows; i++) acc[i][0] = acc[i][1] = (CK_FN(vi)){0} + start[i];
-        // The results' lines are there when the sums are.
-#pragma clang loop unroll(full)
     for (int i = 0; i < rows; i++) {
+        acc[i][0] = acc[i][1] = (CK_FN(vi)){0} + start[i];
+        // The results' lines are there when the sums are.
         __builtin_prefetch(c + i * ldc, 1);
         __builtin_prefetch(c + i * ldc + CK_LANES, 1);
     }

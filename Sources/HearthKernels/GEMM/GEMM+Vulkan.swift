@@ -5,8 +5,11 @@ extension GEMM {
     /// Where the matrices of one launch lie; a batch has three dimensions, one product two.
     struct VulkanOperands {
         var a, b, c: Tensor
+        /// Where c is `activation(a B^T) * (a up^T)`, of one row: the other matrix, laid out as b.
+        var up: Tensor?
 
         var batch: Int { c.shape.count == 3 ? c.shape[0] : 1 }
+        func cost(_ p: Problem) -> Cost { up == nil ? GEMM.cost(p) : SwiGLU.cost(p) }
     }
 
     /// How a product is made, decided once from the whole of it: pieces that it is cut into for the device's limits are made the
@@ -45,7 +48,7 @@ extension GEMM {
     }
 
     /// Few rows of weights want more invocations each: only many loads on their way at once hide the memory's latency.
-    static func vectorVariant(_ p: Problem, _ device: Device) throws(DeviceError) -> ShaderVariant {
+    private static func vectorVariant(_ p: Problem, _ device: Device) throws(DeviceError) -> ShaderVariant {
         let areFew = p.n <= 8192 && p.k >= 1024
         return try ShaderCatalog.variant(
             "gemv_\(p.weights)", for: device, isBetter: { other, _ in areFew && other.name == "wide128" })
@@ -80,11 +83,12 @@ extension GEMM {
     static func launch(
         _ p: Problem, _ at: VulkanOperands, _ options: Options, _ plan: VulkanPlan, _ encoder: inout CommandEncoder
     ) throws(DeviceError) {
-        let (variant, work) = (plan.variant, cost(p) * Double(at.batch))
-        let reads = p.weights == .i8 ? [at.a, at.b] : [at.a, at.b, options.bias ?? at.a]
+        let (variant, work) = (plan.variant, at.cost(p) * Double(at.batch))
+        let reads = p.weights == .i8 ? [at.a, at.b] : [at.a, at.b, at.up ?? options.bias ?? at.a]
         let push = push(p, at, options, splits: plan.splits)
-        let constants = constants(p, at) + variant.constants
-        let (x, y) = tiles(p, variant)
+        // GATED of Shaders/GEMM/gemv.slang: rows of both matrices.
+        let constants = constants(p, at) + (at.up == nil ? variant.constants : [1])
+        let (x, y) = tiles(at.up == nil ? p : p.with(m: 1, n: 2 * p.n), variant)
         let groups = plan.isVector ? grid(x) : (x: x, y: y, z: 1)
         if plan.splits == 1 {
             return try encoder.dispatch(
@@ -99,18 +103,6 @@ extension GEMM {
         try encoder.dispatch(
             "gemm_reduce_\(p.outputs)", reads: [parts, options.bias ?? at.a], writes: [at.c], push: push,
             groups: (reduce.x, reduce.y, at.batch))
-    }
-
-    /// One launch of the vector product with `GATED`: y of `SwiGLU+Product.swift` for one row.
-    static func launchGated(
-        _ p: Problem, _ at: VulkanOperands, up: Tensor, _ activation: Activation, _ variant: ShaderVariant,
-        _ encoder: inout CommandEncoder
-    ) throws(DeviceError) {
-        let rowsOfBoth = tiles(p.with(m: 1, n: 2 * p.n), variant).x
-        try encoder.dispatch(
-            variant, constants: constants(p, at) + [1], reads: [at.a, at.b, up], writes: [at.c],
-            push: push(p, at, Options(activation: activation), splits: 1), groups: grid(rowsOfBoth),
-            cost: SwiGLU.cost(p))
     }
 
     /// Elements from one matrix of a batch to the next; 0 for one product.

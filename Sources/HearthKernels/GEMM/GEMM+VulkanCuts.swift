@@ -58,7 +58,7 @@ extension GEMM {
         func isTooLarge(_ tensor: Tensor) -> Bool {
             tensor.spannedByteCount > limit || tensor.elementCount > Int(UInt32.max)
         }
-        let isLong = CommandEncoder.work(cost(p)) > encoder.workLimit(of: plan.variant.shader)
+        let isLong = CommandEncoder.work(at.cost(p)) > encoder.workLimit(of: plan.variant.shader)
         let rowStep = rowStep(at)
         if isTooLarge(at.a) || isTooLarge(at.c) || isLong && p.m > p.n, p.m > rowStep {
             let half = (p.m / 2 + rowStep - 1) / rowStep * rowStep
@@ -69,32 +69,14 @@ extension GEMM {
         } else if isTooLarge(at.b) || isLong, p.n > columnStep {
             let half = (p.n / 2 + columnStep - 1) / columnStep * columnStep
             for range in [0..<half, half..<p.n] {
-                let part = VulkanOperands(a: at.a, b: at.b.rows(range), c: at.c.columns(range))
+                let part = VulkanOperands(
+                    a: at.a, b: at.b.rows(range), c: at.c.columns(range), up: at.up?.rows(range))
                 var some = options
                 some.bias = options.bias?.rows(range)
                 try encode(p.with(m: p.m, n: range.count), part, some, plan, &encoder)
             }
         } else {
             try launch(p, at, options, plan, &encoder)
-        }
-    }
-
-    /// A gated block of one row, halved as a product is.
-    static func encodeGated(
-        _ p: Problem, _ at: VulkanOperands, up: Tensor, _ activation: Activation, _ variant: ShaderVariant,
-        _ encoder: inout CommandEncoder
-    ) throws(DeviceError) {
-        let isTooLarge =
-            at.b.spannedByteCount > encoder.device.storageRange ?? .max || at.b.elementCount > Int(UInt32.max)
-        let isLong = CommandEncoder.work(SwiGLU.cost(p)) > encoder.workLimit(of: variant.shader)
-        guard isTooLarge || isLong, p.n > columnStep else {
-            return try launchGated(p, at, up: up, activation, variant, &encoder)
-        }
-        let half = (p.n / 2 + columnStep - 1) / columnStep * columnStep
-        for range in [0..<half, half..<p.n] {
-            let part = VulkanOperands(a: at.a, b: at.b.rows(range), c: at.c.columns(range))
-            try encodeGated(
-                p.with(m: 1, n: range.count), part, up: up.rows(range), activation, variant, &encoder)
         }
     }
 
